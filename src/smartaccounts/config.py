@@ -1,0 +1,248 @@
+"""The pipeline file: what it may say, its defaults, and clear errors for what it may not."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
+
+from smartaccounts.errors import PipelineError
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Source(_Strict):
+    """Where order lines come from: files (csv, csv.gz, parquet; a glob is allowed)."""
+
+    path: str = Field(min_length=1)
+    delimiter: str | None = Field(None, description="csv: detected where it is not given")
+    encoding: str | None = Field(None, description="csv: utf-8, latin-1 or utf-16; detected where it is not given")
+    decimal: Literal[".", ","] = Field(".", description="csv: the decimal separator of numbers")
+    date_format: str | list[str] | None = Field(None, description="strptime, e.g. '%d.%m.%Y'; ISO where not given")
+    cancelled: str | None = Field(
+        None, description="SQL condition over the source's columns: this line cancels another"
+    )
+    duplicates: Literal["keep", "drop"] = Field("keep", description="lines alike in every column of the source")
+
+
+class Columns(_Strict):
+    """Contract column -> column of the source (DESIGN: the order-line contract)."""
+
+    market: str | None = None
+    customer_id: str
+    order_id: str | None = None
+    order_date: str
+    known_date: str | None = None
+    product_id: str | None = None
+    quantity: str | None = None
+    amount: str | None = None
+    unit_price: str | None = None
+    list_price: str | None = None
+    discount: str | None = None
+    cost: str | None = None
+    channel: str | None = None
+    category: str | None = None
+    currency: str | None = None
+
+    @model_validator(mode="after")
+    def _has_amount(self) -> Columns:
+        if self.amount is None and (self.quantity is None or self.unit_price is None):
+            raise ValueError("columns needs amount, or quantity and unit_price")
+        return self
+
+    def mapped(self) -> dict[str, str]:
+        """Return contract column -> source column, of the mapped ones."""
+        return {k: v for k, v in self.model_dump().items() if v is not None}
+
+
+class Customers(_Strict):
+    """A table of customer attributes, joined by key for display and filters; never a feature."""
+
+    path: str = Field(min_length=1)
+    columns: dict[str, str] = Field(default_factory=dict, description="customer_id, market, name, ... -> source column")
+
+
+class Target(_Strict):
+    """What counts as small, key and grown (DESIGN section 5)."""
+
+    horizon_days: int = Field(182, ge=7, le=1095)
+    key_quantile: float = Field(0.90, gt=0, lt=1)
+    small_quantile: float = Field(0.80, gt=0, lt=1)
+    key_spend: float | None = Field(None, gt=0, description="a fixed K in place of the quantile")
+    small_spend: float | None = Field(None, gt=0, description="a fixed S in place of the quantile")
+    sustained_months: int = Field(2, ge=1)
+    min_active: int = Field(100, ge=2)
+
+    @model_validator(mode="after")
+    def _small_below_key(self) -> Target:
+        if self.small_quantile > self.key_quantile:
+            raise ValueError("small_quantile must not be above key_quantile")
+        if self.key_spend is not None and self.small_spend is not None and self.small_spend > self.key_spend:
+            raise ValueError("small_spend must not be above key_spend")
+        return self
+
+
+class Model(_Strict):
+    """The growth model's knobs; the defaults are the recipe of DESIGN section 10."""
+
+    rounds: int = Field(200, ge=1)
+    learning_rate: float = Field(0.03, gt=0, le=1)
+    leaves: int = Field(10, ge=2)
+    min_rows_per_leaf: int = Field(100, ge=1)
+    row_sample: float = Field(0.6, gt=0, le=1)
+    column_sample: float = Field(0.3, gt=0, le=1)
+    l2: float = Field(20.0, ge=0)
+    bins: int = Field(63, ge=2, le=255)
+    bags: int = Field(4, ge=1)
+    rows_per_bag: int = Field(
+        20_000, ge=100, description="above it negatives are sampled afresh per bag, weighted back"
+    )
+    weight_not_eligible: float = Field(0.3, ge=0, le=1, description="weight of training rows that are not eligible")
+    monotone: bool = Field(True, description="never a lower score for more spend, orders or recency")
+    training_dates: int = Field(48, ge=1, description="at most this many monthly as_of dates, the latest")
+    seed: int = 0
+
+
+class GrowthList(_Strict):
+    """What the list shows."""
+
+    capacity: int = Field(50, ge=1)
+    language: Literal["en"] = "en"
+    reasons: int = Field(3, ge=1, le=10, description="reasons for and against, each, of a listed account")
+
+
+class Pipeline(_Strict):
+    """One supplier's pipeline: the content of pipelines/NAME.yaml.
+
+    Relative paths count from the file's own folder; `${VAR}` and `${VAR:-default}` take environment variables.
+    """
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")
+    source: Source
+    columns: Columns
+    keep: str | None = None
+    customers: Customers | None = None
+    target: Target = Target()
+    model: Model = Model()
+    growth_list: GrowthList = GrowthList()
+    _folder: Path = PrivateAttr(default_factory=Path.cwd)
+
+    def resolve(self, path: str) -> Path:
+        """Return `path` as an absolute path, counted from the pipeline file's folder."""
+        return (self._folder / Path(path).expanduser()).absolute()
+
+
+def read_pipeline(path: Path, *, overrides: Sequence[str] = ()) -> Pipeline:
+    """Read a pipeline file; `overrides` are `key.key=value` texts, the value as in YAML.
+
+    PipelineError where the file is missing, is no YAML, has an unknown key (the nearest known one is named) or a wrong
+    value.
+    """
+    if not path.is_file():
+        near = difflib.get_close_matches(path.name, [p.name for p in path.parent.glob("*.yaml")], n=1)
+        kind = "a folder" if path.is_dir() else "nothing"
+        raise PipelineError(
+            f"Expected a pipeline file, got {kind} in {path}.",
+            hint=f"Did you mean {path.parent / near[0]}?" if near else "See pipelines/README.md for how to write one.",
+        )
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise PipelineError(f"Expected YAML, got a text that cannot be read ({reason}) in {path}.") from None
+    if not isinstance(content, dict):
+        raise PipelineError(
+            f"Expected YAML with the keys name, source and columns, got {type(content).__name__} in {path}.",
+            hint="See pipelines/README.md for an example.",
+        )
+    for override in overrides:
+        _override(content, override)
+    return pipeline_from(content, folder=path.parent.absolute(), where=str(path))
+
+
+def pipeline_from(content: Mapping[str, Any], *, folder: Path, where: str = "the pipeline") -> Pipeline:
+    """Check a mapping as `read_pipeline` checks a file."""
+    try:
+        pipeline = Pipeline.model_validate(_expand(content, where))
+    except ValidationError as error:
+        raise PipelineError("\n".join(_explain(e, where) for e in error.errors()[:5])) from None
+    pipeline._folder = folder  # noqa: SLF001 - the one place that knows it
+    return pipeline
+
+
+def _override(content: dict[str, Any], text: str) -> None:
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise PipelineError(
+            f"Expected KEY=VALUE, got {text!r} in --set.", hint="Write for example --set target.horizon_days=91."
+        )
+    *parents, last = key.strip().split(".")
+    at = content
+    for parent in parents:
+        at = at.setdefault(parent, {})
+        if not isinstance(at, dict):
+            raise PipelineError(f"Expected a key with keys below it, got {parent!r} in --set {text!r}.")
+    try:
+        at[last] = yaml.safe_load(value)
+    except yaml.YAMLError:
+        at[last] = value
+
+
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
+
+
+def _expand(value: Any, where: str) -> Any:
+    """Replace environment variables in every string."""
+    if isinstance(value, Mapping):
+        return {k: _expand(v, where) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_expand(v, where) for v in value]
+    if not isinstance(value, str):
+        return value
+
+    def found(match: re.Match[str]) -> str:
+        name, default = match.groups()
+        got = os.environ.get(name) or default
+        if got is None:
+            raise PipelineError(
+                f"Expected the environment variable {name}, got none in {where}.",
+                hint=f"Set it, or write ${{{name}:-default}}.",
+            )
+        return got
+
+    return _VARIABLE.sub(found, value)
+
+
+def _explain(error: Any, where: str) -> str:
+    """Say one error of pydantic in the words of this project."""
+    keys = [str(k) for k in error["loc"]]
+    key = ".".join(keys) or "the file"
+    if error["type"] == "extra_forbidden":
+        known = _keys_at(keys[:-1])
+        near = difflib.get_close_matches(keys[-1], known, n=1, cutoff=0.5)
+        hint = f"Did you mean {near[0]!r}?" if near else f"Known keys: {', '.join(known)}."
+        return f"Expected a known key, got {key!r} in {where}.\nHint: {hint}"
+    if error["type"] == "missing":
+        return f"Expected the key {key!r}, got none in {where}."
+    said = error["msg"].removeprefix("Value error, ")
+    got = error["input"] if not isinstance(error["input"], dict) else "this section"
+    return f"Expected a valid {key}, got {got!r} in {where}: {said}."
+
+
+def _keys_at(parents: Sequence[str]) -> list[str]:
+    model: Any = Pipeline
+    for parent in parents:
+        annotation = model.model_fields[parent].annotation
+        options = [annotation, *getattr(annotation, "__args__", ())]
+        model = next((o for o in options if isinstance(o, type) and issubclass(o, BaseModel)), None)
+        if model is None:
+            return []
+    return list(model.model_fields)

@@ -1,0 +1,1 @@
+"""Where SQL runs. Nothing above is imported here."""

@@ -1,0 +1,120 @@
+"""DuckDB in this process: the only file that imports it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from smartaccounts.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+
+def threads() -> int:
+    """Return how many threads to use: SMARTACCOUNTS_THREADS, else the number of cores."""
+    return int(os.environ.get("SMARTACCOUNTS_THREADS") or os.cpu_count() or 1)
+
+
+class Engine:
+    """One private in-memory database that spills to a folder of its own, held open until `close`."""
+
+    def __init__(self) -> None:
+        """Open it with `threads()` threads and no access to extensions from the network."""
+        self._spill = tempfile.TemporaryDirectory(prefix="smartaccounts-")
+        self._con = duckdb.connect(
+            config={
+                "threads": threads(),
+                "temp_directory": self._spill.name,
+                "autoinstall_known_extensions": False,
+                "autoload_known_extensions": True,
+                "preserve_insertion_order": False,
+            }
+        )
+        self._con.execute("SET TimeZone='UTC'")
+
+    def __enter__(self) -> Engine:
+        """Return itself."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None) -> None:
+        """Close it."""
+        self.close()
+
+    def close(self) -> None:
+        """Drop every table and the spill folder."""
+        self._con.close()
+        self._spill.cleanup()
+
+    def run(self, sql: str, values: Sequence[object] = ()) -> None:
+        """Execute one statement."""
+        self._con.execute(sql, list(values))
+
+    def rows(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """Return the answer of one statement as tuples."""
+        return self._con.execute(sql, list(values)).fetchall()
+
+    def frame(self, sql: str, values: Sequence[object] = ()) -> pd.DataFrame:
+        """Return the answer of one statement as a pandas frame."""
+        return self._con.execute(sql, list(values)).df()
+
+    def arrow(self, sql: str, values: Sequence[object] = ()) -> pa.Table:
+        """Return the answer of one statement as an Arrow table."""
+        return self._con.execute(sql, list(values)).to_arrow_table()
+
+    def load(self, name: str, data: pd.DataFrame | pa.Table) -> None:
+        """Copy a frame or an Arrow table into the table `name`, replacing it."""
+        self._con.register("_incoming", data)
+        try:
+            self._con.execute(f"CREATE OR REPLACE TABLE {quoted(name)} AS SELECT * FROM _incoming")
+        finally:
+            self._con.unregister("_incoming")
+
+    def columns(self, relation: str) -> dict[str, str]:
+        """Return name -> SQL type of the columns of a table name or of a table function call."""
+        described = self._con.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
+        return {row[0]: row[1] for row in described}
+
+    def write_parquet(self, sql: str, path: Path) -> None:
+        """Write the answer of one statement as Parquet: beside, then renamed."""
+        beside = path.with_name(path.name + ".partial")
+        try:
+            self._con.execute(f"COPY ({sql}) TO {text(str(beside))} (FORMAT parquet, COMPRESSION zstd)")
+            beside.replace(path)
+        finally:
+            beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def reading(explain: Callable[[str], InputError]) -> Iterator[None]:
+    """Turn an error of DuckDB inside the block into the InputError that `explain` makes of its text."""
+    try:
+        yield
+    except duckdb.Error as error:
+        raise explain(str(error)) from error
+
+
+def quoted(name: str) -> str:
+    """Return an SQL identifier.
+
+    >>> quoted('a "b"')
+    '"a ""b""\"'
+    """
+    return '"' + name.replace('"', '""') + '"'
+
+
+def text(value: str) -> str:
+    """Return an SQL string.
+
+    >>> text("it's")
+    "'it''s'"
+    """
+    return "'" + value.replace("'", "''") + "'"

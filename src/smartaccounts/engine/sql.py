@@ -1,0 +1,21 @@
+"""Pieces of SQL that every engine understands, for sums that come out the same in whatever order the rows come."""
+
+from __future__ import annotations
+
+MONEY_SCALE = "1e9"
+"""Amounts are summed as integers of 1e-9 of the currency."""
+
+
+def scaled(value: str) -> str:
+    """Return money as an integer of 1/MONEY_SCALE."""
+    return f"CAST(ROUND(({value}) * {MONEY_SCALE}) AS DECIMAL(38, 0))"
+
+
+def unscaled(integers: str) -> str:
+    """Return a sum of scaled money in currency, rounded to 1e-6 (a sum of 1e-17 is nothing)."""
+    return f"ROUND(CAST({integers} AS DOUBLE) / {MONEY_SCALE}, 6)"
+
+
+def exact_sum(value: str, scale: str = "1e9") -> str:
+    """Sum doubles as integers of 1/scale; null where all are null."""
+    return f"CAST(SUM(CAST(ROUND(({value}) * {scale}) AS DECIMAL(38, 0))) AS DOUBLE) / {scale}"

@@ -1,0 +1,1 @@
+"""How good a ranked list was: measures, their intervals and their pictures."""

@@ -1,0 +1,1 @@
+"""Features of a customer's order history, one file per family."""

@@ -1,0 +1,136 @@
+"""From order lines to the small tables that every family reads: the lines are scanned here, and only here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+import pandas as pd
+
+from smartaccounts.engine.sql import scaled
+from smartaccounts.orders.contract import OrderLines
+from smartaccounts.timeline import day_number
+
+DIGITAL = (
+    "web",
+    "edi",
+    "online",
+    "shop",
+    "webshop",
+    "portal",
+    "app",
+    "api",
+    "e-commerce",
+    "ecommerce",
+    "marketplace",
+    "digital",
+)
+"""Channels, in lower case, that count as self-service."""
+
+
+def _log(value: str) -> str:
+    """A log as an integer of 1e-9; null where the value is not above zero."""
+    return f"CASE WHEN {value} > 0 THEN CAST(ROUND(LN({value}) * 1e9) AS BIGINT) END"
+
+
+def build(lines: OrderLines) -> None:
+    """Scan the lines once into customer_code, orders, items and category_items in the engine.
+
+    orders: one row per (c, order_id, day, known_day); is_order is 1 on the row that was known first, so that an order
+    counts once however many days it spans. items: one row per (c, p, day, known_day), purchases only. c and p are
+    numbers of (market, customer_id) and (market, product_id); they never reach a result.
+    """
+    run, source = lines.engine.run, lines.table
+    run(f"""CREATE OR REPLACE TABLE customer_code AS
+        SELECT market, customer_id, CAST(ROW_NUMBER() OVER (ORDER BY market, customer_id) AS INTEGER) AS c
+        FROM (SELECT DISTINCT market, customer_id FROM {source}) keys""")
+    digital = ", ".join(f"'{d}'" for d in DIGITAL)
+    run(f"""CREATE OR REPLACE TABLE orders AS
+        SELECT c, day, known_day, amount, gross, returned, lines, return_lines, list_value, list_paid, cost_value, cost_paid,
+          gross_channel, gross_digital,
+          CASE WHEN ROW_NUMBER() OVER (PARTITION BY c, order_id ORDER BY known_day, day) = 1 THEN 1 ELSE 0 END AS is_order
+        FROM (
+          SELECT k.c, l.order_id, l.day, l.known_day,
+            SUM({scaled("l.amount")}) AS amount,
+            SUM(CASE WHEN l.amount > 0 THEN {scaled("l.amount")} ELSE 0 END) AS gross,
+            SUM(CASE WHEN l.amount < 0 THEN {scaled("-l.amount")} ELSE 0 END) AS returned,
+            COUNT(*) AS lines,
+            SUM(CASE WHEN l.amount < 0 THEN 1 ELSE 0 END) AS return_lines,
+            SUM(CASE WHEN l.list_price > 0 AND l.quantity > 0 AND l.amount > 0 THEN {scaled("l.list_price * l.quantity")} ELSE 0 END)
+              AS list_value,
+            SUM(CASE WHEN l.list_price > 0 AND l.quantity > 0 AND l.amount > 0 THEN {scaled("l.amount")} ELSE 0 END) AS list_paid,
+            SUM(CASE WHEN l.cost IS NOT NULL AND l.quantity IS NOT NULL THEN {scaled("l.cost * l.quantity")} ELSE 0 END) AS cost_value,
+            SUM(CASE WHEN l.cost IS NOT NULL AND l.quantity IS NOT NULL THEN {scaled("l.amount")} ELSE 0 END) AS cost_paid,
+            SUM(CASE WHEN l.channel IS NOT NULL AND l.amount > 0 THEN {scaled("l.amount")} ELSE 0 END) AS gross_channel,
+            SUM(CASE WHEN LOWER(l.channel) IN ({digital}) AND l.amount > 0 THEN {scaled("l.amount")} ELSE 0 END) AS gross_digital
+          FROM {source} l JOIN customer_code k ON k.market = l.market AND k.customer_id = l.customer_id
+          GROUP BY k.c, l.order_id, l.day, l.known_day) by_order""")
+    run(f"""CREATE OR REPLACE TABLE product_code AS
+        SELECT market, product_id, CAST(ROW_NUMBER() OVER (ORDER BY market, product_id) AS INTEGER) AS p
+        FROM (SELECT DISTINCT market, product_id FROM {source} WHERE product_id IS NOT NULL) keys""")
+    run(f"""CREATE OR REPLACE TABLE items AS
+        SELECT k.c, q.p, l.day, l.known_day, COUNT(*) AS lines, SUM({scaled("l.amount")}) AS gross,
+          SUM({_log("l.unit_price")}) AS ln_price, COUNT({_log("l.unit_price")}) AS prices,
+          SUM({_log("l.quantity")}) AS ln_quantity, COUNT({_log("l.quantity")}) AS quantities
+        FROM {source} l
+        JOIN customer_code k ON k.market = l.market AND k.customer_id = l.customer_id
+        JOIN product_code q ON q.market = l.market AND q.product_id = l.product_id
+        WHERE l.amount > 0 GROUP BY k.c, q.p, l.day, l.known_day""")
+    run(f"""CREATE OR REPLACE TABLE category_items AS
+        SELECT k.c, l.category, l.day, l.known_day, SUM({scaled("l.amount")}) AS gross
+        FROM {source} l JOIN customer_code k ON k.market = l.market AND k.customer_id = l.customer_id
+        WHERE l.amount > 0 AND l.category IS NOT NULL GROUP BY k.c, l.category, l.day, l.known_day""")
+
+
+def see(lines: OrderLines, as_ofs: Sequence[date], *, horizon_days: int) -> None:
+    """Lay out what was known at each as_of: seen, seen_orders, baskets, product_standing, basket_market, seen_categories.
+
+    seen: one row per (as_of, c) with a line known before as_of, none at an as_of with less history than `horizon_days`.
+    Ages are as_of - day, 1 for the day before as_of.
+    """
+    engine = lines.engine
+    run = engine.run
+    engine.load("as_ofs", pd.DataFrame({"as_of": pd.array([day_number(d) for d in as_ofs], dtype="int32")}))
+    run(f"""CREATE OR REPLACE TABLE known AS
+        SELECT a.as_of, o.*, a.as_of - o.day AS age FROM orders o CROSS JOIN as_ofs a WHERE o.known_day < a.as_of""")
+    run(f"""CREATE OR REPLACE TABLE seen AS
+        SELECT s.as_of, s.c, k.market, k.customer_id, s.first_day, s.last_day, h.history_days
+        FROM (SELECT as_of, c, MIN(CASE WHEN gross > 0 AND age > 0 THEN day END) AS first_day,
+                MAX(CASE WHEN gross > 0 AND age > 0 THEN day END) AS last_day
+              FROM known GROUP BY as_of, c) s
+        JOIN (SELECT as_of, MAX(age) AS history_days FROM known GROUP BY as_of) h ON h.as_of = s.as_of
+        JOIN customer_code k ON k.c = s.c
+        WHERE h.history_days >= {horizon_days}""")
+    run("""CREATE OR REPLACE TABLE seen_orders AS
+        SELECT o.*, s.first_day, s.last_day, s.history_days FROM known o JOIN seen s ON s.as_of = o.as_of AND s.c = o.c
+        WHERE o.age > 0""")
+    run("DROP TABLE known")
+    run("""CREATE OR REPLACE TABLE baskets AS
+        SELECT a.as_of, i.c, i.p, a.as_of - MIN(i.day) AS first_age, a.as_of - MAX(i.day) AS last_age, SUM(i.lines) AS lines,
+          SUM(i.gross) AS gross, CAST(SUM(i.ln_price) AS DOUBLE) / SUM(i.prices) / 1e9 AS ln_price,
+          CAST(SUM(i.ln_quantity) AS DOUBLE) / SUM(i.quantities) / 1e9 AS ln_quantity,
+          SUM(i.ln_price) AS sum_price, SUM(i.prices) AS prices, SUM(i.ln_quantity) AS sum_quantity, SUM(i.quantities) AS quantities
+        FROM items i CROSS JOIN as_ofs a
+        WHERE i.known_day < a.as_of AND i.day < a.as_of AND i.day >= a.as_of - 365
+        GROUP BY a.as_of, i.c, i.p""")
+    run("""CREATE OR REPLACE TABLE basket_buyers AS
+        SELECT b.as_of, b.c, s.market,
+          CASE WHEN PERCENT_RANK() OVER (PARTITION BY b.as_of, s.market ORDER BY b.gross) >= 0.9 THEN 1 ELSE 0 END AS is_large
+        FROM (SELECT as_of, c, SUM(gross) AS gross FROM baskets GROUP BY as_of, c) b
+        JOIN seen s ON s.as_of = b.as_of AND s.c = b.c""")
+    run("""CREATE OR REPLACE TABLE basket_market AS
+        SELECT as_of, market, CAST(SUM(is_large) AS DOUBLE) / COUNT(*) AS large_share
+        FROM basket_buyers GROUP BY as_of, market""")
+    run("""CREATE OR REPLACE TABLE product_standing AS
+        SELECT *, PERCENT_RANK() OVER (PARTITION BY as_of, market ORDER BY buyers DESC) AS popularity
+        FROM (
+          SELECT b.as_of, b.p, u.market, COUNT(*) AS buyers, SUM(u.is_large) AS large_buyers,
+            CAST(SUM(b.sum_price) AS DOUBLE) / SUM(b.prices) / 1e9 AS ln_price,
+            CAST(SUM(b.sum_quantity) AS DOUBLE) / SUM(b.quantities) / 1e9 AS ln_quantity
+          FROM baskets b JOIN basket_buyers u ON u.as_of = b.as_of AND u.c = b.c
+          GROUP BY b.as_of, b.p, u.market) by_product""")
+    run("""CREATE OR REPLACE TABLE seen_categories AS
+        SELECT a.as_of, i.c, i.category, a.as_of - MAX(i.day) AS last_age, SUM(i.gross) AS gross
+        FROM category_items i CROSS JOIN as_ofs a
+        WHERE i.known_day < a.as_of AND i.day < a.as_of AND i.day >= a.as_of - 365
+        GROUP BY a.as_of, i.c, i.category""")

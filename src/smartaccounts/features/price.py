@@ -1,0 +1,112 @@
+"""At what price, quantity, discount and margin a customer buys."""
+
+from smartaccounts.engine.sql import MONEY_SCALE, exact_sum
+from smartaccounts.features.catalogue import Family, Feature, ratio, within
+
+# One row per (as_of, c, p) of the last 365 days beside the mean of all buyers of p: logs, so that 2 x and 1/2 x weigh alike.
+_POSITION = f"""(
+  SELECT b.as_of, b.c, CAST(b.gross AS DOUBLE) / {MONEY_SCALE} AS gross, b.last_age,
+    b.ln_price - s.ln_price AS price_gap, b.ln_quantity - s.ln_quantity AS quantity_gap
+  FROM baskets b JOIN product_standing s ON s.as_of = b.as_of AND s.p = b.p
+) position"""
+
+
+def _mean(value: str, weight: str, condition: str = "1 = 1") -> str:
+    known = f"{condition} AND {value} IS NOT NULL"
+    return ratio(
+        exact_sum(f"CASE WHEN {known} THEN {value} * {weight} END"),
+        exact_sum(f"CASE WHEN {known} THEN {weight} END"),
+    )
+
+
+POSITION = Family(
+    name="position",
+    title="Price and quantity against the market",
+    relation=_POSITION,
+    features=(
+        Feature(
+            "price_position_365d",
+            "log ratio",
+            "Price against the product's market mean, weighted by purchases, 365 days",
+            _mean("price_gap", "gross"),
+            needs=("product_id", "unit_price"),
+        ),
+        Feature(
+            "price_position_mean_365d",
+            "log ratio",
+            "Price against the product's market mean, mean over products, 365 days",
+            _mean("price_gap", "1.0"),
+            needs=("product_id", "unit_price"),
+        ),
+        Feature(
+            "quantity_position_365d",
+            "log ratio",
+            "Quantity per line against the product's market mean, weighted by purchases, 365 days",
+            _mean("quantity_gap", "gross"),
+            needs=("product_id", "quantity"),
+        ),
+        Feature(
+            "quantity_position_mean_365d",
+            "log ratio",
+            "Quantity per line against the product's market mean, mean over products, 365 days",
+            _mean("quantity_gap", "1.0"),
+            needs=("product_id", "quantity"),
+        ),
+        Feature(
+            "quantity_position_91d",
+            "log ratio",
+            "The same over the products of the last 91 days",
+            _mean("quantity_gap", "1.0", "last_age <= 91"),
+            needs=("product_id", "quantity"),
+        ),
+        Feature(
+            "quantity_position_highest_365d",
+            "log ratio",
+            "The highest of its products",
+            "MAX(quantity_gap)",
+            needs=("product_id", "quantity"),
+        ),
+    ),
+)
+
+
+def _sum(what: str, days: int) -> str:
+    return f"CAST(SUM(CASE WHEN {within(0, days)} THEN {what} ELSE 0 END) AS DOUBLE)"
+
+
+MARGIN = Family(
+    name="margin",
+    title="Discount and margin",
+    relation="seen_orders",
+    features=(
+        Feature(
+            "discount_share_365d",
+            "share",
+            "1 - purchases over their list price, last 365 days, lines with a list price",
+            f"1 - {ratio(_sum('list_paid', 365), _sum('list_value', 365))}",
+            needs=("list_price", "quantity"),
+        ),
+        Feature(
+            "discount_share_91d",
+            "share",
+            "The same, last 91 days",
+            f"1 - {ratio(_sum('list_paid', 91), _sum('list_value', 91))}",
+            needs=("list_price", "quantity"),
+        ),
+        Feature(
+            "margin_share_365d",
+            "share",
+            "1 - cost over net spend, last 365 days, lines with a cost",
+            f"1 - {ratio(_sum('cost_value', 365), _sum('cost_paid', 365))}",
+            needs=("cost", "quantity"),
+        ),
+        Feature(
+            "margin_365d",
+            "money",
+            "Net spend minus cost, last 365 days, lines with a cost",
+            f"ROUND(({_sum('cost_paid', 365)} - {_sum('cost_value', 365)}) / {MONEY_SCALE}, 6)",
+            needs=("cost", "quantity"),
+            zero=True,
+        ),
+    ),
+)

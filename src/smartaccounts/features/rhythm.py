@@ -1,0 +1,147 @@
+"""When a customer buys: how often, how long ago, how regularly."""
+
+from smartaccounts.engine.sql import exact_sum
+from smartaccounts.features.catalogue import Family, Feature, count, ratio, series, within
+
+WINDOWS = (30, 91, 182, 365, 730)
+PRIOR = (91, 182, 365)
+DECAYS = (60, 180, 365)
+
+
+def _orders(days: int) -> Feature:
+    return Feature(
+        f"orders_{days}d",
+        "count",
+        f"Orders in the last {days} days",
+        count("is_order", within(0, days)),
+        rises=True,
+        zero=True,
+    )
+
+
+def _orders_prior(days: int) -> Feature:
+    meaning = f"Orders in the {days} days before the last {days}"
+    return Feature(f"orders_prior_{days}d", "count", meaning, count("is_order", within(days, 2 * days)), zero=True)
+
+
+def _orders_decay(days: int) -> Feature:
+    meaning = f"Sum over all orders of exp(-age / {days} days)"
+    expression = f"COALESCE({exact_sum(f'is_order * EXP(-age / {days}.0)')}, 0)"
+    return Feature(f"orders_decay_{days}d", "count, decayed", meaning, expression, rises=True, zero=True)
+
+
+def _lines(days: int) -> Feature:
+    return Feature(
+        f"lines_{days}d",
+        "count",
+        f"Order lines in the last {days} days",
+        count("lines", within(0, days)),
+        rises=True,
+        zero=True,
+    )
+
+
+def _lines_decay(days: int) -> Feature:
+    meaning = f"Sum over all order lines of exp(-age / {days} days)"
+    expression = f"COALESCE({exact_sum(f'lines * EXP(-age / {days}.0)')}, 0)"
+    return Feature(f"lines_decay_{days}d", "count, decayed", meaning, expression, rises=True, zero=True)
+
+
+RHYTHM = Family(
+    name="rhythm",
+    title="Rhythm: how often",
+    relation="seen_orders",
+    features=(
+        *series(_orders, WINDOWS),
+        *series(_orders_prior, PRIOR),
+        Feature("orders_total", "count", "Orders since the first line", count("is_order"), rises=True, zero=True),
+        *series(_orders_decay, DECAYS),
+        *series(_lines, (91, 182, 365)),
+        *series(_lines_decay, DECAYS),
+        Feature(
+            "lines_per_order_365d",
+            "ratio",
+            "Order lines per order of the last 365 days",
+            ratio(
+                f"SUM(CASE WHEN {within(0, 365)} THEN lines ELSE 0 END)",
+                f"SUM(CASE WHEN {within(0, 365)} THEN is_order ELSE 0 END)",
+            ),
+        ),
+    ),
+)
+
+# one row per purchase day, with the days since the one before it; recent_gap is null on the first purchase day
+_GAPS = """(
+  SELECT as_of, c, day, age, day - LAG(day) OVER (PARTITION BY as_of, c ORDER BY day) AS gap
+  FROM (SELECT DISTINCT as_of, c, day, age FROM seen_orders WHERE gross > 0) purchase_days
+) gaps"""
+
+_MEAN_GAP = "CAST(SUM(gap) AS DOUBLE) / COUNT(gap)"
+# sums of squared integers are exact below 2^53, so this equals the two-pass formula to rounding
+_VARIANCE = "(CAST(SUM(gap * gap) AS DOUBLE) - CAST(SUM(gap) AS DOUBLE) * SUM(gap) / COUNT(gap)) / (COUNT(gap) - 1)"
+_STD_GAP = f"CASE WHEN COUNT(gap) > 1 THEN SQRT(CASE WHEN {_VARIANCE} > 0 THEN {_VARIANCE} ELSE 0 END) END"
+
+GAPS = Family(
+    name="gaps",
+    title="Rhythm: how regularly",
+    relation=_GAPS,
+    features=(
+        Feature("tenure_days", "days", "Days since the first purchase", "CAST(MAX(age) AS DOUBLE)"),
+        Feature("recency_days", "days", "Days since the last purchase", "CAST(MIN(age) AS DOUBLE)"),
+        Feature(
+            "purchase_days_365d",
+            "count",
+            "Days with a purchase in the last 365 days",
+            f"CAST(SUM(CASE WHEN {within(0, 365)} THEN 1 ELSE 0 END) AS DOUBLE)",
+            rises=True,
+            zero=True,
+        ),
+        Feature(
+            "purchase_months_365d",
+            "count",
+            "Of the last twelve blocks of 30 days, those with a purchase",
+            "CAST(COUNT(DISTINCT CASE WHEN age <= 360 THEN FLOOR((age - 1) / 30) END) AS DOUBLE)",
+            rises=True,
+            zero=True,
+        ),
+        Feature(
+            "purchase_months_182d",
+            "count",
+            "Of the last six blocks of 30 days, those with a purchase",
+            "CAST(COUNT(DISTINCT CASE WHEN age <= 180 THEN FLOOR((age - 1) / 30) END) AS DOUBLE)",
+            rises=True,
+            zero=True,
+        ),
+        Feature(
+            "gap_mean_days", "days", "Mean days between purchase days", f"CASE WHEN COUNT(gap) > 0 THEN {_MEAN_GAP} END"
+        ),
+        Feature(
+            "gap_std_days",
+            "days",
+            "Standard deviation of the days between purchase days (three or more needed)",
+            _STD_GAP,
+        ),
+        Feature("gap_largest_days", "days", "Longest pause between two purchase days", "CAST(MAX(gap) AS DOUBLE)"),
+        Feature(
+            "gap_variation",
+            "ratio",
+            "Standard deviation over mean of the days between purchase days: small is regular",
+            f"{_STD_GAP} / ({_MEAN_GAP})",
+        ),
+        Feature(
+            "gap_mean_recent_days",
+            "days",
+            "Mean days between purchase days, of the pauses that ended in the last 182 days",
+            ratio(
+                f"SUM(CASE WHEN {within(0, 182)} THEN gap END)",
+                f"SUM(CASE WHEN {within(0, 182)} AND gap IS NOT NULL THEN 1 ELSE 0 END)",
+            ),
+        ),
+        Feature(
+            "overdue",
+            "ratio",
+            "Days since the last purchase over the mean days between purchases",
+            f"CASE WHEN COUNT(gap) > 0 THEN MIN(age) / ({_MEAN_GAP}) END",
+        ),
+    ),
+)

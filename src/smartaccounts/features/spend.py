@@ -1,0 +1,101 @@
+"""What a customer spends: windows, the windows before, decayed sums, months, and the size of its orders."""
+
+from smartaccounts.engine.sql import MONEY_SCALE, exact_sum
+from smartaccounts.features.catalogue import Family, Feature, money, ratio, series, within
+
+WINDOWS = (30, 60, 91, 182, 365, 730)
+PRIOR = (30, 91, 182, 365)
+DECAYS = (30, 60, 120, 180, 365, 720)
+BLOCKS = range(1, 25)
+
+
+def _window(days: int) -> Feature:
+    return Feature(
+        f"spend_{days}d",
+        "money",
+        f"Net spend of the last {days} days",
+        money("amount", within(0, days)),
+        rises=True,
+        zero=True,
+    )
+
+
+def _prior(days: int) -> Feature:
+    meaning = f"Net spend of the {days} days before the last {days}"
+    return Feature(f"spend_prior_{days}d", "money", meaning, money("amount", within(days, 2 * days)), zero=True)
+
+
+def _decay(days: int) -> Feature:
+    meaning = f"Sum of all net spend, each amount times exp(-age / {days} days)"
+    # 1e18: a decayed amount of long ago is tiny and still compared with 1e-9 relative
+    expression = f"COALESCE({exact_sum(f'CAST(amount AS DOUBLE) / {MONEY_SCALE} * EXP(-age / {days}.0)', '1e18')}, 0)"
+    return Feature(f"spend_decay_{days}d", "money, decayed", meaning, expression, rises=True, zero=True)
+
+
+def _block(number: int) -> Feature:
+    first, last = 30 * (number - 1), 30 * number
+    meaning = f"Net spend of the 30 days that end {first} days before as_of"
+    return Feature(f"spend_block_{number:02d}", "money", meaning, money("amount", within(first, last)), zero=True)
+
+
+_MEAN_365 = ratio(money("amount", within(0, 365)), f"SUM(CASE WHEN {within(0, 365)} THEN is_order ELSE 0 END)")
+
+SPEND = Family(
+    name="spend",
+    title="Spend",
+    relation="seen_orders",
+    features=(
+        *series(_window, WINDOWS),
+        *series(_prior, PRIOR),
+        Feature("spend_total", "money", "Net spend since the first line", money("amount"), rises=True, zero=True),
+        *series(_decay, DECAYS),
+        *series(_block, BLOCKS),
+        Feature(
+            "spend_first_90d",
+            "money",
+            "Net spend of the first 90 days after the first purchase",
+            money("amount", "day < first_day + 90"),
+            zero=True,
+        ),
+        Feature("order_mean_365d", "money", "Net spend per order of the last 365 days", _MEAN_365),
+        Feature(
+            "order_mean_91d",
+            "money",
+            "Net spend per order of the last 91 days",
+            ratio(money("amount", within(0, 91)), f"SUM(CASE WHEN {within(0, 91)} THEN is_order ELSE 0 END)"),
+        ),
+        Feature(
+            "order_mean", "money", "Net spend per order since the first line", ratio(money("amount"), "SUM(is_order)")
+        ),
+        Feature(
+            "order_largest_365d",
+            "money",
+            "Largest order of the last 365 days",
+            f"MAX(CASE WHEN {within(0, 365)} THEN CAST(amount AS DOUBLE) / {MONEY_SCALE} END)",
+        ),
+        Feature("order_largest", "money", "Largest order ever", f"MAX(CAST(amount AS DOUBLE) / {MONEY_SCALE})"),
+        Feature(
+            "order_largest_share_365d",
+            "share",
+            "Share of the largest order in what was bought in the last 365 days",
+            ratio(
+                f"MAX(CASE WHEN {within(0, 365)} THEN CAST(gross AS DOUBLE) END)",
+                f"CAST(SUM(CASE WHEN {within(0, 365)} THEN gross ELSE 0 END) AS DOUBLE)",
+            ),
+        ),
+        Feature(
+            "order_first",
+            "money",
+            "What was bought on the first purchase day",
+            money("gross", "day = first_day"),
+            zero=True,
+        ),
+        Feature(
+            "order_last",
+            "money",
+            "What was bought on the last purchase day",
+            money("gross", "day = last_day"),
+            zero=True,
+        ),
+    ),
+)

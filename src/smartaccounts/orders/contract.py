@@ -1,0 +1,95 @@
+"""The order-line contract as data, and what a reader of order lines hands on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from smartaccounts.engine.duckdb import Engine
+
+Kind = Literal["string", "day", "double"]
+Need = Literal["yes", "default", "no"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of the contract.
+
+    `kind` is how the table of `OrderLines` holds it (day: integer, days since 1970-01-01). `need`: a source must have
+    it (yes), something stands in for it (default), or what is made of it is null without it (no).
+    """
+
+    name: str
+    kind: Kind
+    need: Need
+    meaning: str
+
+    @property
+    def held_as(self) -> str:
+        """Return the name of the column in the table: dates are held as day numbers under their own name."""
+        return {"order_date": "day", "known_date": "known_day"}.get(self.name, self.name)
+
+    @property
+    def sql_type(self) -> str:
+        """Return the SQL type of the column in the table."""
+        return {"string": "VARCHAR", "day": "INTEGER", "double": "DOUBLE"}[self.kind]
+
+
+COLUMNS: tuple[Column, ...] = (
+    Column("market", "string", "default", "group in which spend is compared; '' where there is only one"),
+    Column("customer_id", "string", "yes", "unique within its market; '00017' stays '00017'"),
+    Column("order_id", "string", "default", "absent: one order per customer and day"),
+    Column("order_date", "day", "yes", "day of the order or invoice"),
+    Column("known_date", "day", "default", "day on which the line became known; absent: the order date"),
+    Column("product_id", "string", "no", "absent: assortment features are null"),
+    Column("quantity", "double", "no", "pieces; returns negative"),
+    Column("amount", "double", "default", "net line amount, returns negative; absent: quantity x unit_price"),
+    Column("unit_price", "double", "no", "price of one piece"),
+    Column("list_price", "double", "no", "price of one piece before discount"),
+    Column("discount", "double", "no", "share of the list price, 0.1 = 10 %"),
+    Column("cost", "double", "no", "what one piece costs the supplier"),
+    Column("channel", "string", "no", "how the order came, for the digital share"),
+    Column("category", "string", "no", "group of products, for breadth"),
+    Column("currency", "string", "no", "more than one in a market is an error, not a sum"),
+)
+"""The contract, in the order of the table of `OrderLines`."""
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """How many lines of the source were left out for one reason, with up to three of them as `column=value` texts."""
+
+    reason: str
+    rows: int
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Intake:
+    """Lines in, lines out, and why they differ: `rows_in == rows_out + sum of the rejected rows`.
+
+    `notes` says what was assumed or changed on the way in (an encoding, outer spaces).
+    """
+
+    rows_in: int
+    rows_out: int
+    rejected: tuple[Rejection, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class OrderLines:
+    """Accepted order lines in a table of the engine.
+
+    The table has every column of `COLUMNS` under its `held_as` name; null where the source has none, except: market is
+    never null ('' by default), order_id is never null (the ISO date where the source has none), known_day is the day
+    where the source has none, and day, customer_id and amount (finite) are never null. `provided` are the contract
+    columns that the source really has. `first_day` and `last_day` are the least and the greatest day over all lines.
+    """
+
+    engine: Engine
+    table: str
+    provided: frozenset[str]
+    first_day: int
+    last_day: int
+    intake: Intake

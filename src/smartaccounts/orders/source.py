@@ -1,0 +1,217 @@
+"""Files of order lines as relations the engine can read: which files, which columns, which encoding and delimiter."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import glob
+import gzip
+import io
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, cast
+
+from smartaccounts.config import Pipeline
+from smartaccounts.engine.duckdb import Engine, reading, text
+from smartaccounts.errors import InputError, PipelineError
+
+_CHUNK = 1 << 20
+_WILD = frozenset("*?[")
+
+
+@dataclass(frozen=True)
+class File:
+    """One file of a source: `relation` is SQL to read FROM, `columns` are name -> SQL type (csv: all text)."""
+
+    path: Path
+    relation: str
+    columns: dict[str, str]
+    untyped: bool
+    note: str = ""
+
+
+@contextmanager
+def opened(pipeline: Pipeline, engine: Engine) -> Iterator[tuple[File, ...]]:
+    """Yield the files of the pipeline's source, in the order of their names; csv in other encodings is decoded first.
+
+    The relations can be read only inside the block. InputError where a file is missing, empty, a folder, damaged, of
+    another format, or where its delimiter or encoding cannot be told.
+    """
+    with tempfile.TemporaryDirectory(prefix="smartaccounts-") as folder:
+        files = []
+        for number, path in enumerate(_paths(pipeline)):
+            if _is_parquet(path):
+                files.append(_parquet(path, engine))
+            else:
+                files.append(_csv(path, pipeline, decoded=Path(folder) / f"{number}.csv"))
+        yield tuple(files)
+
+
+def _paths(pipeline: Pipeline) -> list[Path]:
+    path = Path(os.path.normpath(pipeline.resolve(pipeline.source.path)))
+    if path.is_dir():
+        raise InputError(
+            f"Expected a file of order lines, got a folder in {path}.",
+            hint=f"For every file in it write a glob, for example path: {pipeline.source.path.rstrip('/')}/*.parquet.",
+        )
+    if path.is_file():
+        return [path]
+    found = [Path(p) for p in sorted(glob.glob(str(path), recursive=True)) if Path(p).is_file()]  # noqa: PTH207
+    if found:
+        return found
+    what = "files that match" if _WILD & set(str(path)) else "a file of order lines"
+    raise InputError(
+        f"Expected {what}, got none in {path}.", hint="Relative paths count from the folder of the pipeline file."
+    )
+
+
+def _is_parquet(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            magic = file.read(4)
+    except OSError as error:
+        raise InputError(f"Expected a file that can be read, got {error.strerror} in {path}.") from None
+    if not magic:
+        raise InputError(f"Expected order lines, got an empty file in {path}.")
+    if magic.startswith(b"PK\x03\x04"):
+        raise InputError(
+            f"Expected CSV or Parquet, got a zip or Excel file in {path}.", hint="Save it as CSV (UTF-8) or as Parquet."
+        )
+    return magic == b"PAR1" or path.suffix in {".parquet", ".pq"}
+
+
+def _parquet(path: Path, engine: Engine) -> File:
+    relation = f"read_parquet({text(_literal(path))}, binary_as_string=true)"
+    with reading(
+        lambda said: InputError(
+            f"Expected a whole Parquet file, got one that cannot be read ({_first_line(said)}) in {path}.",
+            hint="Write or copy the file again.",
+        )
+    ):
+        columns = engine.columns(relation)
+    return File(path, relation, columns, untyped=False)
+
+
+def _csv(path: Path, pipeline: Pipeline, *, decoded: Path) -> File:
+    encoding, note = _encoding(path, pipeline.source.encoding)
+    read_from = path
+    try:
+        if codecs.lookup(encoding).name not in {"utf-8", "utf-8-sig"}:
+            _decode(path, encoding, decoded)
+            read_from = decoded
+        with _open(read_from) as file, io.TextIOWrapper(file, "utf-8-sig", newline="") as lines:
+            header = [line for line, _ in zip(lines, range(50), strict=False)]
+    except (UnicodeError, EOFError, OSError) as error:
+        reason = _first_line(str(error))
+        raise InputError(f"Expected text in {encoding}, got bytes that are none ({reason}) in {path}.") from None
+    delimiter, names = _header(header, pipeline, path)
+    kinds = ", ".join(f"{text(name)}: 'VARCHAR'" for name in names)
+    relation = (
+        f"read_csv({text(_literal(read_from))}, auto_detect=false, header=true, delim={text(delimiter)}, "
+        f"quote='\"', escape='\"', columns={{{kinds}}}"
+        f"{', compression=' + text('gzip') if _is_gzip(read_from) else ''})"
+    )
+    return File(path, relation, dict.fromkeys(names, "VARCHAR"), untyped=True, note=note)
+
+
+def _header(lines: Sequence[str], pipeline: Pipeline, path: Path) -> tuple[str, list[str]]:
+    """Return the delimiter with which the header names most columns of the pipeline, and the header's names.
+
+    Only the header decides: lines added later cannot change how earlier ones are read.
+    """
+    wanted = set(pipeline.columns.mapped().values())
+    given = pipeline.source.delimiter
+    splits = [(d, next(csv.reader(lines, delimiter=d), [])) for d in ([given] if given else [",", ";", "\t", "|"])]
+    delimiter, names = max(splits, key=lambda s: (len(wanted & set(s[1])), len(s[1])))
+    if len(names) < 2:
+        got = ", ".join(repr(n) for n in names) or "none"
+        raise InputError(
+            f"Expected several columns, got one ({got}) with the delimiter {delimiter!r} in {path}.",
+            hint="Set source.delimiter to the character between the columns, or leave it out to have it found.",
+        )
+    return delimiter, _distinct(names)
+
+
+def _distinct(names: Iterable[str]) -> list[str]:
+    """Return the names with a number behind those that came before (in any case) or are empty."""
+    seen: set[str] = set()
+    distinct = []
+    for place, name in enumerate(names, start=1):
+        unique = name or f"column {place}"
+        while unique.lower() in seen:
+            unique += f" {place}"
+        seen.add(unique.lower())
+        distinct.append(unique)
+    return distinct
+
+
+def _encoding(path: Path, given: str | None) -> tuple[str, str]:
+    """Return the encoding and, where it had to be guessed and is not utf-8, a note."""
+    if given:
+        try:
+            return codecs.lookup(given).name, ""
+        except LookupError:
+            raise PipelineError(
+                f"Expected an encoding, got {given!r} in source.encoding.", hint="Known are utf-8, latin-1 and utf-16."
+            ) from None
+    try:
+        encoding = _guess(path)
+    except (OSError, EOFError) as error:
+        raise InputError(f"Expected a whole file, got one that cannot be read ({error}) in {path}.") from None
+    note = f"{path.name} is not utf-8 and was read as {encoding} (source.encoding says otherwise)."
+    return encoding, "" if encoding == "utf-8" else note
+
+
+def _guess(path: Path) -> str:
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    is_utf8, has_controls = True, False
+    with _open(path) as file:
+        chunk = file.read(_CHUNK)
+        if chunk[:2] in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}:
+            return "utf-16"
+        if chunk[1:2] == b"\0":
+            return "utf-16-le"
+        while chunk:
+            if is_utf8:
+                try:
+                    decoder.decode(chunk)
+                except UnicodeDecodeError:
+                    is_utf8 = False
+            # 0x80 to 0x9f print nothing in latin-1 but are the euro sign and typographic quotes of Windows
+            has_controls = has_controls or len(chunk.translate(None, bytes(range(0x80, 0xA0)))) < len(chunk)
+            chunk = file.read(_CHUNK)
+    if is_utf8:
+        return "utf-8"
+    return "windows-1252" if has_controls else "latin-1"
+
+
+def _decode(path: Path, encoding: str, decoded: Path) -> None:
+    with (
+        _open(path) as raw,
+        io.TextIOWrapper(raw, encoding, newline="") as source,
+        decoded.open("w", encoding="utf-8", newline="") as target,
+    ):
+        while chunk := source.read(_CHUNK):
+            target.write(chunk)
+
+
+def _is_gzip(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(2) == b"\x1f\x8b"
+
+
+def _open(path: Path) -> IO[bytes]:
+    return cast("IO[bytes]", gzip.open(path, "rb")) if _is_gzip(path) else path.open("rb")
+
+
+def _literal(path: Path) -> str:
+    """Return a path in which the engine takes no character as a wildcard."""
+    return "".join(f"[{c}]" if c in _WILD else c for c in str(path))
+
+
+def _first_line(said: str) -> str:
+    return " ".join(said.strip().splitlines()[:1])

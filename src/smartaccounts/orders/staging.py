@@ -1,0 +1,158 @@
+"""Bring every line of a source into one table of the engine, each marked with the reason to reject it, if any."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import date
+
+from smartaccounts.config import Pipeline
+from smartaccounts.engine.duckdb import Engine, quoted, reading, text
+from smartaccounts.errors import InputError
+from smartaccounts.orders import layers, mapping
+from smartaccounts.orders.contract import COLUMNS
+from smartaccounts.orders.layers import REASONS
+from smartaccounts.orders.source import File, opened
+
+MARKS = ("reason", "example", "culprit", "doubts")
+"""Columns of a stage beside the contract's: see `stage`."""
+
+_STAND_INS = {
+    "market": ("''", "coalesce(market, '')"),
+    "order_id": ("{iso}", "coalesce(order_id, {iso})"),
+    "known_date": ("order_date", "coalesce(known_date, order_date)"),
+}
+_ISO = "CAST(DATE '1970-01-01' + order_date AS VARCHAR)"
+_DATES = ", ".join(str(REASONS.index(r)) for r in ("date not readable", "date before 1900", "date in the future"))
+_AMOUNTS = ", ".join(str(REASONS.index(r)) for r in ("amount not a number", "amount not finite"))
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A table with every line of a source; `held` are its contract columns, under the names of the table.
+
+    `doubts` are texts; bit i of the column of that name says that text i is true of the line.
+    """
+
+    table: str
+    held: frozenset[str]
+    provided: frozenset[str]
+    doubts: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def stage(pipeline: Pipeline, engine: Engine, *, table: str, today: date, for_check: bool = False) -> Stage:
+    """Read every line of the source into `table`, replacing it: one row per line.
+
+    Beside the contract columns it has: `reason`, the place in `REASONS`, null where the line is accepted; of rejected
+    lines `example`, the line as `column=value` texts, and `culprit`, the value that could not be read; `doubts`, see
+    `Stage`. With `for_check` also `cancels` (source.cancelled holds), `moment` (the order date as a timestamp, with the
+    time where the source has one) and `source_row`, a hash of all columns of the source.
+    """
+    with opened(pipeline, engine) as files:
+        with_row = for_check or pipeline.source.duplicates == "drop"
+        row_of = _columns(files) if with_row else ()
+        selects = [_staged(pipeline, engine, f, today=today, row_of=row_of) for f in files]
+        sql = _without_duplicates("\nUNION ALL\n".join(selects), pipeline)
+        hidden = "" if for_check else f" EXCLUDE (cancels, moment{', source_row' if with_row else ''})"
+        with _explained(files):
+            engine.run(f"CREATE OR REPLACE TABLE {table} AS SELECT *{hidden} FROM ({sql})")
+    return Stage(
+        table,
+        held=frozenset(c.held_as for c in COLUMNS if c.name in layers.columns_needed(pipeline)),
+        provided=frozenset(pipeline.columns.mapped()),
+        doubts=layers.doubts_said(pipeline),
+        notes=tuple(file.note for file in files if file.note),
+    )
+
+
+def stage_rejected(pipeline: Pipeline, engine: Engine, *, table: str, today: date) -> None:
+    """Read the rejected lines into `table`: the source's columns as text, and `rejected_because`."""
+    with opened(pipeline, engine) as files:
+        row_of, selects = _columns(files), []
+        for file in files:
+            layer = layers.typed(pipeline, file)
+            layers.check_conditions(pipeline, layer, engine)
+            raw = [f"{text(c)}: CAST({layer.raw.get(c, 'NULL')} AS VARCHAR)" for c in row_of]
+            extra = {"source_row": f"{{{', '.join(raw)}}}"}
+            mapped = layers.mapped_layer(pipeline, layer, extra=extra)
+            selects.append(f"SELECT source_row, {layers.reason(today=today)} AS reason FROM ({mapped})")
+        sql = _without_duplicates("\nUNION ALL\n".join(selects), pipeline)
+        because = f"[{', '.join(text(r) for r in REASONS)}][reason + 1] AS rejected_because"
+        with _explained(files):
+            engine.run(
+                f"CREATE OR REPLACE TABLE {table} AS "
+                f"SELECT unnest(source_row), {because} FROM ({sql}) WHERE reason IS NOT NULL"
+            )
+
+
+def _columns(files: Sequence[File]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(c for f in files for c in f.columns))
+
+
+def _staged(pipeline: Pipeline, engine: Engine, file: File, *, today: date, row_of: Sequence[str]) -> str:
+    """Return a SELECT of one file: contract columns and marks, alike for every file."""
+    layer = layers.typed(pipeline, file)
+    layers.check_conditions(pipeline, layer, engine)
+    shown = layers.shown_columns(pipeline)
+    mapped = pipeline.columns.mapped()
+    cancelled = pipeline.source.cancelled
+    extra = {f"shown_{i}": f"CAST({layer.raw[c]} AS VARCHAR)" for i, c in enumerate(shown)}
+    extra["date_text"] = f"CAST({layer.raw[mapped['order_date']]} AS VARCHAR)"
+    amounts = [f"CAST({layer.raw[mapped[p]]} AS VARCHAR)" for p in layers.amount_parts(pipeline)]
+    extra["amount_text"] = " || ' x ' || ".join(amounts)
+    extra["cancels"] = "FALSE" if cancelled is None else f"coalesce((\n{cancelled}\n), FALSE)"
+    extra["moment"] = f"CAST({quoted(mapped['order_date'])} AS TIMESTAMP)"
+    if row_of:
+        extra["source_row"] = f"md5_number({mapping.whole_row([layer.raw.get(c, 'NULL') for c in row_of])})"
+    columns = [_held(name, has=name in mapped) for name in layers.columns_needed(pipeline)]
+    line = [f"{text(c + '=')} || left(coalesce(shown_{i}, ''), 24)" for i, c in enumerate(shown)]
+    marks = [
+        "reason",
+        # only rejected lines are worth the text
+        f"CASE WHEN reason IS NOT NULL THEN concat_ws(', ', {', '.join(line)}) END AS example",
+        f"CASE WHEN reason IN ({_DATES}) THEN date_text WHEN reason IN ({_AMOUNTS}) THEN amount_text END AS culprit",
+        "doubts",
+        "cancels",
+        "moment",
+        *(["source_row"] if row_of else []),
+    ]
+    layers_below = layers.mapped_layer(pipeline, layer, extra=extra)
+    with_reason = f"SELECT *, {layers.reason(today=today)} AS reason FROM ({layers_below})"
+    return f"SELECT {', '.join([*columns, *marks])} FROM ({with_reason})"
+
+
+def _held(name: str, *, has: bool) -> str:
+    """Return SQL for a contract column of the table, with what stands in for it where the source has none."""
+    held_as = next(c.held_as for c in COLUMNS if c.name == name)
+    if name not in _STAND_INS:
+        return f"{name} AS {held_as}"
+    missing, present = _STAND_INS[name]
+    return f"{(present if has else missing).format(iso=_ISO)} AS {held_as}"
+
+
+def _without_duplicates(sql: str, pipeline: Pipeline) -> str:
+    """Mark all but one of the accepted lines that are equal in every column of the source, if the pipeline says so."""
+    if pipeline.source.duplicates == "keep":
+        return sql
+    again = "row_number() OVER (PARTITION BY source_row) > 1"
+    mark = f"coalesce(reason, CASE WHEN {again} THEN {REASONS.index('duplicate')} END)"
+    return f"SELECT * REPLACE (CAST({mark} AS TINYINT) AS reason) FROM ({sql})"
+
+
+def _explained(files: Sequence[File]) -> AbstractContextManager[None]:
+    names = ", ".join(str(f.path) for f in files[:3]) + (", ..." if len(files) > 3 else "")
+
+    def explain(said: str) -> InputError:
+        # the original line may hold a customer's name
+        lines = [line for line in said.splitlines() if line.strip() and not line.startswith("Original Line")]
+        hint = "Is source.delimiter right, and does every text with a delimiter in it stand in double quotes?"
+        if said.startswith("Conversion Error"):
+            hint = "In keep and source.cancelled write TRY_CAST(column AS DOUBLE): null where it does not fit."
+        if "Failed to parse format specifier" in said:
+            hint = "source.date_format is written as in strptime, for example '%d.%m.%Y'."
+        said_shortly = " ".join(" ".join(lines[:3]).split())
+        return InputError(f"Expected lines that can be read, got an error ({said_shortly}) in {names}.", hint=hint)
+
+    return reading(explain)

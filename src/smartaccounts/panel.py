@@ -1,0 +1,49 @@
+"""Snapshots with their outcomes: the only place where the two meet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import pandas as pd
+
+from smartaccounts.features.snapshot import KEY, Snapshot
+from smartaccounts.target import grown
+
+
+@dataclass(frozen=True)
+class Panel:
+    """What a model learns from, and is judged by.
+
+    frame: the rows of the snapshot in their order, and spend_ahead (money), months_ahead, target (1.0, 0.0); all three
+    null where the horizon is not over, target also in a market without a K.
+    """
+
+    snapshot: Snapshot
+    outcome: pd.DataFrame
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """Return snapshot and outcome side by side."""
+        return pd.concat([self.snapshot.frame, self.outcome], axis=1)
+
+    def rows(self, mask: pd.Series) -> Panel:
+        """Return the rows where `mask` holds."""
+        kept = Snapshot(self.snapshot.frame[mask].reset_index(drop=True), self.snapshot.target, self.snapshot.absent)
+        return Panel(kept, self.outcome[mask].reset_index(drop=True))
+
+
+def panel(snapshot: Snapshot, outcome: pd.DataFrame, complete: Sequence[date]) -> Panel:
+    """Join a snapshot with `target.outcome`; `complete` are the as_of dates whose horizon is over.
+
+    A customer without a line in a horizon that is over spent 0 in 0 months.
+    """
+    frame = snapshot.frame
+    joined = frame[KEY].merge(outcome, on=KEY, how="left", validate="one_to_one")
+    over = frame["as_of"].isin(pd.to_datetime(pd.Series(list(complete), dtype="object")))
+    spend = joined["spend_ahead"].fillna(0.0).where(over)
+    months = joined["months_ahead"].fillna(0).astype("float64").where(over)
+    target = grown(spend, months, frame["key_spend"], snapshot.target).where(over)
+    ahead = pd.DataFrame({"spend_ahead": spend, "months_ahead": months, "target": target})
+    return Panel(snapshot, ahead.reset_index(drop=True))

@@ -1,0 +1,1 @@
+"""Everything that scores a snapshot, behind one interface (base.py)."""

@@ -1,0 +1,66 @@
+"""The one interface of everything that scores a snapshot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from smartaccounts.panel import Panel
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """score: one per row, higher is better, finite. probability: of becoming a key account, or None where unknown."""
+
+    score: Floats
+    probability: Floats | None = None
+
+
+@dataclass(frozen=True)
+class Contributions:
+    """What each column adds to the raw score of each row: `values` (rows x names) + `base` = raw score."""
+
+    names: tuple[str, ...]
+    values: Floats
+    base: float
+
+
+class Fitted(Protocol):
+    """A ranker that is ready to score the eligible rows of a snapshot's frame."""
+
+    @property
+    def name(self) -> str:
+        """Its name in tables and files."""
+        ...
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader should know of this fit: how it was calibrated, on how much."""
+        ...
+
+    def score(self, frame: pd.DataFrame) -> Scores:
+        """Score the rows of `frame` (eligible rows of a snapshot)."""
+        ...
+
+    def contributions(self, frame: pd.DataFrame) -> Contributions:
+        """Say what adds up to each row's raw score."""
+        ...
+
+
+class Ranker(Protocol):
+    """Something that learns, or needs not learn, to rank from a panel."""
+
+    @property
+    def name(self) -> str:
+        """Its name in tables and files."""
+        ...
+
+    def fit(self, panel: Panel) -> Fitted:
+        """Learn from the rows of `panel` that have a target; HistoryError where they are too few."""
+        ...

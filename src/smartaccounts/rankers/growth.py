@@ -1,0 +1,215 @@
+"""The growth model: LightGBM, pooled over monthly as_of dates, strongly regularised, calibrated on eligible rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import cached_property
+
+import lightgbm as lgb
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+from numpy.typing import NDArray
+from sklearn.utils import murmurhash3_32
+
+from smartaccounts.config import Model
+from smartaccounts.engine.duckdb import threads
+from smartaccounts.errors import HistoryError
+from smartaccounts.panel import Panel
+from smartaccounts.rankers.base import Contributions, Floats, Scores
+from smartaccounts.rankers.calibration import Calibrator, fit_calibrator
+from smartaccounts.rankers.design import Design, design
+
+MIN_POSITIVES = 10
+"""Fewer key accounts among the training rows teach nothing."""
+
+MIN_POSITIVES_CALIBRATION = 20
+CUSTOMER_FOLDS = 4
+
+
+@dataclass(frozen=True)
+class GrowthModel:
+    """A fitted growth model: boosters as text, the columns they expect, and the calibrator.
+
+    The raw score is the mean of the boosters' raw scores; it is also the `score`.
+    """
+
+    boosters: tuple[str, ...]
+    columns: tuple[str, ...]
+    calibrator: Calibrator
+    notes: tuple[str, ...] = ()
+    name: str = "growth"
+
+    @cached_property
+    def _loaded(self) -> list[lgb.Booster]:
+        return [lgb.Booster(model_str=text) for text in self.boosters]
+
+    def score(self, frame: pd.DataFrame) -> Scores:
+        """Score rows of a snapshot's frame."""
+        raw = self.raw(self._matrix(frame))
+        return Scores(raw, self.calibrator.probability(raw))
+
+    def raw(self, matrix: NDArray[np.float32]) -> Floats:
+        """Return the mean raw score of the boosters for the rows of a design."""
+        if not len(matrix):
+            return np.zeros(0)
+        parts = [b.predict(matrix, raw_score=True, num_threads=threads()) for b in self._loaded]
+        return np.mean(parts, axis=0)
+
+    def contributions(self, frame: pd.DataFrame) -> Contributions:
+        """Return exact TreeSHAP contributions; with the base they add up to the score."""
+        parts = np.mean(
+            [b.predict(self._matrix(frame), pred_contrib=True, num_threads=threads()) for b in self._loaded], axis=0
+        )
+        return Contributions(self.columns, parts[:, :-1], float(parts[0, -1]) if len(parts) else 0.0)
+
+    def _matrix(self, frame: pd.DataFrame) -> NDArray[np.float32]:
+        made = design(frame)
+        at = {name: i for i, name in enumerate(made.names)}
+        return made.matrix[:, [at[c] for c in self.columns]]
+
+
+@dataclass(frozen=True)
+class Growth:
+    """The recipe of the growth model; the knobs are those of the pipeline file's `model`."""
+
+    model: Model = field(default_factory=Model)
+    name: str = "growth"
+
+    def fit(self, panel: Panel) -> GrowthModel:
+        """Learn from all rows below K that were alive, calibrate on rows that the calibrating fit did not see.
+
+        HistoryError where the panel has fewer than MIN_POSITIVES key accounts among its training rows.
+        """
+        rows = training_rows(panel)
+        check_positives(rows)
+        made = _without_empty(design(rows.frame))
+        boosters = self._boost(made, rows, np.ones(len(rows.frame), dtype=bool), bags=self.model.bags)
+        calibrator, note = self._calibrate(made, rows)
+        return GrowthModel(boosters, made.names, calibrator, notes=(note,))
+
+    def _boost(self, made: Design, rows: Panel, mask: NDArray[np.bool_], *, bags: int) -> tuple[str, ...]:
+        """Train the bags side by side, each on one thread: as fast as the cores allow, and the same on any machine."""
+        y = rows.outcome["target"].to_numpy()[mask]
+        eligible = rows.snapshot.frame["eligible"].to_numpy(dtype=bool)[mask]
+        matrix = made.matrix[mask]
+
+        def one(bag: int) -> str:
+            picked, weight = self._sample(y, eligible, np.random.default_rng([self.model.seed, bag]))
+            parameters = self._parameters(made, bag)
+            names = list(made.names)
+            data = lgb.Dataset(matrix[picked], y[picked], weight=weight, feature_name=names, params=parameters)
+            return lgb.train(parameters, data, self.model.rounds).model_to_string()
+
+        return tuple(Parallel(n_jobs=threads(), prefer="threads")(delayed(one)(bag) for bag in range(bags)))
+
+    def _sample(
+        self, y: Floats, eligible: NDArray[np.bool_], rng: np.random.Generator
+    ) -> tuple[NDArray[np.intp], Floats]:
+        """Keep all positives and, above the cap, a draw of the negatives that is weighted back."""
+        weight = np.where(eligible, 1.0, self.model.weight_not_eligible)
+        used = np.flatnonzero(weight > 0)
+        positive, negative = used[y[used] == 1], used[y[used] == 0]
+        wanted = max(self.model.rows_per_bag - len(positive), len(positive))
+        if len(negative) > wanted:
+            weight[negative] *= len(negative) / wanted
+            negative = rng.choice(negative, wanted, replace=False)
+        picked = np.sort(np.concatenate([positive, negative]))
+        return picked, weight[picked]
+
+    def _parameters(self, made: Design, bag: int) -> dict[str, object]:
+        m = self.model
+        parameters: dict[str, object] = {
+            "objective": "binary",
+            "learning_rate": m.learning_rate,
+            "num_leaves": m.leaves,
+            "min_data_in_leaf": m.min_rows_per_leaf,
+            "bagging_fraction": m.row_sample,
+            "bagging_freq": 1,
+            "feature_fraction": m.column_sample,
+            "lambda_l2": m.l2,
+            "max_bin": m.bins,
+            "seed": m.seed * 1000 + bag,
+            "deterministic": True,
+            "force_row_wise": True,
+            "num_threads": 1,
+            "verbosity": -1,
+        }
+        if m.monotone:
+            parameters["monotone_constraints"] = [int(r) for r in made.rises]
+        return parameters
+
+    def _calibrate(self, made: Design, rows: Panel) -> tuple[Calibrator, str]:
+        """Out of time where a second horizon fits into the training dates, else cross-fitted over customers."""
+        eligible = rows.snapshot.frame["eligible"].to_numpy(dtype=bool)
+        y = rows.outcome["target"].to_numpy()
+        parts, how = _later(rows), "out of time, on the last training dates"
+        if (
+            parts is None
+            or y[parts[0][1] & eligible].sum() < MIN_POSITIVES_CALIBRATION
+            or y[parts[0][0]].sum() < MIN_POSITIVES
+        ):
+            parts, how = _customer_folds(rows), "cross-fitted over customers: no second horizon fits into the history"
+        raw, truth = [], []
+        for learn, hold in parts:
+            held = hold & eligible
+            fitted = GrowthModel(
+                self._boost(made, rows, learn, bags=max(1, self.model.bags // 2)), made.names, Calibrator(0, 1)
+            )
+            raw.append(fitted.raw(made.matrix[held]))
+            truth.append(y[held])
+        scores, grown = np.concatenate(raw), np.concatenate(truth)
+        note = f"probabilities calibrated {how} ({len(grown):,} eligible rows, {int(grown.sum()):,} key accounts)"
+        return fit_calibrator(scores, grown), note
+
+
+def training_rows(panel: Panel) -> Panel:
+    """Return the rows below K in the last horizon and alive in 365 days, with a target; eligible or not."""
+    frame = panel.snapshot.frame
+    return panel.rows(
+        panel.outcome["target"].notna() & (frame["spend_h"] < frame["key_spend"]) & (frame["spend_365d"] > 0)
+    )
+
+
+def check_positives(rows: Panel) -> None:
+    """HistoryError where there is nothing to learn from, with what to change."""
+    frame = rows.snapshot.frame
+    positives = int(rows.outcome["target"].sum())
+    if positives < MIN_POSITIVES:
+        dates = frame["as_of"].nunique()
+        raise HistoryError(
+            f"Expected at least {MIN_POSITIVES} customers that grew into key accounts, got {positives} "
+            f"in {len(frame):,} training rows of {dates} as_of dates.",
+            hint="Use a longer history, a lower target.key_quantile or target.key_spend, or target.sustained_months: 1.",
+        )
+
+
+def _without_empty(made: Design) -> Design:
+    """Leave out columns that are unknown everywhere in training: the model must not depend on what it never saw."""
+    known = ~np.isnan(made.matrix).all(axis=0)
+    names = tuple(n for n, k in zip(made.names, known, strict=True) if k)
+    rises = tuple(r for r, k in zip(made.rises, known, strict=True) if k)
+    return Design(made.matrix[:, known], names, rises)
+
+
+Parts = Sequence[tuple[NDArray[np.bool_], NDArray[np.bool_]]]
+
+
+def _later(rows: Panel) -> Parts | None:
+    """Split by time: hold the dates of the last horizon, learn from those whose outcome was over before them."""
+    as_of = rows.snapshot.frame["as_of"]
+    horizon = timedelta(days=rows.snapshot.target.horizon_days)
+    first_held = as_of[as_of > as_of.max() - horizon].min()
+    learn = (as_of + horizon <= first_held).to_numpy()
+    return [(learn, (as_of >= first_held).to_numpy())] if learn.any() else None
+
+
+def _customer_folds(rows: Panel) -> Parts:
+    """Split by customer: all rows of a customer are held together."""
+    frame = rows.snapshot.frame
+    keys = (frame["market"] + "\x1f" + frame["customer_id"]).to_numpy(dtype=object)
+    codes, unique = pd.factorize(keys)
+    fold = np.array([murmurhash3_32(str(k), positive=True) % CUSTOMER_FOLDS for k in unique])[codes]
+    return [(fold != f, fold == f) for f in range(CUSTOMER_FOLDS)]

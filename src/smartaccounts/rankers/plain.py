@@ -1,0 +1,74 @@
+"""Rankings by past spend that need no learning: the bar every model must clear."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from smartaccounts.panel import Panel
+from smartaccounts.rankers.base import Contributions, Floats, Scores
+
+
+@dataclass(frozen=True)
+class Plain:
+    """A formula over the eligible rows of a snapshot's frame. It is fitted from the start."""
+
+    name: str
+    meaning: str
+    formula: Callable[[pd.DataFrame], pd.Series]
+    notes: tuple[str, ...] = ()
+
+    def fit(self, panel: Panel) -> Plain:  # noqa: ARG002 - the interface of all rankers
+        """Return itself: there is nothing to learn."""
+        return self
+
+    def score(self, frame: pd.DataFrame) -> Scores:
+        """Return the formula's value; no probability."""
+        return Scores(self._values(frame))
+
+    def contributions(self, frame: pd.DataFrame) -> Contributions:
+        """Return one term: the score itself."""
+        return Contributions((self.name,), self._values(frame)[:, None], 0.0)
+
+    def _values(self, frame: pd.DataFrame) -> Floats:
+        return self.formula(frame).to_numpy(dtype=np.float64)
+
+
+def _over_key(column: str) -> Callable[[pd.DataFrame], pd.Series]:
+    return lambda frame: frame[column] / frame["key_spend"]
+
+
+def _spend_change(frame: pd.DataFrame) -> pd.Series:
+    return (frame["spend_h"] - frame["spend_before_h"]) / frame["key_spend"]
+
+
+def _rfm(frame: pd.DataFrame) -> pd.Series:
+    """Mean rank, within as_of and market, by recency, frequency and money of the last 365 days."""
+    groups = frame.groupby(["as_of", "market"])
+    recent = groups["recency_days"].rank(pct=True, ascending=False, na_option="top")
+    return (recent + groups["orders_365d"].rank(pct=True) + groups["spend_365d"].rank(pct=True)) / 3
+
+
+PLAIN: dict[str, Plain] = {
+    p.name: p
+    for p in (
+        Plain("past_h", "spend of the last horizon", _over_key("spend_h")),
+        Plain("past_365", "spend of the last 365 days", _over_key("spend_365d")),
+        *(
+            Plain(f"decay_{t}", f"all spend, fading with {t} days", _over_key(f"spend_decay_{t}d"))
+            for t in (60, 180, 365)
+        ),
+        Plain("spend_change", "spend of the last horizon less that of the one before", _spend_change),
+        Plain("rfm", "recency, frequency and money", _rfm),
+    )
+}
+"""The plain rankings by name."""
+
+BY_PAST_SPEND = ("past_h", "past_365", "decay_60", "decay_180", "decay_365")
+"""The plain rankings that are the bar: the best of them is what a model is compared with."""
+
+FALLBACK = "decay_180"
+"""The plain ranking that serves where no model can be trained."""

@@ -1,0 +1,99 @@
+"""Dates only: day numbers, as_of dates and folds. No data is read here.
+
+A day number is the count of days since 1970-01-01. Windows are half-open, `[start, end)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from smartaccounts.errors import HistoryError, PipelineError
+
+EPOCH = date(1970, 1, 1)
+
+
+def day_number(day: date) -> int:
+    """Return the days from 1970-01-01 to `day`.
+
+    >>> day_number(date(1970, 1, 2))
+    1
+    """
+    return (day - EPOCH).days
+
+
+def from_day_number(number: int) -> date:
+    """Return the date of a day number.
+
+    >>> from_day_number(1)
+    datetime.date(1970, 1, 2)
+    """
+    return EPOCH + timedelta(days=int(number))
+
+
+def parse_as_of(text: str) -> date:
+    """Read an as_of date, written YYYY-MM-DD; PipelineError otherwise."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise PipelineError(
+            f"Expected an as_of date as YYYY-MM-DD, got {text!r} in --as-of.",
+            hint="Write for example --as-of 2026-07-01.",
+        ) from None
+
+
+def firsts_of_months(start: date, end: date) -> list[date]:
+    """Return every first of a month in `[start, end]`, ascending.
+
+    >>> firsts_of_months(date(2020, 11, 2), date(2021, 1, 1))
+    [datetime.date(2020, 12, 1), datetime.date(2021, 1, 1)]
+    """
+    months = range(start.year * 12 + start.month - 1, end.year * 12 + end.month)
+    firsts = (date(m // 12, m % 12 + 1, 1) for m in months)
+    return [d for d in firsts if start <= d <= end]
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Training as_of dates whose horizons end by `test`, and the one as_of date that is tested."""
+
+    train: tuple[date, ...]
+    test: date
+    horizon_days: int
+
+    def __post_init__(self) -> None:
+        """Refuse a fold in which a training horizon would reach past the test date."""
+        late = [str(d) for d in self.train if d + timedelta(days=self.horizon_days) > self.test]
+        if late:
+            raise ValueError(f"train as_of + horizon must be <= {self.test}, got {', '.join(late)}")
+
+
+def training_dates(as_of: date, *, first_day: date, horizon_days: int, most: int | None = None) -> tuple[date, ...]:
+    """Return the firsts of months that may train a model for `as_of`, ascending.
+
+    Each has at least `horizon_days` of history behind it (`first_day` is the source's first line) and its horizon ends
+    by `as_of`. With `most`, only the latest ones.
+    """
+    horizon = timedelta(days=horizon_days)
+    dates = firsts_of_months(first_day + horizon, as_of - horizon)
+    return tuple(dates[-most:] if most else dates)
+
+
+def folds(tests: Sequence[date], *, first_day: date, horizon_days: int, most: int | None = None) -> tuple[Fold, ...]:
+    """Return one fold for each test date, ascending; a fold's `train` is empty where no date fits.
+
+    HistoryError where a test date has less than `horizon_days` of history behind it.
+    """
+    earliest = first_day + timedelta(days=horizon_days)
+    early = [d for d in sorted(set(tests)) if d < earliest]
+    if early:
+        raise HistoryError(
+            f"Expected an as_of with at least {horizon_days} days of history, got {early[0]} "
+            f"in a source that begins on {first_day}.",
+            hint=f"The first possible as_of is {earliest}.",
+        )
+    return tuple(
+        Fold(training_dates(d, first_day=first_day, horizon_days=horizon_days, most=most), d, horizon_days)
+        for d in sorted(set(tests))
+    )
