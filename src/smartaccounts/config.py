@@ -105,8 +105,11 @@ class Model(_Strict):
     rows_per_bag: int = Field(
         20_000, ge=100, description="above it negatives are sampled afresh per bag, weighted back"
     )
-    weight_not_eligible: float = Field(0.3, ge=0, le=1, description="weight of training rows that are not eligible")
-    monotone: bool = Field(True, description="never a lower score for more spend, orders or recency")
+    weight_not_eligible: float = Field(1.0, ge=0, le=1, description="weight of training rows that are not eligible")
+    curve_share: float = Field(
+        0.5, ge=0, le=1, description="share of the additive curves in the raw score, trees the rest"
+    )
+    monotone: bool = Field(default=True, description="never a lower score for more spend, orders or recency")
     training_dates: int = Field(48, ge=1, description="at most this many monthly as_of dates, the latest")
     seed: int = 0
 
@@ -174,7 +177,7 @@ def pipeline_from(content: Mapping[str, Any], *, folder: Path, where: str = "the
         pipeline = Pipeline.model_validate(_expand(content, where))
     except ValidationError as error:
         raise PipelineError("\n".join(_explain(e, where) for e in error.errors()[:5])) from None
-    pipeline._folder = folder  # noqa: SLF001 - the one place that knows it
+    pipeline._folder = folder
     return pipeline
 
 

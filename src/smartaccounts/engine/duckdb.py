@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import duckdb
 
@@ -41,7 +41,7 @@ class Engine:
         )
         self._con.execute("SET TimeZone='UTC'")
 
-    def __enter__(self) -> Engine:
+    def __enter__(self) -> Self:
         """Return itself."""
         return self
 

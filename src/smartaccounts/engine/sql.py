@@ -16,6 +16,6 @@ def unscaled(integers: str) -> str:
     return f"ROUND(CAST({integers} AS DOUBLE) / {MONEY_SCALE}, 6)"
 
 
-def exact_sum(value: str, scale: str = "1e9") -> str:
+def exact_sum(value: str, scale: str = "1e15") -> str:
     """Sum doubles as integers of 1/scale; null where all are null."""
     return f"CAST(SUM(CAST(ROUND(({value}) * {scale}) AS DECIMAL(38, 0))) AS DOUBLE) / {scale}"

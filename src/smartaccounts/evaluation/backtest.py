@@ -111,9 +111,12 @@ def backtest(
     pipeline: Pipeline,
     rankers: Sequence[Ranker],
     *,
+    known_before: date | None = None,
     step: Callable[[str], None] = lambda _: None,
 ) -> Backtest:
     """Walk forward over `as_ofs`; at each, rankers learn from monthly dates whose horizon was over.
+
+    The outcomes of the test dates come from lines known before `known_before`; from all lines where it is None.
 
     HistoryError where a test date has too little history, or nobody was eligible at any. `step` is told what was done.
     """
@@ -129,7 +132,7 @@ def backtest(
     outcomes = _Outcomes(lines, dates, target)
     tested = []
     for fold in plan:
-        tested.append(_test(fold, seen, outcomes, rankers))
+        tested.append(_test(fold, seen, outcomes, rankers, known_before=known_before))
         step(f"as_of {fold.test}")
     if not any(len(t.rows) for t in tested):
         raise nobody_eligible(seen, [f.test for f in plan])
@@ -169,9 +172,11 @@ class _Outcomes:
         return panel(seen.at(dates), found, over)
 
 
-def _test(fold: Fold, seen: Snapshot, outcomes: _Outcomes, rankers: Sequence[Ranker]) -> Tested:
+def _test(
+    fold: Fold, seen: Snapshot, outcomes: _Outcomes, rankers: Sequence[Ranker], *, known_before: date | None
+) -> Tested:
     learned = outcomes.panel(seen, fold.train, known_before=fold.test)
-    tested = outcomes.panel(seen, [fold.test], known_before=None)
+    tested = outcomes.panel(seen, [fold.test], known_before=known_before)
     tested = tested.rows(tested.snapshot.frame["eligible"])
     frame = tested.snapshot.frame
     scores: dict[str, tuple[np.ndarray, np.ndarray | None]] = {}
@@ -202,9 +207,8 @@ def _measure(tested: Sequence[Tested], pipeline: Pipeline) -> Resampled | None:
     if not judged:
         return None
     customers = pd.concat([t.rows[["market", "customer_id"]] for t in judged]).drop_duplicates()
-    codes = pd.Series(
-        range(len(customers)), index=pd.MultiIndex.from_frame(customers.sort_values(["market", "customer_id"]))
-    )
+    keys = pd.MultiIndex.from_frame(customers.sort_values(["market", "customer_id"]))
+    codes = pd.Series(range(len(customers)), index=keys)
     names = dict.fromkeys(n for t in judged for n in t.scores)
     lists = {n: [_scored(t, n, codes) for t in judged] for n in names}
     return resample(lists, measures(pipeline.growth_list.capacity))

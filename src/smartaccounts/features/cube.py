@@ -91,7 +91,7 @@ def see(lines: OrderLines, as_ofs: Sequence[date], *, horizon_days: int) -> None
     engine = lines.engine
     run = engine.run
     engine.load("as_ofs", pd.DataFrame({"as_of": pd.array([day_number(d) for d in as_ofs], dtype="int32")}))
-    run(f"""CREATE OR REPLACE TABLE known AS
+    run("""CREATE OR REPLACE TABLE known AS
         SELECT a.as_of, o.*, a.as_of - o.day AS age FROM orders o CROSS JOIN as_ofs a WHERE o.known_day < a.as_of""")
     run(f"""CREATE OR REPLACE TABLE seen AS
         SELECT s.as_of, s.c, k.market, k.customer_id, s.first_day, s.last_day, h.history_days

@@ -34,13 +34,21 @@ _STANDING = f"""(
   FROM levels
 ) standing"""
 
+# ranks and relative sizes have no smallest unit: 1e-12 of them is one
+_FINE = "1e12"
+
+
+def _others(value: str) -> str:
+    """Sum over the customer's other markets; what is null counts 0."""
+    fine = f"CAST(ROUND(COALESCE({value}, 0) * {_FINE}) AS DECIMAL(38, 0))"
+    return f"CAST(SUM({fine}) {_CUSTOMER} - {fine} AS DOUBLE) / {_FINE}"
+
+
 _ELSEWHERE = f"""(
   SELECT *, COUNT(*) {_CUSTOMER} - 1 AS others,
-    {_over("rank_365d", _CUSTOMER)} - ROUND(rank_365d, 6) AS ranks_elsewhere,
-    {_over("CASE WHEN market_365d > 0 THEN spend_365d * customers / market_365d END", _CUSTOMER)}
-      - COALESCE(CASE WHEN market_365d > 0 THEN ROUND(spend_365d * customers / market_365d, 6) END, 0) AS size_elsewhere,
-    {_over("CASE WHEN market_91d > 0 THEN spend_91d * customers / market_91d END", _CUSTOMER)}
-      - COALESCE(CASE WHEN market_91d > 0 THEN ROUND(spend_91d * customers / market_91d, 6) END, 0) AS size_elsewhere_91d
+    {_others("rank_365d")} AS ranks_elsewhere,
+    {_others("CASE WHEN market_365d > 0 THEN spend_365d * customers / market_365d END")} AS size_elsewhere,
+    {_others("CASE WHEN market_91d > 0 THEN spend_91d * customers / market_91d END")} AS size_elsewhere_91d
   FROM {_STANDING}
 ) elsewhere"""
 

@@ -1,0 +1,1 @@
+"""From scores to a ranked list with reasons."""

@@ -35,8 +35,8 @@ class Quality:
 
     Counts of `oddities`, `odd_codes` and `cancellations` are of lines before `keep`; `calendar`, `markets` and
     customers of accepted ones. `training_dates` are those of a model trained after the last day; `test_dates` are the
-    firsts of months on which it can be tested, each with a training date before. `columns_missing` are contract columns that the
-    pipeline does not map.
+    firsts of months on which it can be tested, each with a training date before. `columns_missing` are contract columns
+    that the pipeline does not map.
     """
 
     name: str

@@ -155,7 +155,10 @@ def odd_codes(engine: Engine, table: str, *, most: int = 8, examples: int = 12) 
         "WHERE lines < 0.01 * everything OR (NOT contains(shape, '9') AND lines < 0.2 * everything) "
         f"ORDER BY lines DESC, shape LIMIT {most}"
     )
-    return tuple(OddCodes(*row[:5], examples=tuple(row[5])) for row in rows)
+    return tuple(
+        OddCodes(shape, codes, lines, accepted, amount, tuple(found))
+        for shape, codes, lines, accepted, amount, found in rows
+    )
 
 
 def calendar(engine: Engine, table: str) -> Calendar:

@@ -94,8 +94,9 @@ def _check_columns(mapped: Mapping[str, str], file: File) -> None:
     if wrong:
         raise InputError("\n".join(str(e) for e in wrong[:5]))
     for name, column in mapped.items():
-        if _KIND[name] == "double" and mapping.is_temporal(file.columns[column]):
-            raise InputError(f"Expected numbers for {name}, got dates in the column {column!r} of {file.path}.")
+        sql_type = file.columns[column]
+        if _KIND[name] == "double" and not (mapping.is_number(sql_type) or mapping.is_text(sql_type)):
+            raise InputError(f"Expected numbers for {name}, got {sql_type} in the column {column!r} of {file.path}.")
 
 
 def check_conditions(pipeline: Pipeline, layer: Typed, engine: Engine) -> None:

@@ -16,6 +16,13 @@ def is_text(sql_type: str) -> bool:
     return sql_type == "VARCHAR" or sql_type.startswith("ENUM")
 
 
+def is_number(sql_type: str) -> bool:
+    """Say whether a column holds numbers."""
+    if sql_type.endswith("]"):
+        return False
+    return sql_type in {"DOUBLE", "FLOAT"} or sql_type.startswith("DECIMAL") or sql_type in _INTEGERS
+
+
 def is_temporal(sql_type: str) -> bool:
     """Say whether a column holds dates or timestamps."""
     return sql_type.startswith(("DATE", "TIMESTAMP"))

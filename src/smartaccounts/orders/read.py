@@ -10,6 +10,7 @@ from smartaccounts.engine.duckdb import Engine
 from smartaccounts.errors import InputError, culprits
 from smartaccounts.orders.contract import COLUMNS, Intake, OrderLines, Rejection
 from smartaccounts.orders.layers import REASONS, amount_parts
+from smartaccounts.orders.source import place
 from smartaccounts.orders.staging import MARKS, Stage, stage, stage_rejected
 
 TABLE = "order_lines"
@@ -65,9 +66,9 @@ def intake(pipeline: Pipeline, engine: Engine, staged: Stage) -> Intake:
     values = {REASONS[r]: (n, tuple(found or ())) for r, n, _, found in counted if r is not None}
     _check_readable(pipeline, values, rows_in)
     rows_out = rows_in - sum(r.rows for r in rejected)
-    where = pipeline.resolve(pipeline.source.path)
+    where = place(pipeline)
     if not rows_in:
-        raise InputError(f"Expected order lines, got a header without lines in {where}.")
+        raise InputError(f"Expected order lines, got columns without a line in {where}.")
     if not rows_out:
         reasons = ", ".join(f"{r.rows:,} {r.reason}" for r in rejected)
         raise InputError(
@@ -97,7 +98,7 @@ def _check_readable(pipeline: Pipeline, values: dict[str, tuple[int, tuple[str, 
     for reason, (what, column, hint) in expected.items():
         rows, found = values.get(reason, (0, ()))
         if 2 * rows > rows_in:
-            where = pipeline.resolve(source.path)
+            where = place(pipeline)
             raise InputError(
                 f"Expected {what}, got {culprits(found)} in {rows:,} of {rows_in:,} lines, column {column} of {where}.",
                 hint=hint,
@@ -121,6 +122,6 @@ def _check_currencies(pipeline: Pipeline, engine: Engine, staged: Stage) -> None
     if mixed:
         found = "; ".join(f"{culprits(currencies)} in the market {market!r}" for market, currencies in mixed[:5])
         raise InputError(
-            f"Expected one currency in each market, got {found} of {pipeline.resolve(pipeline.source.path)}.",
+            f"Expected one currency in each market, got {found} of {place(pipeline)}.",
             hint="Convert the amounts first, or map the currency (or a column made with it) to columns.market.",
         )

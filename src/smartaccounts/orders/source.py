@@ -51,8 +51,13 @@ def opened(pipeline: Pipeline, engine: Engine) -> Iterator[tuple[File, ...]]:
         yield tuple(files)
 
 
+def place(pipeline: Pipeline) -> Path:
+    """Return the absolute path, or glob, of the pipeline's source."""
+    return Path(os.path.normpath(pipeline.resolve(pipeline.source.path)))
+
+
 def _paths(pipeline: Pipeline) -> list[Path]:
-    path = Path(os.path.normpath(pipeline.resolve(pipeline.source.path)))
+    path = place(pipeline)
     if path.is_dir():
         raise InputError(
             f"Expected a file of order lines, got a folder in {path}.",

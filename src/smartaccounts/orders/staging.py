@@ -108,10 +108,11 @@ def _staged(pipeline: Pipeline, engine: Engine, file: File, *, today: date, row_
         extra["source_row"] = f"md5_number({mapping.whole_row([layer.raw.get(c, 'NULL') for c in row_of])})"
     columns = [_held(name, has=name in mapped) for name in layers.columns_needed(pipeline)]
     line = [f"{text(c + '=')} || left(coalesce(shown_{i}, ''), 24)" for i, c in enumerate(shown)]
+    # only rejected lines are worth the text, but which ones are duplicates shows later
+    worth = "TRUE" if pipeline.source.duplicates == "drop" else "reason IS NOT NULL"
     marks = [
         "reason",
-        # only rejected lines are worth the text
-        f"CASE WHEN reason IS NOT NULL THEN concat_ws(', ', {', '.join(line)}) END AS example",
+        f"CASE WHEN {worth} THEN concat_ws(', ', {', '.join(line)}) END AS example",
         f"CASE WHEN reason IN ({_DATES}) THEN date_text WHEN reason IN ({_AMOUNTS}) THEN amount_text END AS culprit",
         "doubts",
         "cancels",
@@ -146,6 +147,7 @@ def _explained(files: Sequence[File]) -> AbstractContextManager[None]:
 
     def explain(said: str) -> InputError:
         # the original line may hold a customer's name
+        said = said.split("\nLINE ", maxsplit=1)[0]
         lines = [line for line in said.splitlines() if line.strip() and not line.startswith("Original Line")]
         hint = "Is source.delimiter right, and does every text with a delimiter in it stand in double quotes?"
         if said.startswith("Conversion Error"):

@@ -30,7 +30,8 @@ class Calibrator:
 
     def probability(self, raw: Floats) -> Floats:
         """Return the probability of each raw score, strictly between 0 and 1."""
-        return np.clip(expit(self.intercept + self.slope * raw), 1e-9, 1 - 1e-9)
+        likely: Floats = np.clip(expit(self.intercept + self.slope * raw), 1e-9, 1 - 1e-9)
+        return likely
 
 
 def fit_calibrator(raw: Floats, y: Floats) -> Calibrator:

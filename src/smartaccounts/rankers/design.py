@@ -1,4 +1,4 @@
-"""From a snapshot to the numbers that the growth model sees: money over K, logs, differences, peaks. Nothing is learned here."""
+"""From a snapshot to the numbers that the growth model sees: money over K, logs, differences, peaks. No learning."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from smartaccounts.features.catalogue import Feature
 from smartaccounts.features.snapshot import CATALOGUE
 from smartaccounts.features.spend import BLOCKS, DECAYS
 
@@ -19,11 +20,58 @@ Column = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Derived:
-    """A column that is made of features and K; `rises` as in the catalogue."""
+    """A column that is made of features and K: what it says, and `rises` as in the catalogue."""
 
-    name: str
     meaning: str
     rises: bool = False
+
+
+def _derived() -> dict[str, Derived]:
+    growth = {f"growth_{d}d": Derived(f"Spend of the last {d} days against the {d} days before") for d in GROWTH}
+    decay = {
+        f"growth_decay_{fast}_{slow}d": Derived(f"Recent spend (fading with {fast} days) against older ({slow} days)")
+        for fast, slow in FADING
+    }
+    rates = {
+        f"rate_decay_{d}d": Derived(f"Pace of spend since its first purchase, fading with {d} days") for d in DECAYS
+    }
+    return (
+        growth
+        | decay
+        | rates
+        | {
+            "growth_91d_in_365d": Derived("Pace of the last 91 days against that of the last 365"),
+            "growth_182d_in_365d": Derived("Pace of the last 182 days against that of the last 365"),
+            "growth_365d_in_730d": Derived("Pace of the last 365 days against that of the last 730"),
+            "growth_year_ago_182d": Derived("Spend of the last 182 days against the same days a year ago"),
+            "season_own_182d": Derived("What followed this time last year, against what came before it"),
+            "growth_orders_91d_in_365d": Derived("Orders of the last 91 days against the last 365"),
+            "growth_products_91d_in_365d": Derived("Different products of the last 91 days against the last 365"),
+            "growth_orders_182d": Derived("Orders of the last 182 days against the 182 before"),
+            "half_year_best": Derived("Its best half year of the last two years, against a key account", rises=True),
+            "half_year_best_age": Derived("How long ago its best half year was"),
+            "half_years_at_key": Derived("How often a half year of its history was at key account level"),
+            "half_years_at_small": Derived("How often a half year of its history was above small"),
+            "block_best": Derived("Its best month of the last two years", rises=True),
+            "block_second": Derived("Its second best month of the last two years", rises=True),
+            "block_third": Derived("Its third best month of the last two years", rises=True),
+            "small_to_key": Derived("How far small and key accounts are apart in this market"),
+            "slope_6_blocks": Derived("Trend of its spend over six months"),
+            "slope_12_blocks": Derived("Trend of its spend over twelve months"),
+            "spread_6_blocks": Derived("How much its spend varies from month to month, six months"),
+            "spread_12_blocks": Derived("How much its spend varies from month to month, twelve months"),
+            "order_recent_to_own": Derived("Its recent orders against its usual order size"),
+            "order_last_to_own": Derived("Its last order against its usual order size"),
+            "order_first_to_own": Derived("Its first order against its usual order size"),
+            "start_to_now": Derived("Its first 90 days against its last"),
+        }
+    )
+
+
+GROWTH = (30, 91, 182, 365)
+FADING = ((30, 120), (60, 180), (60, 365), (180, 720))
+DERIVED = _derived()
+"""The columns that are derived here, by name."""
 
 
 @dataclass(frozen=True)
@@ -47,55 +95,54 @@ def level(money: Column, key_spend: Column) -> Column:
 def design(frame: pd.DataFrame) -> Design:
     """Return the design of the rows of a snapshot's frame; rows without a K are all NaN in money."""
     key = frame["key_spend"].to_numpy(dtype=float)
-    columns: dict[str, tuple[Column, bool]] = {}
-    for name, feature in CATALOGUE.items():
-        values = frame[name].to_numpy(dtype=float)
-        scaled = level(values, key) if feature.unit.startswith("money") else values
-        columns[name] = (scaled, feature.rises)
+    columns = {name: _scaled(frame[name].to_numpy(dtype=float), feature, key) for name, feature in CATALOGUE.items()}
     for derive in (_growth, _tenure, _shape, _sizes):
         columns |= derive(frame, key)
-    matrix = np.column_stack([c.astype(np.float32) for c, _ in columns.values()])
-    return Design(matrix, tuple(columns), tuple(rises for _, rises in columns.values()))
+    rises = tuple((CATALOGUE.get(name) or DERIVED[name]).rises for name in columns)
+    return Design(np.column_stack([c.astype(np.float32) for c in columns.values()]), tuple(columns), rises)
 
 
-def _growth(frame: pd.DataFrame, key: Column) -> dict[str, tuple[Column, bool]]:
+def _scaled(values: Column, feature: Feature, key: Column) -> Column:
+    return level(values, key) if feature.unit.startswith("money") else values
+
+
+def _growth(frame: pd.DataFrame, key: Column) -> dict[str, Column]:
     """Growth as differences of levels."""
 
     def lev(name: str, times: float = 1.0) -> Column:
         return level(frame[name].to_numpy(dtype=float) * times, key)
 
-    out: dict[str, tuple[Column, bool]] = {}
-    for days in (30, 91, 182, 365):
-        out[f"growth_{days}d"] = (lev(f"spend_{days}d") - lev(f"spend_prior_{days}d"), False)
-    out["growth_91d_in_365d"] = (lev("spend_91d", 4) - lev("spend_365d"), False)
-    out["growth_182d_in_365d"] = (lev("spend_182d", 2) - lev("spend_365d"), False)
-    out["growth_365d_in_730d"] = (lev("spend_365d", 2) - lev("spend_730d"), False)
-    for fast, slow in ((30, 120), (60, 180), (60, 365), (180, 720)):
-        out[f"growth_decay_{fast}_{slow}d"] = (
-            lev(f"spend_decay_{fast}d", 182 / fast) - lev(f"spend_decay_{slow}d", 182 / slow),
-            False,
+    out: dict[str, Column] = {}
+    for days in GROWTH:
+        out[f"growth_{days}d"] = lev(f"spend_{days}d") - lev(f"spend_prior_{days}d")
+    out["growth_91d_in_365d"] = lev("spend_91d", 4) - lev("spend_365d")
+    out["growth_182d_in_365d"] = lev("spend_182d", 2) - lev("spend_365d")
+    out["growth_365d_in_730d"] = lev("spend_365d", 2) - lev("spend_730d")
+    for fast, slow in FADING:
+        out[f"growth_decay_{fast}_{slow}d"] = lev(f"spend_decay_{fast}d", 182 / fast) - lev(
+            f"spend_decay_{slow}d", 182 / slow
         )
-    out["growth_year_ago_182d"] = (lev("spend_182d") - lev("spend_year_ago_behind_182d"), False)
-    out["season_own_182d"] = (lev("spend_year_ago_ahead_182d") - lev("spend_year_ago_behind_182d"), False)
+    out["growth_year_ago_182d"] = lev("spend_182d") - lev("spend_year_ago_behind_182d")
+    out["season_own_182d"] = lev("spend_year_ago_ahead_182d") - lev("spend_year_ago_behind_182d")
     for what in ("orders", "products"):
         recent, year = (np.log1p(frame[f"{what}_{d}d"].to_numpy(dtype=float)) for d in (91, 365))
-        out[f"growth_{what}_91d_in_365d"] = (recent - year, False)
+        out[f"growth_{what}_91d_in_365d"] = recent - year
     orders, before = (np.log1p(frame[n].to_numpy(dtype=float)) for n in ("orders_182d", "orders_prior_182d"))
-    out["growth_orders_182d"] = (orders - before, False)
+    out["growth_orders_182d"] = orders - before
     return out
 
 
-def _tenure(frame: pd.DataFrame, key: Column) -> dict[str, tuple[Column, bool]]:
+def _tenure(frame: pd.DataFrame, key: Column) -> dict[str, Column]:
     """Decayed spend as a rate over the time that the customer has been seen."""
-    out: dict[str, tuple[Column, bool]] = {}
+    out: dict[str, Column] = {}
     seen = np.maximum(frame["tenure_days"].to_numpy(dtype=float), 30)
     for days in DECAYS:
         rate = frame[f"spend_decay_{days}d"].to_numpy(dtype=float) / (days * (1 - np.exp(-seen / days)))
-        out[f"rate_decay_{days}d"] = (level(rate * 182, key), False)
+        out[f"rate_decay_{days}d"] = level(rate * 182, key)
     return out
 
 
-def _shape(frame: pd.DataFrame, key: Column) -> dict[str, tuple[Column, bool]]:
+def _shape(frame: pd.DataFrame, key: Column) -> dict[str, Column]:
     """The path of 24 blocks of 30 days: peaks, how long ago, how often at K and S, slopes."""
     small = frame["small_spend"].to_numpy(dtype=float)
     blocks = np.column_stack([frame[f"spend_block_{b:02d}"].to_numpy(dtype=float) for b in BLOCKS])
@@ -107,33 +154,33 @@ def _shape(frame: pd.DataFrame, key: Column) -> dict[str, tuple[Column, bool]]:
     windows = np.maximum(full.sum(axis=1), 1)
     ranked = np.sort(np.where(known, blocks, 0), axis=1)
     levels = level(blocks, key[:, None])
-    out: dict[str, tuple[Column, bool]] = {
-        "half_year_best": (level(halves.max(axis=1), key), True),
-        "half_year_best_age": (np.argmax(halves, axis=1).astype(float), False),
-        "half_years_at_key": ((halves >= key[:, None]).sum(axis=1) / windows, False),
-        "half_years_at_small": ((halves >= small[:, None]).sum(axis=1) / windows, False),
-        "block_best": (level(ranked[:, -1] * 6, key), True),
-        "block_second": (level(ranked[:, -2] * 6, key), True),
-        "block_third": (level(ranked[:, -3] * 6, key), True),
-        "small_to_key": (small / key, False),
+    out: dict[str, Column] = {
+        "half_year_best": level(halves.max(axis=1), key),
+        "half_year_best_age": np.argmax(halves, axis=1).astype(float),
+        "half_years_at_key": (halves >= key[:, None]).sum(axis=1) / windows,
+        "half_years_at_small": (halves >= small[:, None]).sum(axis=1) / windows,
+        "block_best": level(ranked[:, -1] * 6, key),
+        "block_second": level(ranked[:, -2] * 6, key),
+        "block_third": level(ranked[:, -3] * 6, key),
+        "small_to_key": small / key,
     }
     for count in (6, 12):
         when = np.arange(count)[::-1] - (count - 1) / 2
         slope = levels[:, :count] @ when / (when @ when)
-        out[f"slope_{count}_blocks"] = (np.where(known[:, count - 1], slope, np.nan), False)
-        out[f"spread_{count}_blocks"] = (np.where(known[:, count - 1], levels[:, :count].std(axis=1), np.nan), False)
+        out[f"slope_{count}_blocks"] = np.where(known[:, count - 1], slope, np.nan)
+        out[f"spread_{count}_blocks"] = np.where(known[:, count - 1], levels[:, :count].std(axis=1), np.nan)
     return out
 
 
-def _sizes(frame: pd.DataFrame, key: Column) -> dict[str, tuple[Column, bool]]:
+def _sizes(frame: pd.DataFrame, key: Column) -> dict[str, Column]:
     """Order sizes against the customer's own mean, and its start against now."""
 
     def lev(name: str) -> Column:
         return level(frame[name].to_numpy(dtype=float), key)
 
     return {
-        "order_recent_to_own": (lev("order_mean_91d") - lev("order_mean_365d"), False),
-        "order_last_to_own": (lev("order_last") - lev("order_mean"), False),
-        "order_first_to_own": (lev("order_first") - lev("order_mean"), False),
-        "start_to_now": (lev("spend_first_90d") - lev("spend_91d"), False),
+        "order_recent_to_own": lev("order_mean_91d") - lev("order_mean_365d"),
+        "order_last_to_own": lev("order_last") - lev("order_mean"),
+        "order_first_to_own": lev("order_first") - lev("order_mean"),
+        "start_to_now": lev("spend_first_90d") - lev("spend_91d"),
     }

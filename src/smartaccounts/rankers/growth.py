@@ -1,9 +1,9 @@
-"""The growth model: LightGBM, pooled over monthly as_of dates, strongly regularised, calibrated on eligible rows."""
+"""The growth model: LightGBM and a few curves, pooled over monthly as_of dates, calibrated on eligible rows."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property
 
@@ -20,23 +20,28 @@ from smartaccounts.errors import HistoryError
 from smartaccounts.panel import Panel
 from smartaccounts.rankers.base import Contributions, Floats, Scores
 from smartaccounts.rankers.calibration import Calibrator, fit_calibrator
+from smartaccounts.rankers.curves import Curves, fit_curves
 from smartaccounts.rankers.design import Design, design
 
 MIN_POSITIVES = 10
 """Fewer key accounts among the training rows teach nothing."""
 
 MIN_POSITIVES_CALIBRATION = 20
-CUSTOMER_FOLDS = 4
+CUSTOMER_FOLDS = 3
+UNCALIBRATED = Calibrator(0.0, 1.0)
 
 
 @dataclass(frozen=True)
 class GrowthModel:
-    """A fitted growth model: boosters as text, the columns they expect, and the calibrator.
+    """A fitted growth model: boosters as text, curves, the columns they expect, and the calibrator.
 
-    The raw score is the mean of the boosters' raw scores; it is also the `score`.
+    The raw score is the boosters' mean raw score and the curves' raw score, weighted 1 - share and share; it is also
+    the `score`.
     """
 
     boosters: tuple[str, ...]
+    curves: Curves
+    curve_share: float
     columns: tuple[str, ...]
     calibrator: Calibrator
     notes: tuple[str, ...] = ()
@@ -52,18 +57,25 @@ class GrowthModel:
         return Scores(raw, self.calibrator.probability(raw))
 
     def raw(self, matrix: NDArray[np.float32]) -> Floats:
-        """Return the mean raw score of the boosters for the rows of a design."""
+        """Return the raw score of the rows of a design with `columns`."""
         if not len(matrix):
             return np.zeros(0)
-        parts = [b.predict(matrix, raw_score=True, num_threads=threads()) for b in self._loaded]
-        return np.mean(parts, axis=0)
+        trees = np.mean([b.predict(matrix, raw_score=True, num_threads=threads()) for b in self._loaded], axis=0)
+        mixed: Floats = (1 - self.curve_share) * trees + self.curve_share * self.curves.raw(matrix, self.columns)
+        return mixed
 
     def contributions(self, frame: pd.DataFrame) -> Contributions:
-        """Return exact TreeSHAP contributions; with the base they add up to the score."""
-        parts = np.mean(
-            [b.predict(self._matrix(frame), pred_contrib=True, num_threads=threads()) for b in self._loaded], axis=0
-        )
-        return Contributions(self.columns, parts[:, :-1], float(parts[0, -1]) if len(parts) else 0.0)
+        """Return exact TreeSHAP contributions and those of the curves; with the base they add up to the score."""
+        matrix = self._matrix(frame)
+        if not len(matrix):
+            return Contributions(self.columns, np.zeros((0, len(self.columns))), 0.0)
+        trees = np.mean([b.predict(matrix, pred_contrib=True, num_threads=threads()) for b in self._loaded], axis=0)
+        curves = self.curves.contributions(matrix, self.columns)
+        values = (1 - self.curve_share) * trees[:, :-1]
+        for i, column in enumerate(curves.names):
+            values[:, self.columns.index(column)] += self.curve_share * curves.values[:, i]
+        base = (1 - self.curve_share) * float(trees[0, -1]) + self.curve_share * curves.base
+        return Contributions(self.columns, values, base)
 
     def _matrix(self, frame: pd.DataFrame) -> NDArray[np.float32]:
         made = design(frame)
@@ -86,24 +98,28 @@ class Growth:
         rows = training_rows(panel)
         check_positives(rows)
         made = _without_empty(design(rows.frame))
-        boosters = self._boost(made, rows, np.ones(len(rows.frame), dtype=bool), bags=self.model.bags)
+        everything = np.ones(len(rows.frame), dtype=bool)
+        fitted = self._learn(made, rows, everything, bags=self.model.bags)
         calibrator, note = self._calibrate(made, rows)
-        return GrowthModel(boosters, made.names, calibrator, notes=(note,))
+        return replace(fitted, calibrator=calibrator, notes=(note, *_short(rows)))
 
-    def _boost(self, made: Design, rows: Panel, mask: NDArray[np.bool_], *, bags: int) -> tuple[str, ...]:
-        """Train the bags side by side, each on one thread: as fast as the cores allow, and the same on any machine."""
+    def _learn(self, made: Design, rows: Panel, mask: NDArray[np.bool_], *, bags: int) -> GrowthModel:
+        """Fit bags and curves side by side, each on one thread: as fast as the cores allow, the same on any machine."""
         y = rows.outcome["target"].to_numpy()[mask]
         eligible = rows.snapshot.frame["eligible"].to_numpy(dtype=bool)[mask]
         matrix = made.matrix[mask]
 
-        def one(bag: int) -> str:
+        def boost(bag: int) -> str:
             picked, weight = self._sample(y, eligible, np.random.default_rng([self.model.seed, bag]))
             parameters = self._parameters(made, bag)
             names = list(made.names)
             data = lgb.Dataset(matrix[picked], y[picked], weight=weight, feature_name=names, params=parameters)
-            return lgb.train(parameters, data, self.model.rounds).model_to_string()
+            return str(lgb.train(parameters, data, self.model.rounds).model_to_string())
 
-        return tuple(Parallel(n_jobs=threads(), prefer="threads")(delayed(one)(bag) for bag in range(bags)))
+        boosters = Parallel(n_jobs=threads(), prefer="threads")(delayed(boost)(bag) for bag in range(bags))
+        picked, weight = self._sample(y, eligible, np.random.default_rng([self.model.seed, bags]))
+        curves = fit_curves(matrix[picked], made.names, y[picked], weight)
+        return GrowthModel(tuple(boosters), curves, self.model.curve_share, made.names, UNCALIBRATED)
 
     def _sample(
         self, y: Floats, eligible: NDArray[np.bool_], rng: np.random.Generator
@@ -155,9 +171,7 @@ class Growth:
         raw, truth = [], []
         for learn, hold in parts:
             held = hold & eligible
-            fitted = GrowthModel(
-                self._boost(made, rows, learn, bags=max(1, self.model.bags // 2)), made.names, Calibrator(0, 1)
-            )
+            fitted = self._learn(made, rows, learn, bags=max(1, self.model.bags // 2))
             raw.append(fitted.raw(made.matrix[held]))
             truth.append(y[held])
         scores, grown = np.concatenate(raw), np.concatenate(truth)
@@ -173,6 +187,19 @@ def training_rows(panel: Panel) -> Panel:
     )
 
 
+def _short(rows: Panel) -> tuple[str, ...]:
+    """Say where returning accounts could not be told from growing ones in training."""
+    days = rows.snapshot.frame["history_days"]
+    short = float((days < 2 * rows.snapshot.target.horizon_days).mean())
+    if short <= 0.5:
+        return ()
+    said = (
+        f"probabilities are likely too high: {short:.0%} of the training rows have less than two horizons of history, "
+        "where an account that returns looks like one that grows"
+    )
+    return (said,)
+
+
 def check_positives(rows: Panel) -> None:
     """HistoryError where there is nothing to learn from, with what to change."""
     frame = rows.snapshot.frame
@@ -182,13 +209,13 @@ def check_positives(rows: Panel) -> None:
         raise HistoryError(
             f"Expected at least {MIN_POSITIVES} customers that grew into key accounts, got {positives} "
             f"in {len(frame):,} training rows of {dates} as_of dates.",
-            hint="Use a longer history, a lower target.key_quantile or target.key_spend, or target.sustained_months: 1.",
+            hint="Use a longer history, a lower target.key_quantile, or target.sustained_months: 1.",
         )
 
 
 def _without_empty(made: Design) -> Design:
     """Leave out columns that are unknown everywhere in training: the model must not depend on what it never saw."""
-    known = ~np.isnan(made.matrix).all(axis=0)
+    known: NDArray[np.bool_] = ~np.all(np.isnan(made.matrix), axis=0)
     names = tuple(n for n, k in zip(made.names, known, strict=True) if k)
     rises = tuple(r for r, k in zip(made.rises, known, strict=True) if k)
     return Design(made.matrix[:, known], names, rises)

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from smartaccounts.errors import HistoryError
 from smartaccounts.panel import Panel
 from smartaccounts.rankers.base import Contributions, Floats, Scores
+from smartaccounts.rankers.calibration import Calibrator, fit_calibrator
+from smartaccounts.rankers.design import FLOOR
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,47 @@ class Plain:
 
     def _values(self, frame: pd.DataFrame) -> Floats:
         return self.formula(frame).to_numpy(dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class CalibratedPlain:
+    """A plain ranking with probabilities: a logistic curve over log(score + FLOOR). The order stays."""
+
+    plain: Plain
+    calibrator: Calibrator
+    notes: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Return the plain ranking's name."""
+        return self.plain.name
+
+    def score(self, frame: pd.DataFrame) -> Scores:
+        """Return the plain ranking's score with its probability."""
+        score = self.plain.score(frame).score
+        return Scores(score, self.calibrator.probability(_log(score)))
+
+    def contributions(self, frame: pd.DataFrame) -> Contributions:
+        """Return one term: the score itself."""
+        return self.plain.contributions(frame)
+
+
+def calibrated(plain: Plain, panel: Panel) -> CalibratedPlain:
+    """Learn a plain ranking's probabilities from the eligible rows of a panel; HistoryError without key accounts."""
+    rows = panel.rows(panel.outcome["target"].notna() & panel.snapshot.frame["eligible"])
+    grown = rows.outcome["target"].to_numpy()
+    if not grown.sum():
+        raise HistoryError(
+            f"Expected a customer that grew into a key account, got none in {len(grown):,} eligible rows.",
+            hint="Use a longer history, a lower target.key_quantile, or target.sustained_months: 1.",
+        )
+    note = f"probabilities calibrated on {len(grown):,} eligible rows, {int(grown.sum()):,} key accounts"
+    return CalibratedPlain(plain, fit_calibrator(_log(plain.score(rows.snapshot.frame).score), grown), (note,))
+
+
+def _log(score: Floats) -> Floats:
+    logs: Floats = np.log(np.maximum(score, 0) + FLOOR)
+    return logs
 
 
 def _over_key(column: str) -> Callable[[pd.DataFrame], pd.Series]:

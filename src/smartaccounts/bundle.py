@@ -1,0 +1,160 @@
+"""A model as files: text and JSON only, so that loading one runs nothing.
+
+A bundle is a folder: bundle.json (the card and a SHA-256 of every other file), and for a growth model booster_N.txt.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from smartaccounts.config import Target
+from smartaccounts.errors import ModelError
+from smartaccounts.rankers.base import Fitted
+from smartaccounts.rankers.calibration import Calibrator
+from smartaccounts.rankers.curves import Curve, Curves
+from smartaccounts.rankers.growth import GrowthModel
+from smartaccounts.rankers.plain import PLAIN, CalibratedPlain
+
+FORMAT = 1
+CARD = "bundle.json"
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a model is and rests on.
+
+    pipeline: the name of its pipeline. as_of: the date it was trained for. needs: contract columns it cannot do
+    without. verdict: one sentence on how it compares with the best plain ranking; `better` the same as yes, no
+    or not judged. versions: of the libraries.
+    """
+
+    pipeline: str
+    ranker: str
+    as_of: str
+    target: Target
+    needs: tuple[str, ...]
+    training_dates: tuple[str, ...]
+    data_digest: str
+    verdict: str
+    better: bool | None
+    notes: tuple[str, ...]
+    versions: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A fitted ranker and its card."""
+
+    fitted: Fitted
+    card: Card
+
+    @property
+    def version(self) -> str:
+        """Return the model's version: its name, its date and the start of the digest of its files."""
+        digest = hashlib.sha256(json.dumps(_digests(_files(self.fitted)), sort_keys=True).encode())
+        digest.update(json.dumps(_card(self.card), sort_keys=True).encode())
+        return f"{self.card.ranker}-{self.card.as_of}-{digest.hexdigest()[:8]}"
+
+
+def save(bundle: Bundle, folder: Path) -> None:
+    """Write a bundle as `folder`, replacing what is there; beside it first, then renamed."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        beside.chmod(0o755)  # mkdtemp makes it private; a bundle is to be shared
+        files = _files(bundle.fitted)
+        for name, content in files.items():
+            (beside / name).write_text(content, encoding="utf-8")
+        said = {"format": FORMAT, "version": bundle.version, "card": _card(bundle.card), "files": _digests(files)}
+        (beside / CARD).write_text(json.dumps(said, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        if folder.exists():
+            shutil.rmtree(folder)
+        beside.rename(folder)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def load(folder: Path) -> Bundle:
+    """Read a bundle and check every digest; ModelError where a file is missing, changed or of another format."""
+    card_file = folder / CARD
+    if not card_file.is_file():
+        raise ModelError(
+            f"Expected a model bundle with {CARD}, got none in {folder}.",
+            hint="Name the folder that promote or export wrote, for example models/NAME.",
+        )
+    try:
+        said = json.loads(card_file.read_text(encoding="utf-8"))
+        if said["format"] != FORMAT:
+            raise ModelError(f"Expected a bundle of format {FORMAT}, got {said['format']!r} in {card_file}.")
+        files = {name: _verified(folder / name, digest) for name, digest in said["files"].items()}
+        lists = {k: tuple(said["card"][k]) for k in ("needs", "training_dates", "notes")}
+        card = Card(**{**said["card"], **lists, "target": Target(**said["card"]["target"])})
+        return Bundle(_fitted(card, files), card)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelError(
+            f"Expected a readable bundle, got {error} in {card_file}.", hint="Train or export it again."
+        ) from error
+
+
+def _files(fitted: Fitted) -> dict[str, str]:
+    if isinstance(fitted, GrowthModel):
+        learned = {
+            "columns": fitted.columns,
+            "curve_share": fitted.curve_share,
+            "curves": asdict(fitted.curves),
+            "calibrator": asdict(fitted.calibrator),
+        }
+        boosters = {f"booster_{i}.txt": text for i, text in enumerate(fitted.boosters)}
+        return boosters | {"growth.json": json.dumps(learned, indent=2)}
+    if isinstance(fitted, CalibratedPlain):
+        return {"plain.json": json.dumps({"calibrator": asdict(fitted.calibrator)}, indent=2)}
+    return {}
+
+
+def _fitted(card: Card, files: Mapping[str, str]) -> Fitted:
+    if card.ranker in PLAIN:
+        plain = PLAIN[card.ranker]
+        if "plain.json" not in files:
+            return plain
+        return CalibratedPlain(plain, Calibrator(**json.loads(files["plain.json"])["calibrator"]), card.notes)
+    learned = json.loads(files["growth.json"])
+    boosters = tuple(files[f"booster_{i}.txt"] for i in range(len(files) - 1))
+    curves = tuple(_curve(c) for c in learned["curves"]["curves"])
+    return GrowthModel(
+        boosters,
+        Curves(learned["curves"]["intercept"], curves),
+        learned["curve_share"],
+        tuple(learned["columns"]),
+        Calibrator(**learned["calibrator"]),
+        card.notes,
+        card.ranker,
+    )
+
+
+def _curve(said: Mapping[str, Any]) -> Curve:
+    return Curve(said["column"], tuple(said["knots"]), tuple(said["values"]), said["unknown"], said["mean"])
+
+
+def _verified(path: Path, digest: str) -> str:
+    if path.parent.resolve() != path.resolve().parent:
+        raise ModelError(f"Expected files inside the bundle, got {path.name!r} in {path.parent / CARD}.")
+    content = path.read_bytes() if path.is_file() else b""
+    if hashlib.sha256(content).hexdigest() != digest:
+        state = "a changed file" if path.is_file() else "nothing"
+        raise ModelError(f"Expected the file that was saved, got {state} in {path}.", hint="Train or export it again.")
+    return content.decode("utf-8")
+
+
+def _digests(files: Mapping[str, str]) -> dict[str, str]:
+    return {name: hashlib.sha256(content.encode("utf-8")).hexdigest() for name, content in files.items()}
+
+
+def _card(card: Card) -> dict[str, Any]:
+    return asdict(card) | {"target": card.target.model_dump()}

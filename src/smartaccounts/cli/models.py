@@ -1,0 +1,179 @@
+"""Commands about models: backtest, train, compare, promote, rollback."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from smartaccounts.cli.lists import MODELS
+from smartaccounts.cli.terminal import (
+    AsJson,
+    AsOf,
+    AsOfs,
+    Out,
+    Overrides,
+    PipelineFile,
+    Verbose,
+    dates,
+    opened,
+    print_json,
+    progress,
+    table,
+)
+
+if TYPE_CHECKING:
+    from smartaccounts.evaluation.backtest import Backtest
+    from smartaccounts.evaluation.bootstrap import Interval
+
+Ref = Annotated[str, typer.Option("--model", metavar="REF", help="challenger, a version number or a run id.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    for command in (backtest, train, compare, promote, rollback):
+        app.command()(command)
+
+
+def backtest(
+    pipeline: PipelineFile,
+    as_of: AsOfs,
+    out: Out,
+    overrides: Overrides = None,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """Walk forward over past dates: how good would the lists have been, beside every plain ranking?"""
+    from smartaccounts.evaluation.backtest import as_json as said
+    from smartaccounts.workflow.backtest import run_backtest
+
+    opened_pipeline, days = opened(pipeline, overrides), dates(as_of)
+    with progress("Backtest", verbose=verbose) as step:
+        result = run_backtest(opened_pipeline, days, out, step=step)
+    if as_json:
+        print_json(said(result))
+        return
+    _print_backtest(result)
+    typer.echo(f"Scores, metrics and figures: {out}")
+
+
+def _print_backtest(result: Backtest) -> None:
+    if not result.judged:
+        typer.echo("Scored; no outcome is known yet, so nothing is measured.")
+        return
+    k = result.capacity
+    columns = {
+        "average precision": "average_precision",
+        "AUC": "auc",
+        f"of {k} right": f"precision_at_{k}",
+        "lift 2%": "lift_at_2pct",
+        "found in 10%": "found_at_10pct",
+        "expected/seen": "expected_over_observed",
+    }
+    ranked = sorted(result.rankers, key=lambda r: -result.mean(r, "average_precision").value)
+    rows = [
+        [r + (" *" if r == result.best_plain else ""), *(_shown(result.mean(r, m)) for m in columns.values())]
+        for r in ranked
+    ]
+    eligible = sum(len(t.rows) for t in result.judged) / len(result.judged)
+    base = sum(float(t.rows["target"].mean()) for t in result.judged) / len(result.judged)
+    title = (
+        f"{result.pipeline}: {len(result.judged)} past dates, {eligible:,.0f} eligible on average, base rate {base:.2%}"
+    )
+    table(title, ["ranker", *columns], rows, right=tuple(columns))
+    typer.echo("In brackets: 90% interval over draws of customers. * the best ranking by past spend, the bar.")
+    if result.best_plain and result.measured and "growth" in result.rankers:
+        ratio = result.measured.compare("growth", result.best_plain, "average_precision").ratio
+        typer.echo(
+            f"The growth model's lists are {ratio.value:.2f} x as good as {result.best_plain}'s "
+            f"(average precision; 90% interval {ratio.low:.2f} to {ratio.high:.2f})."
+        )
+    for tested in result.tested:
+        for ranker, reason in tested.left_out.items():
+            typer.echo(f"{tested.fold.test} without {ranker}: {reason}")
+
+
+def _shown(interval: Interval) -> str:
+    if interval.value != interval.value:
+        return "-"
+    digits = 3 if interval.value < 1 else 2 if interval.value < 10 else 1
+    return f"{interval.value:.{digits}f}\n[{interval.low:.{digits}f}, {interval.high:.{digits}f}]"
+
+
+def train(
+    pipeline: PipelineFile,
+    as_of: AsOf,
+    promote: Annotated[bool, typer.Option("--promote", help="Put it in service if it is not worse.")] = False,
+    overrides: Overrides = None,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """Fit, calibrate, judge, log to MLflow and register; the first training leaves a model in service."""
+    from smartaccounts.workflow.service import put_in_service
+    from smartaccounts.workflow.train import fit
+
+    opened_pipeline, day = opened(pipeline, overrides), dates([as_of])[0]
+    with progress("Train", verbose=verbose) as step:
+        trained = fit(opened_pipeline, day, step=step)
+        served = put_in_service(trained, opened_pipeline, models=MODELS, promote_it=promote)
+    if as_json:
+        print_json(served.as_json() | {"verdict": trained.verdict.as_json()})
+    else:
+        typer.echo(trained.verdict.sentence)
+        typer.echo(served.sentence)
+    if promote and not trained.verdict.better:
+        raise typer.Exit(1)
+
+
+def compare(pipeline: PipelineFile, overrides: Overrides = None, as_json: AsJson = False) -> None:
+    """Print the leaderboard of a pipeline: every training, what it measured, what is in service."""
+    from smartaccounts.workflow.service import leaderboard_of
+
+    rows = leaderboard_of(opened(pipeline, overrides))
+    if as_json:
+        print_json(rows)
+        return
+    head = ["version", "in service", "ranker", "as of", "average precision", "to best plain", "run"]
+    body = [
+        [
+            str(r["version"] or ""),
+            ", ".join(r["aliases"]),
+            r["ranker"],
+            r["as_of"],
+            _number(r["metrics"].get("average_precision"), 3),
+            _number(r["metrics"].get("ratio_to_best_plain"), 2),
+            r["run_id"],
+        ]
+        for r in rows
+    ]
+    table("Trainings, the best first", head, body, right=("average precision", "to best plain"))
+
+
+def _number(measured: dict[str, float | None] | None, digits: int) -> str:
+    value = (measured or {}).get("value")
+    return "" if value is None else f"{value:.{digits}f}"
+
+
+def promote(
+    pipeline: PipelineFile,
+    model: Ref = "challenger",
+    force: Annotated[
+        bool, typer.Option("--force", help="Also where a plain ranking is better; this is recorded.")
+    ] = False,
+    overrides: Overrides = None,
+) -> None:
+    """Put a model in service: predict uses it from now on. Exit 1 where a plain ranking is better."""
+    from smartaccounts.workflow.service import promote_ref
+
+    said = promote_ref(opened(pipeline, overrides), model, models=MODELS, force=force)
+    typer.echo(said.sentence)
+    if not said.done:
+        raise typer.Exit(1)
+
+
+def rollback(pipeline: PipelineFile, overrides: Overrides = None) -> None:
+    """Take the model in service back to the one before it."""
+    from smartaccounts.workflow.service import roll_back
+
+    typer.echo(roll_back(opened(pipeline, overrides), models=Path(MODELS)).sentence)

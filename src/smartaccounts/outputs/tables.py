@@ -1,0 +1,62 @@
+"""Scores and lists as parquet and csv."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+_LIST = ("reasons_for", "reasons_against", "flags")
+_TEXT = ("market", "customer_id", "name", "play", "model_version", "ranker")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def _types(frame: pd.DataFrame) -> pa.Schema:
+    """Columns have their type from the start, also where every value is null."""
+    fields = []
+    for name in frame.columns:
+        if name == "as_of":
+            kind = pa.date32()
+        elif name in _LIST:
+            kind = pa.list_(pa.string())
+        elif name in _TEXT:
+            kind = pa.string()
+        elif frame[name].dtype.kind in "biu":
+            kind = pa.from_numpy_dtype(frame[name].dtype)
+        else:
+            kind = pa.float64()
+        fields.append(pa.field(name, kind))
+    return pa.schema(fields)
+
+
+def arrow(frame: pd.DataFrame) -> pa.Table:
+    """Return a frame as an Arrow table: as_of date32, texts string, reasons and flags lists of strings, NaN null."""
+    return pa.Table.from_pandas(frame, schema=_types(frame), preserve_index=False).replace_schema_metadata(None)
+
+
+def write_parquet(frame: pd.DataFrame, path: Path) -> None:
+    """Write a frame as Parquet (zstd): the same frame gives the same bytes."""
+    pq.write_table(arrow(frame), path, compression="zstd")
+
+
+def write_csv(frame: pd.DataFrame, path: Path) -> None:
+    """Write a frame as csv (UTF-8): lists joined by " | ", and cells that a spreadsheet would run made inert by a '."""
+    out = frame.copy()
+    for name in out.columns.intersection([*_LIST, *_TEXT]):
+        out[name] = out[name].map(_cell, na_action="ignore")
+    out.to_csv(path, index=False, date_format="%Y-%m-%d", lineterminator="\n")
+
+
+def _cell(value: object) -> str:
+    text = " | ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return "'" + text if text.startswith(_FORMULA) else text
+
+
+def write_json(content: Mapping[str, Any], path: Path) -> None:
+    """Write JSON, two spaces deep; NaN is an error."""
+    path.write_text(json.dumps(content, indent=2, allow_nan=False, default=str) + "\n", encoding="utf-8")

@@ -1,0 +1,33 @@
+"""Backtest a pipeline and write what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import date
+from pathlib import Path
+
+from smartaccounts.config import Pipeline
+from smartaccounts.engine.duckdb import Engine
+from smartaccounts.evaluation.backtest import Backtest, as_json, backtest
+from smartaccounts.evaluation.figures import save
+from smartaccounts.orders.read import read
+from smartaccounts.outputs.drawings import drawings
+from smartaccounts.outputs.staged import staged
+from smartaccounts.outputs.tables import write_json, write_parquet
+from smartaccounts.workflow.rankers import rankers
+
+
+def run_backtest(
+    pipeline: Pipeline, as_ofs: Sequence[date], out: Path, *, step: Callable[[str], None] = lambda _: None
+) -> Backtest:
+    """Read the lines, walk forward over `as_ofs`, write scores.parquet, metrics.json and the figures into `out`."""
+    with Engine() as engine:
+        lines = read(pipeline, engine)
+        step("order lines read")
+        result = backtest(lines, as_ofs, pipeline, rankers(pipeline), step=step)
+    with staged(out) as folder:
+        write_parquet(result.scores(), folder / "scores.parquet")
+        write_json(as_json(result), folder / "metrics.json")
+        for name, figure in drawings(result).items():
+            save(figure, folder / f"{name}.png")
+    return result

@@ -1,0 +1,59 @@
+"""Compute a snapshot and write it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+from smartaccounts.config import Pipeline
+from smartaccounts.engine.duckdb import Engine
+from smartaccounts.errors import HistoryError, PipelineError
+from smartaccounts.features.snapshot import CATALOGUE, snapshot
+from smartaccounts.orders.read import read
+from smartaccounts.outputs.tables import write_parquet
+from smartaccounts.timeline import from_day_number
+
+
+@dataclass(frozen=True)
+class Written:
+    """What `write_features` wrote; `absent` are the features that are null for want of columns."""
+
+    rows: int
+    dates: tuple[date, ...]
+    features: int
+    absent: tuple[str, ...]
+
+
+def write_features(
+    pipeline: Pipeline, as_ofs: Sequence[date], out: Path, *, step: Callable[[str], None] = lambda _: None
+) -> Written:
+    """Write the snapshot of `as_ofs` as Parquet: one row per (as_of, market, customer_id).
+
+    HistoryError where no as_of has enough history, PipelineError where `out` cannot be written.
+    """
+    if not out.parent.is_dir() or out.is_dir():
+        raise PipelineError(
+            f"Expected a file in a folder that exists, got {out} in --out.", hint="Make the folder first."
+        )
+    with Engine() as engine:
+        lines = read(pipeline, engine)
+        step("order lines read")
+        made = snapshot(lines, as_ofs, pipeline.target, step=lambda n: step(f"{n} dates done"))
+        first = from_day_number(lines.first_day)
+    if not len(made.frame):
+        horizon = pipeline.target.horizon_days
+        raise HistoryError(
+            f"Expected an as_of with at least {horizon} days of history, got {as_ofs[-1]} "
+            f"in a source that begins on {first}.",
+            hint=f"The first possible as_of is {first + timedelta(days=horizon)}.",
+        )
+    beside = out.with_name(f".{out.name}.partial")
+    try:
+        write_parquet(made.frame, beside)
+        beside.replace(out)
+    finally:
+        beside.unlink(missing_ok=True)
+    seen = tuple(d.date() for d in made.frame["as_of"].unique())
+    return Written(len(made.frame), seen, len(CATALOGUE), made.absent)

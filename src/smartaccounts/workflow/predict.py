@@ -1,0 +1,179 @@
+"""One growth list: from order lines and a model in service to files."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+from smartaccounts.bundle import Bundle
+from smartaccounts.config import Pipeline
+from smartaccounts.engine.duckdb import Engine
+from smartaccounts.errors import HistoryError, ModelError
+from smartaccounts.evaluation.backtest import nobody_eligible
+from smartaccounts.features.snapshot import Snapshot, snapshot
+from smartaccounts.growth_list.ranked import GrowthList, growth_list
+from smartaccounts.orders.contract import OrderLines
+from smartaccounts.orders.customers import customer_names
+from smartaccounts.orders.digest import digest
+from smartaccounts.orders.read import read
+from smartaccounts.outputs.staged import staged
+from smartaccounts.outputs.tables import write_csv, write_json, write_parquet
+from smartaccounts.panel import panel
+from smartaccounts.target import outcome
+from smartaccounts.timeline import from_day_number
+
+STALE_DAYS = 92
+"""A source whose last known line is so much older than as_of is reported: the list rests on old news."""
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """The list and what run.json says of it."""
+
+    growth_list: GrowthList
+    run: dict[str, Any]
+
+
+def predict(
+    pipeline: Pipeline, as_of: date, bundle: Bundle, out: Path, *, step: Callable[[str], None] = lambda _: None
+) -> Predicted:
+    """Write growth_list.parquet, growth_list.csv and run.json into `out`.
+
+    ModelError where the model is of another pipeline or target, was trained with knowledge from after as_of, or needs
+    a column that the data lack; HistoryError where as_of is before the data, has too little history, or nobody is
+    eligible. Nothing is written then.
+    """
+    watch = _Watch()
+    check_model(bundle, pipeline, as_of)
+    with Engine() as engine:
+        lines = read(pipeline, engine)
+        check_data(bundle, lines, pipeline, as_of)
+        step("order lines read")
+        watch.lap("read")
+        before = as_of - timedelta(days=pipeline.target.horizon_days)
+        seen = snapshot(lines, [before, as_of], pipeline.target)
+        watch.lap("features")
+        step("features computed")
+        base_rate = known_base_rate(lines, seen, before, known_before=as_of)
+        data = digest(lines, known_before=as_of)
+        names = customer_names(pipeline, engine)
+    now = seen.at([as_of])
+    eligible = now.eligible()
+    if not len(eligible.frame):
+        raise nobody_eligible(seen, [as_of])
+    made = growth_list(eligible, bundle, pipeline, names=names)
+    watch.lap("scores and reasons")
+    run = _run(pipeline, as_of, bundle, now, made) | {
+        "rows": asdict(replace(lines.intake, rejected=()))
+        | {"rejected": {r.reason: r.rows for r in lines.intake.rejected}},
+        "base_rate": base_rate,
+        "data_digest": data,
+        "warnings": _warnings(lines, as_of, now),
+    }
+    with staged(out) as folder:
+        write_parquet(made.frame, folder / "growth_list.parquet")
+        write_csv(made.frame, folder / "growth_list.csv")
+        watch.lap("files")
+        write_json(run | {"seconds": watch.laps}, folder / "run.json")
+    step("list written")
+    return Predicted(made, run)
+
+
+def check_model(bundle: Bundle, pipeline: Pipeline, as_of: date) -> None:
+    """ModelError where the model does not belong to the pipeline, its target, or a date before as_of."""
+    card = bundle.card
+    if card.pipeline != pipeline.name:
+        raise ModelError(
+            f"Expected a model of the pipeline {pipeline.name!r}, got one of {card.pipeline!r} in {bundle.version}.",
+            hint="Name a model of this pipeline in --model, or train one.",
+        )
+    if card.target != pipeline.target:
+        ours, theirs = pipeline.target.model_dump(), card.target.model_dump()
+        other = ", ".join(f"{k} {theirs[k]} (pipeline: {ours[k]})" for k in ours if ours[k] != theirs[k])
+        raise ModelError(
+            f"Expected a model for the pipeline's target, got one for {other} in {bundle.version}.",
+            hint="Train again after changing the target.",
+        )
+    if date.fromisoformat(card.as_of) > as_of:
+        raise ModelError(
+            f"Expected a model trained for {as_of} or earlier, got one trained for {card.as_of} in {bundle.version}: "
+            "it has seen what happened after that date.",
+            hint="Use a later --as-of; to see how past lists turned out, use smartaccounts backtest.",
+        )
+
+
+def check_data(bundle: Bundle, lines: OrderLines, pipeline: Pipeline, as_of: date) -> None:
+    """ModelError where a column is lacking that the model needs, HistoryError where the history is too short."""
+    lacking = sorted(set(bundle.card.needs) - lines.provided)
+    if lacking:
+        raise ModelError(
+            f"Expected the columns that the model was trained with, got none for {', '.join(lacking)} in "
+            f"{pipeline.resolve(pipeline.source.path)}.",
+            hint=f"Map {', '.join(lacking)} under columns, or train a model without.",
+        )
+    first, horizon = from_day_number(lines.first_day), pipeline.target.horizon_days
+    if (as_of - first).days < horizon:
+        raise HistoryError(
+            f"Expected at least {horizon} days of history before as_of, got {max(0, (as_of - first).days)} "
+            f"({as_of}; the data begin on {first}).",
+            hint=f"The first possible as_of is {first + timedelta(days=horizon)}.",
+        )
+
+
+def known_base_rate(lines: OrderLines, seen: Snapshot, before: date, *, known_before: date) -> float | None:
+    """Return the share of the eligible of one horizon ago that became key accounts; None where nobody was eligible."""
+    found = outcome(lines, [before], horizon_days=seen.target.horizon_days, known_before=known_before)
+    then = panel(seen.at([before]), found, [before])
+    target = then.outcome["target"][then.snapshot.frame["eligible"]]
+    return float(target.mean()) if len(target) else None
+
+
+def _run(pipeline: Pipeline, as_of: date, bundle: Bundle, now: Snapshot, made: GrowthList) -> dict[str, Any]:
+    probability = made.frame.loc[made.frame["listed"], "probability"]
+    return {
+        "pipeline": pipeline.name,
+        "as_of": str(as_of),
+        "horizon_days": pipeline.target.horizon_days,
+        "model_version": bundle.version,
+        "ranker": bundle.card.ranker,
+        "model_as_of": bundle.card.as_of,
+        "verdict": bundle.card.verdict,
+        "notes": list(bundle.card.notes),
+        "customers": len(now.frame),
+        "active": int(now.frame["active"].sum()),
+        "eligible": len(made.frame),
+        "listed": int(made.frame["listed"].sum()),
+        "expected_key_accounts_listed": None if probability.isna().all() else float(probability.sum()),
+        "features_absent": list(now.absent),
+    }
+
+
+def _warnings(lines: OrderLines, as_of: date, now: Snapshot) -> list[str]:
+    said = []
+    last = from_day_number(lines.last_day)
+    if (as_of - last).days > STALE_DAYS:
+        said.append(
+            f"The last order line is of {last}, {(as_of - last).days} days before as_of: the list rests on old news."
+        )
+    small = now.frame.loc[now.frame["key_spend"].isna(), "market"].unique()
+    if len(small):
+        markets = ", ".join(repr(m) for m in small[:5]) + (f" and {len(small) - 5} more" if len(small) > 5 else "")
+        said.append(f"Markets with fewer than {now.target.min_active} active customers are not on the list: {markets}.")
+    return said
+
+
+class _Watch:
+    """Seconds per step, for run.json."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._last = time.monotonic()
+
+    def lap(self, name: str) -> None:
+        now = time.monotonic()
+        self.laps[name] = round(now - self._last, 3)
+        self._last = now

@@ -1,0 +1,13 @@
+"""Which rankers a pipeline has."""
+
+from __future__ import annotations
+
+from smartaccounts.config import Pipeline
+from smartaccounts.rankers.base import Ranker
+from smartaccounts.rankers.growth import Growth
+from smartaccounts.rankers.plain import PLAIN
+
+
+def rankers(pipeline: Pipeline) -> tuple[Ranker, ...]:
+    """Return the growth model and the plain rankings; a new ranker is one line here."""
+    return (Growth(pipeline.model), *PLAIN.values())

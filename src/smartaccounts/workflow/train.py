@@ -1,0 +1,190 @@
+"""Train a pipeline: judge the recipe on past dates, fit it on all complete dates, log, register, put in service."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from importlib.metadata import version
+from typing import Any
+
+from smartaccounts.bundle import Bundle, Card
+from smartaccounts.config import Pipeline
+from smartaccounts.engine.duckdb import Engine
+from smartaccounts.errors import HistoryError
+from smartaccounts.evaluation.backtest import Backtest, as_json, backtest, measures
+from smartaccounts.evaluation.bootstrap import Interval
+from smartaccounts.evaluation.gate import Verdict, judge
+from smartaccounts.features.snapshot import CATALOGUE, FAMILIES, snapshot
+from smartaccounts.orders.check import Quality, check
+from smartaccounts.orders.contract import OrderLines
+from smartaccounts.orders.digest import digest
+from smartaccounts.orders.read import read
+from smartaccounts.outputs.drawings import drawings
+from smartaccounts.panel import Panel, panel
+from smartaccounts.rankers.base import Fitted
+from smartaccounts.rankers.growth import Growth
+from smartaccounts.rankers.plain import FALLBACK, PLAIN, calibrated
+from smartaccounts.target import outcome
+from smartaccounts.timeline import from_day_number, training_dates
+from smartaccounts.tracking.content import Training
+from smartaccounts.workflow.rankers import rankers
+
+JUDGED_DATES = 4
+"""How many past dates the recipe is judged on, a quarter of a year apart, the last one horizon before as_of."""
+
+LIBRARIES = ("smartaccounts", "lightgbm", "numpy", "pandas", "scikit-learn", "duckdb")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training made: the model, the plain ranking to serve where the model is not better, and the evidence."""
+
+    model: Bundle | None
+    plain: Bundle
+    result: Backtest | None
+    verdict: Verdict
+    quality: Quality
+    content: Training
+    plain_metrics: Mapping[str, Interval]
+
+    @property
+    def serves(self) -> Bundle:
+        """Return what the evidence puts in service: the model where it is not worse, else the plain ranking."""
+        return self.model if self.model is not None and self.verdict.better else self.plain
+
+
+def fit(pipeline: Pipeline, as_of: date, *, step: Callable[[str], None] = lambda _: None) -> Trained:
+    """Train for `as_of` from what was known before it; nothing is written.
+
+    Where the growth model cannot be trained, only the plain ranking comes of it, and the verdict says why.
+    HistoryError where as_of has less history than the horizon.
+    """
+    with Engine() as engine:
+        quality = check(pipeline, engine, as_of=as_of)
+        lines = read(pipeline, engine)
+        step("order lines read and checked")
+        dates = judged_dates(lines, pipeline, as_of)
+        result = None
+        reason = "the history is too short for a past date with training dates before it"
+        if dates:
+            result = backtest(lines, dates, pipeline, rankers(pipeline), known_before=as_of, step=step)
+            reason = "; ".join(dict.fromkeys(why for t in result.tested for why in t.left_out.values()))
+        learned = _panel(lines, pipeline, as_of)
+        data = digest(lines, known_before=as_of)
+        provided = lines.provided
+    verdict = judge(result, "growth", reason=reason)
+    model, plain_name = None, verdict.best_plain or FALLBACK
+
+    def made(fitted: Fitted, said: str, *, needs: tuple[str, ...], better: bool | None) -> Bundle:
+        dates = tuple(str(d.date()) for d in learned.snapshot.frame["as_of"].unique())
+        versions = {name: version(name) for name in LIBRARIES} | {"python": platform.python_version()}
+        card = Card(
+            pipeline=pipeline.name, ranker=fitted.name, as_of=str(as_of), target=pipeline.target, needs=needs,
+            training_dates=dates, data_digest=data, verdict=said, better=better, notes=fitted.notes, versions=versions,
+        )  # fmt: skip
+        return Bundle(fitted, card)
+
+    try:
+        fitted = Growth(pipeline.model).fit(learned)
+        model = made(fitted, verdict.sentence, needs=_needs(fitted, provided), better=verdict.better)
+    except HistoryError as error:
+        verdict = judge(None, "growth", reason=error.message)
+    step("model fitted")
+    said = f"{verdict.sentence} A plain ranking serves: {PLAIN[plain_name].meaning}."
+    plain = made(_plain(plain_name, learned), said, needs=(), better=None)
+    content = _content(pipeline, as_of, model or plain, result, verdict, quality)
+    return Trained(model, plain, result, verdict, quality, content, _means(result, plain_name, pipeline))
+
+
+def judged_dates(lines: OrderLines, pipeline: Pipeline, as_of: date) -> list[date]:
+    """Return up to JUDGED_DATES firsts of months whose horizon is over by as_of, with training dates before them."""
+    horizon = pipeline.target.horizon_days
+    first = from_day_number(lines.first_day)
+    possible = training_dates(as_of, first_day=first, horizon_days=horizon)[::-1][::3]
+    tested = [d for d in possible if training_dates(d, first_day=first, horizon_days=horizon)]
+    return sorted(tested[:JUDGED_DATES])
+
+
+def _panel(lines: OrderLines, pipeline: Pipeline, as_of: date) -> Panel:
+    target, first = pipeline.target, from_day_number(lines.first_day)
+    if as_of < first + timedelta(days=target.horizon_days):
+        raise HistoryError(
+            f"Expected an as_of with at least {target.horizon_days} days of history, got {as_of} "
+            f"in a source that begins on {first}.",
+            hint=f"The first possible as_of is {first + timedelta(days=target.horizon_days)}.",
+        )
+    most = pipeline.model.training_dates
+    dates = training_dates(as_of, first_day=first, horizon_days=target.horizon_days, most=most)
+    seen = snapshot(lines, dates, target)
+    return panel(seen, outcome(lines, dates, horizon_days=target.horizon_days, known_before=as_of), dates)
+
+
+def _plain(name: str, learned: Panel) -> Fitted:
+    try:
+        return calibrated(PLAIN[name], learned)
+    except HistoryError:
+        return PLAIN[name]
+
+
+def _needs(fitted: Fitted, provided: frozenset[str]) -> tuple[str, ...]:
+    """The contract columns that the fitted model's features need."""
+    columns = getattr(fitted, "columns", ())
+    needed = {need for c in columns if c in CATALOGUE for need in CATALOGUE[c].needs}
+    return tuple(sorted(needed & provided))
+
+
+def _content(
+    pipeline: Pipeline, as_of: date, bundle: Bundle, result: Backtest | None, verdict: Verdict, quality: Quality
+) -> Training:
+    metrics: dict[str, Interval | float] = dict(_means(result, "growth", pipeline))
+    if verdict.ratio is not None and verdict.low is not None and verdict.high is not None:
+        metrics["ratio_to_best_plain"] = Interval(verdict.ratio, verdict.low, verdict.high)
+    return Training(
+        pipeline=pipeline.name,
+        params=_flat(pipeline.model_dump(include={"target", "model", "growth_list"})) | {"as_of": str(as_of)},
+        metrics=metrics,
+        per_date=_by_date(result, pipeline),
+        digests={"order_lines": bundle.card.data_digest},
+        figures=drawings(result) if result is not None else {},
+        artifacts={
+            "quality.json": quality.as_dict(examples=False),
+            "metrics.json": as_json(result) if result is not None else {},
+            "verdict.json": verdict.as_json(),
+            "catalogue.json": catalogue_rows(),
+        },
+        bundle=bundle,
+        tags={"ranker": bundle.card.ranker, "verdict": verdict.sentence, "as_of": str(as_of)},
+    )
+
+
+def _means(result: Backtest | None, ranker: str, pipeline: Pipeline) -> dict[str, Interval]:
+    if result is None or result.measured is None or ranker not in result.rankers:
+        return {}
+    return {n: result.mean(ranker, n) for n in measures(pipeline.growth_list.capacity)}
+
+
+def _by_date(result: Backtest | None, pipeline: Pipeline) -> tuple[tuple[str, dict[str, float]], ...]:
+    if result is None or result.measured is None or "growth" not in result.rankers:
+        return ()
+    by_name = {n: result.measured.by_date("growth", n) for n in measures(pipeline.growth_list.capacity)}
+    return tuple(
+        (str(t.fold.test), {n: found[i].value for n, found in by_name.items()}) for i, t in enumerate(result.judged)
+    )
+
+
+def catalogue_rows() -> dict[str, Any]:
+    """Return the data dictionary: feature -> family, unit, meaning, needs."""
+    return {
+        f.name: {"family": family.name, "unit": f.unit, "meaning": f.meaning, "needs": list(f.needs)}
+        for family in FAMILIES
+        for f in family.features
+    }
+
+
+def _flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    out: dict[str, str] = {}
+    for key, value in content.items():
+        out |= _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": str(value)}
+    return out

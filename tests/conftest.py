@@ -1,0 +1,84 @@
+"""What tests of every folder share: one thread, order lines made from a few rows, the real histories where they are."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import date
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+os.environ["SMARTACCOUNTS_THREADS"] = "1"  # before anything opens an engine: the runs beside us want their core
+
+from smartaccounts.engine.duckdb import Engine
+from smartaccounts.orders.contract import COLUMNS, Intake, OrderLines
+from smartaccounts.timeline import day_number, from_day_number
+
+REAL = {"online_retail": "online_retail_ii.parquet", "iowa_suppliers": "iowa_suppliers.parquet"}
+_DTYPES = {"string": "str", "day": "int32", "double": "float64"}
+
+MakeLines = Callable[..., OrderLines]
+
+
+def lines_of(
+    engine: Engine,
+    rows: Iterable[Mapping[str, Any]],
+    *,
+    table: str = "rows",
+    provided: Iterable[str] | None = None,
+) -> OrderLines:
+    """Load rows as order lines, one dict per line.
+
+    `day` and `known_day` are dates, ISO texts or day numbers; what a row lacks is null, or what the contract puts in its
+    place. `provided` are the contract columns that the source is said to have (default: every one).
+    """
+    full = [_full(row) for row in rows]
+    frame = pd.DataFrame({c.held_as: pd.Series([r[c.held_as] for r in full], dtype=_DTYPES[c.kind]) for c in COLUMNS})
+    engine.load(table, frame)
+    days = [r["day"] for r in full]
+    have = frozenset(c.name for c in COLUMNS) if provided is None else frozenset(provided)
+    return OrderLines(engine, table, have, min(days), max(days), Intake(len(full), len(full), ()))
+
+
+def _full(row: Mapping[str, Any]) -> dict[str, Any]:
+    unknown = set(row) - {c.held_as for c in COLUMNS}
+    if unknown:
+        raise KeyError(f"no such column of order lines: {unknown}")
+    day = _day(row["day"])
+    known = row.get("known_day")
+    stand_ins = {"market": "", "order_id": str(from_day_number(day))}
+    filled = {c.held_as: row.get(c.held_as, stand_ins.get(c.held_as)) for c in COLUMNS}
+    return filled | {"day": day, "known_day": day if known is None else _day(known)}
+
+
+def _day(value: date | str | int) -> int:
+    if isinstance(value, int):
+        return value
+    return day_number(date.fromisoformat(value) if isinstance(value, str) else value)
+
+
+@pytest.fixture(scope="session")
+def order_lines() -> Iterator[MakeLines]:
+    """Make order lines from rows, as `lines_of` does, all in one engine: what one snapshot leaves must not reach the next."""
+    tables = count()
+    with Engine() as engine:
+        yield lambda rows, **more: lines_of(engine, rows, table=f"rows_{next(tables)}", **more)
+
+
+def real_history(name: str) -> Path:
+    """Return the file of a real history; skip the test, by name, where it is not there."""
+    folder = Path(os.environ.get("SMARTACCOUNTS_DATA") or Path(__file__).parents[2] / "shared" / "data")
+    if not (folder / REAL[name]).is_file():
+        pytest.skip(f"{REAL[name]} is not in {folder} (SMARTACCOUNTS_DATA)")
+    return folder / REAL[name]
+
+
+@pytest.fixture(scope="session", params=sorted(REAL))
+def real_name(request: pytest.FixtureRequest) -> str:
+    """Run the test once for each real history that is there; the fixture is its pipeline's name."""
+    real_history(request.param)
+    return str(request.param)

@@ -1,0 +1,123 @@
+"""A small growth model made by hand, a training to log, and a store that was migrated once."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import lightgbm as lgb
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from smartaccounts.bundle import Bundle, Card
+from smartaccounts.config import Target
+from smartaccounts.evaluation.bootstrap import Interval
+from smartaccounts.features.snapshot import CATALOGUE
+from smartaccounts.rankers.calibration import Calibrator
+from smartaccounts.rankers.design import design
+from smartaccounts.rankers.growth import GrowthModel
+from smartaccounts.rankers.plain import PLAIN
+from smartaccounts.tracking.content import Training
+from smartaccounts.tracking.store import Store, reached, store_at
+
+ROWS = 200
+
+
+def snapshot_frame(seed: int = 0) -> pd.DataFrame:
+    """Rows of a snapshot with all its columns: random features, K 100, S 50."""
+    rng = np.random.default_rng(seed)
+    features = {name: rng.gamma(1.0, 20.0, ROWS) for name in CATALOGUE}
+    features["history_days"] = np.full(ROWS, 800.0)
+    standing = {
+        "as_of": pd.Timestamp("2011-06-01"),
+        "market": "EIRE",
+        "customer_id": [f"secret-{i}" for i in range(ROWS)],
+        "active": True,
+        "eligible": True,
+        "key_spend": 100.0,
+        "small_spend": 50.0,
+        "spend_h": rng.gamma(1.0, 20.0, ROWS),
+        "spend_before_h": rng.gamma(1.0, 20.0, ROWS),
+    }
+    return pd.DataFrame(standing | features)
+
+
+def _booster(matrix: NDArray[np.float32], names: tuple[str, ...], seed: int) -> str:
+    grown = (matrix[:, names.index("spend_182d")] > np.median(matrix[:, names.index("spend_182d")])).astype(float)
+    parameters = {"objective": "binary", "num_leaves": 4, "seed": seed, "num_threads": 1, "verbosity": -1}
+    return str(lgb.train(parameters, lgb.Dataset(matrix, grown, feature_name=list(names)), 10).model_to_string())
+
+
+def card(ranker: str) -> Card:
+    dates = ("2010-12-01", "2011-01-01")
+    return Card(
+        "shop", ranker, "2011-06-01", Target(), (), dates, "d" * 64, "Better than the plain ranking.", ("a note",), {}
+    )
+
+
+@pytest.fixture(scope="session")
+def growth_bundle() -> Bundle:
+    made = design(snapshot_frame())
+    boosters = tuple(_booster(made.matrix, made.names, seed) for seed in range(2))
+    return Bundle(GrowthModel(boosters, made.names, Calibrator(-1.0, 0.8), ("a note",)), card("growth"))
+
+
+@pytest.fixture
+def plain_bundle() -> Callable[[str], Bundle]:
+    return lambda name: Bundle(PLAIN[name], card(name))
+
+
+@pytest.fixture
+def training(growth_bundle: Bundle) -> Training:
+    figure = Figure(figsize=(4, 3))
+    FigureCanvasAgg(figure)
+    figure.subplots().plot([0, 1], [0, 1])
+    return Training(
+        pipeline="shop",
+        bundle=growth_bundle,
+        params={"target.horizon_days": "182", "model.rounds": "200"},
+        metrics={"average_precision": Interval(0.2, 0.1, 0.3), "auc": 0.8, "ece": float("nan")},
+        per_date=(
+            ("2010-12-01", {"average_precision": 0.15, "skill": float("nan")}),
+            ("2011-03-01", {"average_precision": 0.25, "skill": 0.1}),
+        ),
+        digests={"order_lines": "d" * 64},
+        figures={"gain": figure},
+        artifacts={"quality.json": {"rows_in": 10, "missing": None}, "catalogue.md": "# Features\n"},
+        tags={"country": "IE"},
+    )
+
+
+@pytest.fixture
+def another(training: Training) -> Training:
+    """The same training with another verdict, so that its bundle has another version."""
+    said = replace(training.bundle.card, verdict="Worse than the plain ranking.")
+    return replace(training, bundle=Bundle(training.bundle.fitted, said))
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the database of an empty store: its creation takes 6 to 14 seconds."""
+    root = tmp_path_factory.mktemp("template")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        store = store_at(root)
+        with reached(store):
+            pass
+    assert store.database is not None
+    return store.database
+
+
+@pytest.fixture
+def store(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """Return an empty store of its own below tmp_path."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    (tmp_path / "mlruns").mkdir()
+    shutil.copy(template, tmp_path / "mlruns" / "mlflow.db")
+    return store_at(tmp_path)
