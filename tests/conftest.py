@@ -33,11 +33,12 @@ def lines_of(
 ) -> OrderLines:
     """Load rows as order lines, one dict per line.
 
-    `day` and `known_day` are dates, ISO texts or day numbers; what a row lacks is null, or what the contract puts in its
-    place. `provided` are the contract columns that the source is said to have (default: every one).
+    `day` and `known_day` are dates, ISO texts or day numbers; what a row lacks is null, or what the contract puts in
+    its place. `provided` are the contract columns that the source is said to have (default: every one).
     """
     full = [_full(row) for row in rows]
-    frame = pd.DataFrame({c.held_as: pd.Series([r[c.held_as] for r in full], dtype=_DTYPES[c.kind]) for c in COLUMNS})
+    columns = {c.held_as: pd.Series([r[c.held_as] for r in full], dtype=_DTYPES[c.kind]) for c in COLUMNS}
+    frame = pd.DataFrame(columns)
     engine.load(table, frame)
     days = [r["day"] for r in full]
     have = frozenset(c.name for c in COLUMNS) if provided is None else frozenset(provided)
@@ -63,7 +64,10 @@ def _day(value: date | str | int) -> int:
 
 @pytest.fixture(scope="session")
 def order_lines() -> Iterator[MakeLines]:
-    """Make order lines from rows, as `lines_of` does, all in one engine: what one snapshot leaves must not reach the next."""
+    """Make order lines from rows, as `lines_of` does.
+
+    All share one engine: what one snapshot leaves there must not reach the next.
+    """
     tables = count()
     with Engine() as engine:
         yield lambda rows, **more: lines_of(engine, rows, table=f"rows_{next(tables)}", **more)

@@ -17,8 +17,8 @@ from smartaccounts.timeline import day_number, from_day_number
 def complete(as_ofs: Sequence[date], *, horizon_days: int, known_before: date | None, last_day: int) -> list[date]:
     """Return the as_of dates whose horizon is over.
 
-    With `known_before` (training): as_of + horizon <= known_before, whatever the source's last line is. Without (the test
-    date of a fold): the source's last order date is the last day of the horizon or later.
+    With `known_before` (training): as_of + horizon <= known_before, whatever the source's last line is. Without (a
+    fold's test date): the source's last order date is the last day of the horizon or later.
     """
     end = known_before or from_day_number(last_day + 1)
     return [d for d in as_ofs if d + timedelta(days=horizon_days) <= end]

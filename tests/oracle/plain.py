@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
+from itertools import pairwise
 from typing import Any
 
 Values = dict[str, float | None]
@@ -192,7 +193,7 @@ def gaps(h: History) -> Values:
     """How regularly, and how long ago."""
     days = h.purchase_days()
     ages = [(h.as_of - d).days for d in days]
-    pauses = [(b - a).days for a, b in zip(days, days[1:], strict=False)]
+    pauses = [(b - a).days for a, b in pairwise(days)]
     recent = [p for p, a in zip(pauses, ages[1:], strict=False) if a <= 182]
     mean = statistics.fmean(pauses) if pauses else None
     std = statistics.stdev(pauses) if len(pauses) > 1 else None
@@ -215,9 +216,7 @@ def money_terms(h: History) -> Values:
     """Discount and margin."""
 
     def discount(window: Days) -> float | None:
-        listed = [
-            x for x in h.lines(window) if (x.list_price or 0) > 0 and (x.quantity or 0) > 0 and x.amount > 0
-        ]
+        listed = [x for x in h.lines(window) if (x.list_price or 0) > 0 and (x.quantity or 0) > 0 and x.amount > 0]
         paid = share(exact(x.amount for x in listed), exact(nano(x.list_price, x.quantity) for x in listed))  # type: ignore[arg-type]
         return None if paid is None else 1 - paid
 

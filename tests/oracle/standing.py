@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from fractions import Fraction
 
-from smartaccounts.config import Target
 from tests.oracle import markets
 from tests.oracle.markets import Key
 from tests.oracle.plain import History, Line, Values, add, customer_features
+
+from smartaccounts.config import Target
 
 
 @dataclass(frozen=True)
@@ -66,9 +67,7 @@ def standings(found: Mapping[Key, History], target: Target) -> dict[Key, Standin
     return {key: _standing(now[key], before[key], found[key], bars.get(key[0])) for key in found}
 
 
-def _standing(
-    spend: Fraction, before: Fraction, history: History, bars: tuple[Fraction, Fraction] | None
-) -> Standing:
+def _standing(spend: Fraction, before: Fraction, history: History, bars: tuple[Fraction, Fraction] | None) -> Standing:
     alive = history.spend((0, 365)) > 0
     eligible = bars is not None and spend < bars[1] and before < bars[0] and alive
     return Standing(spend, before, spend > 0, eligible, bars and bars[0], bars and bars[1])
@@ -82,7 +81,8 @@ def snapshot(lines: Sequence[Line], as_of: date, target: Target) -> dict[Key, tu
     own = {key: customer_features(h) for key, h in found.items()}
     baskets = {key: markets.basket(h) for key, h in found.items()}
     standing_products = {
-        market: markets.products({k: b for k, b in baskets.items() if k[0] == market}) for market in {k[0] for k in found}
+        market: markets.products({k: b for k, b in baskets.items() if k[0] == market})
+        for market in {k[0] for k in found}
     }
     among = markets.peers(own, next(iter(found.values())).history_days)
     standing = standings(found, target)
@@ -104,7 +104,13 @@ class Outcome:
 
 
 def outcome(
-    lines: Iterable[Line], key: Key, as_of: date, target: Target, *, key_spend: Fraction | None, known_before: date | None
+    lines: Iterable[Line],
+    key: Key,
+    as_of: date,
+    target: Target,
+    *,
+    key_spend: Fraction | None,
+    known_before: date | None,
 ) -> Outcome | None:
     """Return the outcome of one customer; None while the horizon is not over."""
     end = as_of + timedelta(days=target.horizon_days)

@@ -7,15 +7,15 @@ from datetime import date, timedelta
 
 import pandas as pd
 import pytest
+from tests.conftest import MakeLines
+from tests.oracle import standing as plain
+from tests.oracle.histories import CENTS, FINE, HUGE, TIES, Money, as_ofs, random_history
+from tests.oracle.plain import Line, Values
 
 from smartaccounts.config import Target
 from smartaccounts.features.snapshot import CATALOGUE, snapshot
 from smartaccounts.panel import panel
 from smartaccounts.target import complete, outcome
-from tests.conftest import MakeLines
-from tests.oracle import standing as plain
-from tests.oracle.histories import CENTS, FINE, HUGE, TIES, Money, as_ofs, random_history
-from tests.oracle.plain import Line, Values
 
 TARGETS = (
     Target(min_active=5, horizon_days=182),
@@ -45,7 +45,9 @@ def same(name: str, got: float, expected: float | None, money: Money) -> bool:
     return math.isclose(got, expected, rel_tol=1e-9, abs_tol=near)
 
 
-def differences(frame: pd.DataFrame, expected: dict[tuple[str, str], tuple[plain.Standing, Values]], money: Money) -> list[str]:
+def differences(
+    frame: pd.DataFrame, expected: dict[tuple[str, str], tuple[plain.Standing, Values]], money: Money
+) -> list[str]:
     wrong = []
     assert [tuple(k) for k in frame[["market", "customer_id"]].to_numpy()] == sorted(
         expected, key=lambda k: (k[0].encode(), k[1].encode())
@@ -78,9 +80,7 @@ def standing_differences(row: dict[str, object], expected: plain.Standing) -> li
     return wrong
 
 
-@pytest.mark.parametrize(
-    "case", [*CASES, *(pytest.param(c, marks=pytest.mark.slow) for c in MORE)], ids=lambda c: case_id(c)
-)
+@pytest.mark.parametrize("case", [*CASES, *(pytest.param(c, marks=pytest.mark.slow) for c in MORE)], ids=case_id)
 def test_every_feature_and_the_standing_equal_plain_python(order_lines: MakeLines, case: tuple[int, Money]) -> None:
     seed, money = case
     rows = random_history(seed, money)
@@ -96,13 +96,9 @@ def test_every_feature_and_the_standing_equal_plain_python(order_lines: MakeLine
     assert not wrong, f"{len(wrong)} differences\n" + "\n".join(wrong[:20])
 
 
-@pytest.mark.parametrize(
-    "case", [*CASES, *(pytest.param(c, marks=pytest.mark.slow) for c in MORE)], ids=lambda c: case_id(c)
-)
+@pytest.mark.parametrize("case", [*CASES, *(pytest.param(c, marks=pytest.mark.slow) for c in MORE)], ids=case_id)
 @pytest.mark.parametrize("training", [True, False])
-def test_outcome_and_target_equal_plain_python(
-    order_lines: MakeLines, case: tuple[int, Money], training: bool
-) -> None:
+def test_outcome_and_target_equal_plain_python(order_lines: MakeLines, case: tuple[int, Money], training: bool) -> None:
     seed, money = case
     rows = random_history(seed, money)
     target = TARGETS[seed % len(TARGETS)]

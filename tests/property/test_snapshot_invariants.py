@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from tests.conftest import MakeLines, lines_of
+from tests.oracle.histories import CENTS, FINE, HUGE, TIES, Row, as_ofs, random_history
 
 from smartaccounts.config import Target, pipeline_from
 from smartaccounts.engine.duckdb import Engine
@@ -19,12 +21,13 @@ from smartaccounts.orders.read import read
 from smartaccounts.orders.simulate import simulate
 from smartaccounts.panel import panel
 from smartaccounts.target import complete, outcome
-from tests.conftest import MakeLines, lines_of
-from tests.oracle.histories import CENTS, FINE, HUGE, TIES, Row, as_ofs, random_history
 
 TARGET = Target(min_active=4, horizon_days=91, sustained_months=1)
 CASES = [(seed, money) for seed, money in enumerate([TIES, CENTS, FINE, HUGE, TIES, CENTS, FINE, HUGE], start=100)]
-cases = pytest.mark.parametrize(("seed", "money"), CASES, ids=[f"{m.name}-{s}" for s, m in CASES])
+cases = pytest.mark.parametrize(
+    ("seed", "money"),
+    [pytest.param(s, m, id=f"{m.name}-{s}", marks=pytest.mark.slow if s >= 103 else ()) for s, m in CASES],
+)
 
 
 def bits(frame: pd.DataFrame) -> dict[str, list[Any]]:
@@ -158,8 +161,8 @@ def test_threads_change_nothing_where_there_is_work_for_two(
 
 
 STRANGE = (
-    "o'brien", 'a"b', "x'; DROP TABLE orders; --", " ", "  a", "a ", "NULL", "null", "None", "nan", "NaN", "\\", "%_", "é",
-    "e\u0301", "日本", "a\nb", "\t", "00017", "17", "17.0", "A", "a", "-1", "1e5", "true", "\u200b", "9007199254740993",
+    "o'brien", 'a"b', "x'; DROP TABLE orders; --", " ", "  a", "a ", "NULL", "null", "None", "nan", "NaN", "\\", "%_",
+    "é", "e\u0301", "日本", "a\nb", "\t", "00017", "17", "17.0", "A", "a", "-1", "1e5", "true", "\u200b", "9007199254740993",
     "9007199254740992", "2020-01-01", "😀", "ß", "SS", "ss", "()", "{}", "$1", "?", ":a", "--",
 )  # fmt: skip
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pytest
+from tests.conftest import MakeLines
+from tests.oracle.histories import CENTS, TIES, as_ofs, random_history
 
 from smartaccounts.config import Target
 from smartaccounts.features.snapshot import snapshot
-from tests.conftest import MakeLines
-from tests.oracle.histories import CENTS, TIES, as_ofs, random_history
 
 PARTS = {
     "spend_60d": ["spend_30d", "spend_prior_30d"],
@@ -36,7 +38,9 @@ NESTED = (
 )
 
 
-@pytest.fixture(scope="module", params=[(s, m) for s in range(200, 204) for m in (TIES, CENTS)], ids=str)
+@pytest.fixture(
+    scope="module", params=[(s, m) for s in range(200, 202) for m in (TIES, CENTS)], ids=lambda c: f"{c[1].name}-{c[0]}"
+)
 def frame(request: pytest.FixtureRequest, order_lines: MakeLines) -> pd.DataFrame:
     seed, money = request.param
     found = snapshot(order_lines(random_history(seed, money)), as_ofs(seed), Target(min_active=4)).frame
@@ -51,7 +55,7 @@ def test_windows_add_up(frame: pd.DataFrame) -> None:
 
 def test_blocks_add_up(frame: pd.DataFrame) -> None:
     blocks = frame[[f"spend_block_{b:02d}" for b in range(1, 25)]]
-    known = 720 >= frame["tenure_days"]  # and nothing returned before the first purchase
+    known = frame["tenure_days"] <= 720  # and nothing returned before the first purchase
     total = blocks.sum(axis=1).round(6)
     old = frame["spend_730d"] != frame["spend_total"]
     np.testing.assert_array_equal(total[known & ~old], frame["spend_total"][known & ~old])
@@ -59,7 +63,7 @@ def test_blocks_add_up(frame: pd.DataFrame) -> None:
 
 def test_a_longer_window_holds_the_shorter_one(frame: pd.DataFrame) -> None:
     for columns in NESTED:
-        for shorter, longer in zip(columns, columns[1:], strict=False):
+        for shorter, longer in pairwise(columns):
             wrong = frame[frame[shorter] > frame[longer] + 1e-12]
             assert wrong.empty, f"{shorter} > {longer}: {wrong[['as_of', 'customer_id', shorter, longer]].head()}"
 
@@ -73,4 +77,4 @@ def test_the_market_is_the_sum_of_its_rows(frame: pd.DataFrame) -> None:
     active = by_market["spend_182d"].transform(lambda s: (s > 0).sum())
     np.testing.assert_array_equal(frame["market_customers"], active)
     for column in ("history_days", "market_growth_182d", "market_season_182d", "key_spend", "small_spend"):
-        assert (by_market[column].nunique(dropna=False) == 1).all(), column
+        assert by_market[column].nunique(dropna=False).max() == 1, column

@@ -84,9 +84,8 @@ def _say(run: dict[str, Any], out: Path) -> None:
         f"Order lines: {rows['rows_in']:,} in, {rows['rows_out']:,} used, {rejected:,} left out (reasons in run.json).",
     ]
     if run["base_rate"] is not None:
-        said.append(
-            f"Base rate: of 1,000 such customers, {1000 * run['base_rate']:.0f} became key accounts within {months} months."
-        )
+        grown = f"{1000 * run['base_rate']:.0f}"
+        said.append(f"Base rate: of 1,000 such customers, {grown} became key accounts within {months} months.")
     if run["expected_key_accounts_listed"] is not None:
         said.append(f"Of the {run['listed']} listed, expect about {run['expected_key_accounts_listed']:.0f}.")
     said += [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -64,25 +65,30 @@ def _print_backtest(result: Backtest) -> None:
         return
     k = result.capacity
     columns = {
-        "average precision": "average_precision",
+        "avg prec": "average_precision",
         "AUC": "auc",
-        f"of {k} right": f"precision_at_{k}",
+        f"top {k}": f"precision_at_{k}",
         "lift 2%": "lift_at_2pct",
-        "found in 10%": "found_at_10pct",
-        "expected/seen": "expected_over_observed",
+        "in 10%": "found_at_10pct",
+        "exp/seen": "expected_over_observed",
     }
     ranked = sorted(result.rankers, key=lambda r: -result.mean(r, "average_precision").value)
     rows = [
         [r + (" *" if r == result.best_plain else ""), *(_shown(result.mean(r, m)) for m in columns.values())]
         for r in ranked
     ]
-    eligible = sum(len(t.rows) for t in result.judged) / len(result.judged)
-    base = sum(float(t.rows["target"].mean()) for t in result.judged) / len(result.judged)
-    title = (
-        f"{result.pipeline}: {len(result.judged)} past dates, {eligible:,.0f} eligible on average, base rate {base:.2%}"
+    judged = len(result.judged)
+    eligible = sum(len(t.rows) for t in result.judged) / judged
+    base = sum(float(t.rows["target"].mean()) for t in result.judged) / judged
+    typer.echo(f"{result.pipeline}: {judged} past dates, {eligible:,.0f} eligible on average, base rate {base:.2%}")
+    table("", ["ranker", *columns], rows, right=tuple(columns))
+    typer.echo(
+        "Means over the dates; below them the 90% interval over draws of customers.\n"
+        f"avg prec: average precision. top {k}: share of the first {k} that became key accounts.\n"
+        "lift 2%: how many times the base rate the first 2% hold. in 10%: share of all key\n"
+        "accounts found in the first 10%. exp/seen: predicted over actual key accounts.\n"
+        "* the best ranking by past spend: the bar."
     )
-    table(title, ["ranker", *columns], rows, right=tuple(columns))
-    typer.echo("In brackets: 90% interval over draws of customers. * the best ranking by past spend, the bar.")
     if result.best_plain and result.measured and "growth" in result.rankers:
         ratio = result.measured.compare("growth", result.best_plain, "average_precision").ratio
         typer.echo(
@@ -95,10 +101,12 @@ def _print_backtest(result: Backtest) -> None:
 
 
 def _shown(interval: Interval) -> str:
-    if interval.value != interval.value:
+    """A mean with its interval below it, in nine characters' width."""
+    if math.isnan(interval.value):
         return "-"
-    digits = 3 if interval.value < 1 else 2 if interval.value < 10 else 1
-    return f"{interval.value:.{digits}f}\n[{interval.low:.{digits}f}, {interval.high:.{digits}f}]"
+    digits = 3 if interval.high < 1 else 2 if interval.high < 10 else 1
+    ends = (f"{end:.{min(digits, 2)}f}" for end in (interval.low, interval.high))
+    return f"{interval.value:.{digits}f}\n{'-'.join(ends)}"
 
 
 def train(

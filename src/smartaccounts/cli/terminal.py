@@ -70,10 +70,19 @@ def table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]], *, rig
     from rich.table import Table
     from rich.text import Text
 
-    made = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+    made = Table(
+        title=title or None,
+        title_justify="left",
+        title_style="bold",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
     for name in head:
         number = name in right
-        made.add_column(name, justify="right" if number else "left", no_wrap=number, overflow="fold")
+        made.add_column(
+            name, justify="right" if number else "left", no_wrap=number, overflow="fold", min_width=len(name)
+        )
     for row in rows:
         made.add_row(*(Text(cell) for cell in row))  # a customer id may look like markup
     Console().print(made)

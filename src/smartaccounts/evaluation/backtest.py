@@ -144,8 +144,8 @@ def nobody_eligible(seen: Snapshot, dates: Sequence[date]) -> HistoryError:
     rows = seen.at(dates).frame
     active = int(rows.groupby(["as_of", "market"])["active"].sum().max()) if len(rows) else 0
     return HistoryError(
-        f"Expected eligible customers (small now, alive, in a market with at least {seen.target.min_active} active "
-        f"customers), got none at {', '.join(str(d) for d in dates)}; the largest market has {active} active customers.",
+        f"Expected eligible customers (small now, alive, in a market with {seen.target.min_active} active customers "
+        f"or more), got none at {', '.join(str(d) for d in dates)}; the largest market has {active} of them.",
         hint="Lower target.min_active, choose a later as_of, or merge small markets (columns.market).",
     )
 

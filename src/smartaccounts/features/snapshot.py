@@ -91,11 +91,12 @@ def _chunk(lines: OrderLines, as_ofs: Sequence[date], target: Target) -> pd.Data
         f"LEFT JOIN {t} ON {t}.as_of = s.as_of AND {t}.c = s.c"
         for t in ("family_standing", *(_table(f) for f in FAMILIES))
     )
-    return engine.frame(f"""
+    frame = engine.frame(f"""
         SELECT DATE '1970-01-01' + s.as_of AS as_of, s.market, s.customer_id, family_standing.active = 1 AS active,
           family_standing.eligible = 1 AS eligible, key_spend, small_spend, spend_h, spend_before_h,
           {columns}
         FROM seen s {joins} ORDER BY s.as_of, s.market, s.customer_id""")
+    return frame.astype({"market": "str", "customer_id": "str"})  # an answer without rows comes as objects
 
 
 # what peers are ranked by: one row per row of the snapshot

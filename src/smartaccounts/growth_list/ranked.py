@@ -14,8 +14,9 @@ from smartaccounts.growth_list.reasons import reasons
 
 COLUMNS = [
     "rank", "market", "customer_id", "name", "probability", "probability_low", "probability_high", "spend_12m",
-    "spend_prior_12m", "potential_low", "potential", "potential_high", "play", "reasons_for", "reasons_against", "flags",
-    "as_of", "model_version", "listed", "score", "spend_h", "key_spend", "small_spend", "orders_365d", "recency_days",
+    "spend_prior_12m", "potential_low", "potential", "potential_high", "play", "reasons_for", "reasons_against",
+    "flags", "as_of", "model_version", "listed", "score", "spend_h", "key_spend", "small_spend", "orders_365d",
+    "recency_days",
 ]  # fmt: skip
 """The columns of growth_list.parquet; up to `model_version` they are relied on from outside."""
 

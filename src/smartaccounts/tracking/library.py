@@ -21,10 +21,16 @@ SETTINGS: Mapping[str, str] = {
 
 
 @contextmanager
-def quiet() -> Iterator[Any]:
-    """Yield the module `mlflow`; its log lines (alembic's too) and its warnings are kept off the terminal."""
-    added = {name: value for name, value in SETTINGS.items() if name not in os.environ}
-    os.environ.update(added)
+def quiet(*, uri: str | None = None) -> Iterator[Any]:
+    """Yield the module `mlflow`; its log lines (alembic's too) and its warnings are kept off the terminal.
+
+    `uri` is the store for what MLflow does not take from a client but looks up by itself. The environment, logging and
+    warnings are as before when the block ends.
+    """
+    wanted = {name: value for name, value in SETTINGS.items() if name not in os.environ}
+    wanted |= {"MLFLOW_TRACKING_URI": uri} if uri is not None else {}
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
     disabled = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
@@ -33,5 +39,8 @@ def quiet() -> Iterator[Any]:
             yield importlib.import_module("mlflow")
     finally:
         logging.disable(disabled)
-        for name in added:
-            os.environ.pop(name, None)
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

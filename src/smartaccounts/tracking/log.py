@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -44,8 +45,8 @@ def log_training(store: Store, training: Training, *, alias: str | None = CHALLE
         run_id = client.create_run(_experiment(client, store, training.pipeline), **_about(training)).info.run_id
         try:
             _log_run(mlflow, client, run_id, training)
-            model_id = _log_model(mlflow, client, run_id, training)
-            version = _register(client, run_id, model_id, training)
+            model = _log_model(mlflow, client, run_id, training)
+            version = _register(mlflow, client, model, training)
             if alias is not None:
                 client.set_registered_model_alias(model_name(training.pipeline), alias, str(version))
         except BaseException as error:
@@ -125,7 +126,7 @@ def _datasets(mlflow: Any, training: Training) -> Iterator[Any]:
         yield entities.DatasetInput(dataset, [entities.InputTag("mlflow.data.context", "training")])
 
 
-def _log_model(mlflow: Any, client: Any, run_id: str, training: Training) -> str:
+def _log_model(mlflow: Any, client: Any, run_id: str, training: Training) -> Any:
     experiment = client.get_run(run_id).info.experiment_id
     model = client.create_logged_model(
         experiment, training.bundle.card.ranker, run_id, params=dict(training.params), model_type="ranker"
@@ -136,11 +137,10 @@ def _log_model(mlflow: Any, client: Any, run_id: str, training: Training) -> str
         folder = Path(temporary) / "model"
         write_model(mlflow, training.bundle, folder, run_id=run_id, model_id=model.model_id)
         client.log_model_artifacts(model.model_id, str(folder))
-    client.finalize_logged_model(model.model_id, "READY")
-    return str(model.model_id)
+    return client.finalize_logged_model(model.model_id, "READY")
 
 
-def _register(client: Any, run_id: str, model_id: str, training: Training) -> int:
+def _register(mlflow: Any, client: Any, model: Any, training: Training) -> int:
     name, card = model_name(training.pipeline), training.bundle.card
     try:
         client.create_registered_model(
@@ -150,7 +150,12 @@ def _register(client: Any, run_id: str, model_id: str, training: Training) -> in
         if not already_there(error):
             raise
     tags = {MODEL_VERSION: training.bundle.version, "ranker": card.ranker, "as_of": card.as_of}
+    # MLflow looks a models:/ address up in the global store, which the user's own code may have set to another
+    ours = mlflow.get_tracking_uri() == client.tracking_uri
+    source = f"models:/{model.model_id}" if ours else model.artifact_location
     made = client.create_model_version(
-        name, f"models:/{model_id}", run_id, tags=tags, description=card.verdict, model_id=model_id
+        name, source, model.source_run_id, tags=tags, description=card.verdict, model_id=model.model_id
     )
+    versions = [{"name": name, "version": made.version}]  # links the model's page to its version
+    client.set_logged_model_tags(model.model_id, {"mlflow.modelVersions": json.dumps(versions)})
     return int(made.version)

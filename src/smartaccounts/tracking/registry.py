@@ -16,8 +16,6 @@ from smartaccounts.tracking.log import CHALLENGER
 from smartaccounts.tracking.store import Store, model_name, reached
 
 CHAMPION = "champion"
-FORCED = "forced"
-"""Tag of a version that was put in service although a plain ranking was better."""
 BEFORE = "champions_before"
 """Tag of a registered model: the versions that were in service before the champion, oldest first."""
 
@@ -79,8 +77,6 @@ def promote(store: Store, pipeline: str, ref: str = CHALLENGER, *, note: str = "
             _remember(client, pipeline, [*_before(client, pipeline), current.version])
         if note:
             client.set_model_version_tag(model_name(pipeline), str(chosen.version), PROMOTED, note)
-        if forced:
-            client.set_model_version_tag(model_name(pipeline), str(chosen.version), FORCED, "true")
         client.set_registered_model_alias(model_name(pipeline), CHAMPION, str(chosen.version))
     return chosen.version
 

@@ -78,7 +78,7 @@ def reached(store: Store) -> Iterator[tuple[Any, Any]]:
     ModelError, with where and what to do, where the store cannot be reached or read. Keep other work out of the block:
     warnings and log lines are silenced in it.
     """
-    with quiet() as mlflow:
+    with quiet(uri=store.uri) as mlflow:
         broken = (mlflow.exceptions.MlflowException, _database_error(), sqlite3.Error, OSError)
         try:
             if store.database is not None:

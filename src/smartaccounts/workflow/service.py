@@ -96,7 +96,7 @@ def promote_ref(pipeline: Pipeline, ref: str, *, models: Path, force: bool = Fal
         said = f"{bundle.version} was not put in service. {card.verdict}"
         return Served(bundle, 0, done=False, sentence=said)
     forced = force and card.ranker not in PLAIN and not card.better
-    number = promote(store, pipeline.name, ref, forced=forced)
+    number = promote(store, pipeline.name, ref, note="forced" if forced else "")
     save(bundle, models / pipeline.name)
     said = f"Version {number} ({bundle.version}) is in service{' by force' if forced else ''}. {card.verdict}"
     return Served(bundle, number, done=True, sentence=said)

@@ -1,4 +1,4 @@
-"""A small growth model made by hand, a training to log, and a store that was migrated once."""
+"""A small growth model trained on random numbers, a training to log, and a store that was migrated once."""
 
 from __future__ import annotations
 
@@ -7,21 +7,18 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import lightgbm as lgb
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from smartaccounts.bundle import Bundle, Card
-from smartaccounts.config import Target
+from smartaccounts.config import Model, Target
 from smartaccounts.evaluation.bootstrap import Interval
-from smartaccounts.features.snapshot import CATALOGUE
-from smartaccounts.rankers.calibration import Calibrator
-from smartaccounts.rankers.design import design
-from smartaccounts.rankers.growth import GrowthModel
+from smartaccounts.features.snapshot import CATALOGUE, Snapshot
+from smartaccounts.panel import Panel
+from smartaccounts.rankers.growth import Growth
 from smartaccounts.rankers.plain import PLAIN
 from smartaccounts.tracking.content import Training
 from smartaccounts.tracking.store import Store, reached, store_at
@@ -29,9 +26,10 @@ from smartaccounts.tracking.store import Store, reached, store_at
 ROWS = 200
 
 
-def snapshot_frame(seed: int = 0) -> pd.DataFrame:
+@pytest.fixture(scope="session")
+def frame() -> pd.DataFrame:
     """Rows of a snapshot with all its columns: random features, K 100, S 50."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     features = {name: rng.gamma(1.0, 20.0, ROWS) for name in CATALOGUE}
     features["history_days"] = np.full(ROWS, 800.0)
     standing = {
@@ -48,24 +46,31 @@ def snapshot_frame(seed: int = 0) -> pd.DataFrame:
     return pd.DataFrame(standing | features)
 
 
-def _booster(matrix: NDArray[np.float32], names: tuple[str, ...], seed: int) -> str:
-    grown = (matrix[:, names.index("spend_182d")] > np.median(matrix[:, names.index("spend_182d")])).astype(float)
-    parameters = {"objective": "binary", "num_leaves": 4, "seed": seed, "num_threads": 1, "verbosity": -1}
-    return str(lgb.train(parameters, lgb.Dataset(matrix, grown, feature_name=list(names)), 10).model_to_string())
-
-
 def card(ranker: str) -> Card:
-    dates = ("2010-12-01", "2011-01-01")
     return Card(
-        "shop", ranker, "2011-06-01", Target(), (), dates, "d" * 64, "Better than the plain ranking.", ("a note",), {}
+        pipeline="shop",
+        ranker=ranker,
+        as_of="2011-06-01",
+        target=Target(),
+        needs=(),
+        training_dates=("2010-11-01", "2010-12-01"),
+        data_digest="d" * 64,
+        verdict="Better than the plain ranking.",
+        notes=("a note",),
+        versions={},
+        better=True,
     )
 
 
 @pytest.fixture(scope="session")
-def growth_bundle() -> Bundle:
-    made = design(snapshot_frame())
-    boosters = tuple(_booster(made.matrix, made.names, seed) for seed in range(2))
-    return Bundle(GrowthModel(boosters, made.names, Calibrator(-1.0, 0.8), ("a note",)), card("growth"))
+def growth_bundle(frame: pd.DataFrame) -> Bundle:
+    """Train the real recipe, small: those who spend more than most become key accounts."""
+    months = [frame.assign(as_of=pd.Timestamp(day)) for day in ("2010-11-01", "2010-12-01")]
+    rows = pd.concat(months, ignore_index=True)
+    grown = (rows["spend_182d"] > rows["spend_182d"].quantile(0.7)).astype(float)
+    outcome = pd.DataFrame({"spend_ahead": 150 * grown, "months_ahead": 3 * grown, "target": grown})
+    recipe = Growth(Model(rounds=10, bags=2, leaves=4, min_rows_per_leaf=20))
+    return Bundle(recipe.fit(Panel(Snapshot(rows, Target(), ()), outcome)), card("growth"))
 
 
 @pytest.fixture

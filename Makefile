@@ -1,0 +1,31 @@
+# Two commands for a fresh machine: make demo, make test. They set up everything they need in .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test check format setup constraints
+setup: .venv/ready
+
+.venv/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: setup          ## simulate a supplier, train, leave a growth list in data/demo
+	$(BIN)/smartaccounts demo --out data/demo
+
+test: setup          ## every test, with branch coverage; what a machine lacks is skipped by name and counted
+	SMARTACCOUNTS_THREADS=1 $(BIN)/python -m pytest -n 2 --cov --cov-report=term:skip-covered --cov-fail-under=90
+
+check: setup         ## fast feedback: format, lint, types, quick tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	SMARTACCOUNTS_THREADS=1 $(BIN)/python -m pytest -n 2 -q -m "not slow and not real"
+
+format: setup        ## format and mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+constraints: setup   ## pin today's versions of everything, without registry addresses
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --upgrade --no-annotate --no-header --extra dev pyproject.toml -o constraints.txt
