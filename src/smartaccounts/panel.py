@@ -16,8 +16,9 @@ from smartaccounts.target import grown
 class Panel:
     """What a model learns from, and is judged by.
 
-    frame: the rows of the snapshot in their order, and spend_ahead (money), months_ahead, target (1.0, 0.0); all three
-    null where the horizon is not over, target also in a market without a K.
+    frame: the rows of the snapshot in their order, and spend_ahead (money), months_ahead, target (1.0, 0.0), and
+    season_ahead, the market's spend of the horizon over that of the last one, new customers included (what season_h
+    expected); all null where the horizon is not over, target also in a market without a K.
     """
 
     snapshot: Snapshot
@@ -45,5 +46,9 @@ def panel(snapshot: Snapshot, outcome: pd.DataFrame, complete: Sequence[date]) -
     spend = joined["spend_ahead"].fillna(0.0).where(over)
     months = joined["months_ahead"].fillna(0).astype("float64").where(over)
     target = grown(spend, months, frame["key_spend"], snapshot.target).where(over)
-    ahead = pd.DataFrame({"spend_ahead": spend, "months_ahead": months, "target": target})
+    market = ["as_of", "market"]
+    came = outcome.groupby(market)["spend_ahead"].sum().reindex(pd.MultiIndex.from_frame(frame[market])).to_numpy()
+    had = frame.groupby(market)["spend_h"].transform("sum")
+    season = pd.Series(came, index=frame.index).where(over & (had > 0)) / had
+    ahead = pd.DataFrame({"spend_ahead": spend, "months_ahead": months, "target": target, "season_ahead": season})
     return Panel(snapshot, ahead.reset_index(drop=True))

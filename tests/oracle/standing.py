@@ -18,7 +18,10 @@ from smartaccounts.config import Target
 
 @dataclass(frozen=True)
 class Standing:
-    """Who is what; money as exact fractions, `key` and `small` None in a market too small to judge."""
+    """Who is what; money as exact fractions, `key` and `small` None in a market too small to judge.
+
+    `season` is the market's spend of last year's horizon over that of the one before it, or of the last one.
+    """
 
     spend: Fraction
     spend_before: Fraction
@@ -26,6 +29,7 @@ class Standing:
     eligible: bool
     key: Fraction | None
     small: Fraction | None
+    season: Fraction | None
 
 
 def quantile(values: Iterable[Fraction], share: float) -> Fraction:
@@ -64,13 +68,28 @@ def standings(found: Mapping[Key, History], target: Target) -> dict[Key, Standin
             key_spend = exact(target.key_spend) if target.key_spend else quantile(active, target.key_quantile)
             small_spend = exact(target.small_spend) if target.small_spend else quantile(active, target.small_quantile)
             bars[market] = key_spend, small_spend
-    return {key: _standing(now[key], before[key], found[key], bars.get(key[0])) for key in found}
+    season = {market: _season([x for key, x in found.items() if key[0] == market], h) for market, _ in found}
+    return {key: _standing(now[key], before[key], found[key], bars.get(key[0]), season[key[0]]) for key in found}
 
 
-def _standing(spend: Fraction, before: Fraction, history: History, bars: tuple[Fraction, Fraction] | None) -> Standing:
+def _season(market: Sequence[History], h: int) -> Fraction | None:
+    ahead, behind, now = (
+        sum((exact(x.spend(w)) for x in market), Fraction(0)) for w in ((365 - h, 365), (365, 365 + h), (0, h))
+    )
+    history = market[0].history_days
+    if ahead <= 0 or history < 365:
+        return None
+    if history >= 365 + h and behind > 0:
+        return ahead / behind
+    return ahead / now if now > 0 else None
+
+
+def _standing(
+    spend: Fraction, before: Fraction, history: History, bars: tuple[Fraction, Fraction] | None, season: Fraction | None
+) -> Standing:
     alive = history.spend((0, 365)) > 0
     eligible = bars is not None and spend < bars[1] and before < bars[0] and alive
-    return Standing(spend, before, spend > 0, eligible, bars and bars[0], bars and bars[1])
+    return Standing(spend, before, spend > 0, eligible, bars and bars[0], bars and bars[1], season)
 
 
 def snapshot(lines: Sequence[Line], as_of: date, target: Target) -> dict[Key, tuple[Standing, Values]]:

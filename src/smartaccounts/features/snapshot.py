@@ -25,7 +25,7 @@ FAMILIES: tuple[Family, ...] = (SPEND, SEASON, RHYTHM, GAPS, ASSORTMENT, CATEGOR
 CATALOGUE: dict[str, Feature] = {f.name: f for family in FAMILIES for f in family.features}
 
 KEY = ["as_of", "market", "customer_id"]
-STANDING = ["active", "eligible", "key_spend", "small_spend", "spend_h", "spend_before_h"]
+STANDING = ["active", "eligible", "key_spend", "small_spend", "spend_h", "spend_before_h", "season_h"]
 
 AT_ONCE = 12
 """As_of dates laid out in memory at once."""
@@ -36,7 +36,7 @@ class Snapshot:
     """Features of every customer with a line known before as_of.
 
     frame: one row per (as_of, market, customer_id), ascending. as_of date; active, eligible bool; key_spend (K) and
-    small_spend (S) money, null in a market too small to judge; spend_h, spend_before_h money; then the features of
+    small_spend (S) money, null in a market too small to judge; spend_h, spend_before_h money; season_h ratio (standing.py); then the features of
     the catalogue, float64, money raw. `absent` are the features that are null because the source lacks their columns.
     """
 
@@ -93,7 +93,7 @@ def _chunk(lines: OrderLines, as_ofs: Sequence[date], target: Target) -> pd.Data
     )
     frame = engine.frame(f"""
         SELECT DATE '1970-01-01' + s.as_of AS as_of, s.market, s.customer_id, family_standing.active = 1 AS active,
-          family_standing.eligible = 1 AS eligible, key_spend, small_spend, spend_h, spend_before_h,
+          family_standing.eligible = 1 AS eligible, key_spend, small_spend, spend_h, spend_before_h, season_h,
           {columns}
         FROM seen s {joins} ORDER BY s.as_of, s.market, s.customer_id""")
     return frame.astype({"market": "str", "customer_id": "str"})  # an answer without rows comes as objects

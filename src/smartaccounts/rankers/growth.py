@@ -19,7 +19,7 @@ from smartaccounts.engine.duckdb import threads
 from smartaccounts.errors import HistoryError
 from smartaccounts.panel import Panel
 from smartaccounts.rankers.base import Contributions, Floats, Scores
-from smartaccounts.rankers.calibration import Calibrator, fit_calibrator
+from smartaccounts.rankers.calibration import Calibrator, fit_calibrator, season_came, season_expected, tail
 from smartaccounts.rankers.curves import Curves, fit_curves
 from smartaccounts.rankers.design import Design, design
 
@@ -54,7 +54,7 @@ class GrowthModel:
     def score(self, frame: pd.DataFrame) -> Scores:
         """Score rows of a snapshot's frame."""
         raw = self.raw(self._matrix(frame))
-        return Scores(raw, self.calibrator.probability(raw))
+        return Scores(raw, self.calibrator.probability(raw, season_expected(frame)))
 
     def raw(self, matrix: NDArray[np.float32]) -> Floats:
         """Return the raw score of the rows of a design with `columns`."""
@@ -168,15 +168,17 @@ class Growth:
             or y[parts[0][0]].sum() < MIN_POSITIVES
         ):
             parts, how = _customer_folds(rows), "cross-fitted over customers: no second horizon fits into the history"
-        raw, truth = [], []
+        season, steep = season_came(rows), tail(rows)
+        raw, truth, seasons = [], [], []
         for learn, hold in parts:
             held = hold & eligible
             fitted = self._learn(made, rows, learn, bags=max(1, self.model.bags // 2))
             raw.append(fitted.raw(made.matrix[held]))
             truth.append(y[held])
+            seasons.append(season[held])
         scores, grown = np.concatenate(raw), np.concatenate(truth)
         note = f"probabilities calibrated {how} ({len(grown):,} eligible rows, {int(grown.sum()):,} key accounts)"
-        return fit_calibrator(scores, grown), note
+        return fit_calibrator(scores, grown, np.concatenate(seasons), tail=steep), note
 
 
 def training_rows(panel: Panel) -> Panel:

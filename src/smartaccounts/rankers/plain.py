@@ -11,7 +11,7 @@ import pandas as pd
 from smartaccounts.errors import HistoryError
 from smartaccounts.panel import Panel
 from smartaccounts.rankers.base import Contributions, Floats, Scores
-from smartaccounts.rankers.calibration import Calibrator, fit_calibrator
+from smartaccounts.rankers.calibration import Calibrator, fit_calibrator, season_came, season_expected, tail
 from smartaccounts.rankers.design import FLOOR
 
 
@@ -56,7 +56,7 @@ class CalibratedPlain:
     def score(self, frame: pd.DataFrame) -> Scores:
         """Return the plain ranking's score with its probability."""
         score = self.plain.score(frame).score
-        return Scores(score, self.calibrator.probability(_log(score)))
+        return Scores(score, self.calibrator.probability(_log(score), season_expected(frame)))
 
     def contributions(self, frame: pd.DataFrame) -> Contributions:
         """Return one term: the score itself."""
@@ -73,7 +73,8 @@ def calibrated(plain: Plain, panel: Panel) -> CalibratedPlain:
             hint="Use a longer history, a lower target.key_quantile, or target.sustained_months: 1.",
         )
     note = f"probabilities calibrated on {len(grown):,} eligible rows, {int(grown.sum()):,} key accounts"
-    return CalibratedPlain(plain, fit_calibrator(_log(plain.score(rows.snapshot.frame).score), grown), (note,))
+    raw = _log(plain.score(rows.snapshot.frame).score)
+    return CalibratedPlain(plain, fit_calibrator(raw, grown, season_came(rows), tail=tail(rows)), (note,))
 
 
 def _log(score: Floats) -> Floats:

@@ -15,10 +15,10 @@ from smartaccounts.tracking.content import Point, Training, files, means, points
 from smartaccounts.tracking.model import write_model
 from smartaccounts.tracking.store import Store, already_there, experiment_name, model_name, reached
 
-KIND = "smartaccounts.kind"
+KIND = "kind"
 """Tag of a run: what it is; a leaderboard shows trainings only."""
 
-MODEL_VERSION = "smartaccounts.model_version"
+MODEL_VERSION = "model_version"
 """Tag of a run and of a registered version: the bundle's own version, as lists and run.json name it."""
 
 CHALLENGER = "challenger"
@@ -63,7 +63,7 @@ def _experiment(client: Any, store: Store, pipeline: str) -> str:
     if found is None:
         folder = None if store.artifacts is None else f"{store.artifacts}/{pipeline}"
         try:
-            return str(client.create_experiment(name, artifact_location=folder))
+            return str(client.create_experiment(name, artifact_location=folder, tags=_about_experiment(pipeline)))
         except Exception as error:
             if not already_there(error):
                 raise
@@ -76,19 +76,32 @@ def _experiment(client: Any, store: Store, pipeline: str) -> str:
     return str(found.experiment_id)
 
 
+def _about_experiment(pipeline: str) -> dict[str, str]:
+    """Return the tags of a new experiment: its description, and which of its views MLflow opens it in."""
+    return {
+        "mlflow.note.content": f"Trainings of the pipeline {pipeline}: which small customers will become key accounts?",
+        "mlflow.experimentKind": "custom_model_development",
+    }
+
+
 def _about(training: Training) -> dict[str, Any]:
-    """Return a run's name and tags; its description is the verdict."""
+    """Return a run's name and tags."""
     card, version = training.bundle.card, training.bundle.version
     tags = {
         KIND: "training",
         MODEL_VERSION: version,
         "mlflow.source.name": "smartaccounts train",
         "mlflow.source.type": "LOCAL",
-        "mlflow.note.content": " ".join([card.verdict, *(f"{note[:1].upper()}{note[1:]}." for note in card.notes)]),
+        "mlflow.note.content": _description(training),
         "ranker": card.ranker,
         "as_of": card.as_of,
     }
     return {"run_name": version, "tags": tags | dict(training.tags)}
+
+
+def _description(training: Training) -> str:
+    card = training.bundle.card
+    return " ".join([card.verdict, *(f"{note[:1].upper()}{note[1:]}." for note in card.notes)])
 
 
 def _log_run(mlflow: Any, client: Any, run_id: str, training: Training) -> None:
@@ -129,7 +142,12 @@ def _datasets(mlflow: Any, training: Training) -> Iterator[Any]:
 def _log_model(mlflow: Any, client: Any, run_id: str, training: Training) -> Any:
     experiment = client.get_run(run_id).info.experiment_id
     model = client.create_logged_model(
-        experiment, training.bundle.card.ranker, run_id, params=dict(training.params), model_type="ranker"
+        experiment,
+        training.bundle.card.ranker,
+        run_id,
+        tags={"mlflow.note.content": _description(training), MODEL_VERSION: training.bundle.version},
+        params=dict(training.params),
+        model_type="ranker",
     )
     client.log_outputs(run_id, [mlflow.entities.LoggedModelOutput(model.model_id, step=0)])
     _log_points(mlflow, client, run_id, [p for p in points(training) if p in set(means(training))], model.model_id)

@@ -20,7 +20,7 @@ BEFORE = "champions_before"
 """Tag of a registered model: the versions that were in service before the champion, oldest first."""
 
 
-PROMOTED = "smartaccounts.promoted"
+PROMOTED = "promoted"
 """Tag of a registered version: what was noted when it was put in service."""
 
 

@@ -50,7 +50,7 @@ def test_runs_that_are_no_finished_trainings_are_left_out(store: Store, training
     with reached(store) as (_, client):
         experiment = client.get_run(logged.run_id).info.experiment_id
         client.create_run(experiment)
-        client.create_run(experiment, tags={"smartaccounts.kind": "training"})
+        client.create_run(experiment, tags={"kind": "training"})
     assert [r.run_id for r in leaderboard(store, "shop")] == [logged.run_id]
 
 

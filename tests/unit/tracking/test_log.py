@@ -87,11 +87,19 @@ def test_the_model_is_registered_as_challenger_with_what_it_is(store: Store, run
         version = client.get_model_version_by_alias("smartaccounts-shop", "challenger")
         logged = client.get_logged_model(version.source.removeprefix("models:/"))
     assert (version.version, version.run_id) == (1, run.info.run_id)
-    assert version.tags["smartaccounts.model_version"] == training.bundle.version
+    assert version.tags["model_version"] == training.bundle.version
     assert version.description == "Better than the plain ranking."
     assert {m.key: m.value for m in logged.metrics}["average_precision"] == 0.2
     assert logged.status == "READY"
     assert json.loads(logged.tags["mlflow.modelVersions"]) == [{"name": "smartaccounts-shop", "version": 1}]
+
+
+def test_the_experiment_says_what_it_is(store: Store, run: Any) -> None:
+    with reached(store) as (_, client):
+        experiment = client.get_experiment(run.info.experiment_id)
+    assert experiment.name == "smartaccounts/shop"
+    assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
+    assert "shop" in experiment.tags["mlflow.note.content"]
 
 
 def test_another_training_takes_the_alias_over(store: Store, training: Training, another: Training) -> None:

@@ -79,7 +79,7 @@ def test_a_note_stays_with_the_promoted_version(filled: Store) -> None:
     promote(filled, "shop", "1", note="against the evidence")
     with reached(filled) as (_, client):
         tags = client.get_model_version("smartaccounts-shop", "1").tags
-    assert tags["smartaccounts.promoted"] == "against the evidence"
+    assert tags["promoted"] == "against the evidence"
 
 
 def test_without_a_champion_the_error_names_the_commands(filled: Store) -> None:

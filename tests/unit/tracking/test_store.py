@@ -2,12 +2,17 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
+import socket
 import sqlite3
 import subprocess
 import sys
 import threading
+import time
+import urllib.request
 import warnings
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -16,7 +21,9 @@ import pytest
 from smartaccounts.errors import ModelError
 from smartaccounts.tracking import store as stores
 from smartaccounts.tracking.content import Training
+from smartaccounts.tracking.leaderboard import leaderboard
 from smartaccounts.tracking.log import log_training
+from smartaccounts.tracking.registry import fetch, promote, rollback
 from smartaccounts.tracking.store import Store, reached, store_at
 
 CREATE = """
@@ -170,6 +177,46 @@ def test_a_server_that_lets_nobody_in_is_an_error(monkeypatch: pytest.MonkeyPatc
             client.get_experiment_by_name("x")
         server.shutdown()
     assert "Start the server" in raised.value.hint
+
+
+@pytest.fixture
+def server(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Serve a store of its own, as the README of mlruns says."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = f"--backend-store-uri {store.uri} --artifacts-destination {tmp_path}/served --port {port} --workers 1"
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", *options.split()]
+    monkeypatch.setenv("no_proxy", "*")
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    uri = f"http://127.0.0.1:{port}"
+    with subprocess.Popen(command, cwd=tmp_path, start_new_session=True, **quiet) as process:
+        try:
+            for _ in range(300):
+                with suppress(OSError):
+                    urllib.request.urlopen(f"{uri}/health", timeout=5).close()
+                    break
+                time.sleep(0.2)
+            yield uri
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
+
+
+@pytest.mark.slow
+def test_a_training_is_logged_promoted_and_fetched_through_a_server(
+    server: str, training: Training, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
+    shared = store_at()
+    logged = log_training(shared, training)
+    assert promote(shared, "shop") == logged.version == 1
+    assert fetch(shared, "shop", "champion").version == training.bundle.version
+    (row,) = leaderboard(shared, "shop")
+    assert (row.run_id, row.aliases) == (logged.run_id, ("challenger", "champion"))
+    with pytest.raises(ModelError, match="in service before version 1"):
+        rollback(shared, "shop")
+    assert capfd.readouterr() == ("", "")
 
 
 def test_a_deleted_experiment_names_the_command_that_restores_it(store: Store, training: Training) -> None:

@@ -1,0 +1,105 @@
+"""Compare the features of the product with a straightforward pandas version: the same values, how much CPU time?
+
+    python benchmarks/features_speed.py
+
+simulates about 2 million order lines, computes 12 monthly snapshots with `smartaccounts features` and with
+pandas_features.py, by turns and each in a process of its own, and prints the largest difference between the two, the
+CPU seconds (user + system, the whole process: start, reading and writing included) and their ratio.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from smartaccounts.orders.simulate import simulate
+from smartaccounts.timeline import firsts_of_months
+
+HERE = Path(__file__).parent
+CUSTOMERS, YEARS = 26_500, 4.0  # about 2 million lines
+DATES = [str(d) for d in firsts_of_months(date(2024, 1, 1), date(2024, 12, 1))]
+KEY = ["as_of", "market", "customer_id"]
+
+
+def cpu_seconds(command: Sequence[str]) -> float:
+    """Run a command to its end; return the CPU seconds of it and its children."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def commands(folder: Path, customers: int, years: float) -> tuple[dict[str, list[str]], dict[str, Path]]:
+    """Simulate, write the pipeline file; return the command of each side and the file that it writes."""
+    made = simulate(folder / "orders.parquet", customers=customers, years=years, markets=3)
+    print(f"{made.line_count:,} lines, {made.customers:,} customers, {len(DATES)} as_of dates")
+    columns = {name: name for name in pd.read_parquet(made.lines, columns=None).columns}
+    pipeline = folder / "speed.yaml"
+    pipeline.write_text(yaml.safe_dump({"name": "speed", "source": {"path": made.lines.name}, "columns": columns}))
+    as_ofs = [part for d in DATES for part in ("--as-of", d)]
+    out = {"smartaccounts": folder / "product.parquet", "pandas": folder / "pandas.parquet"}
+    product = [str(Path(sys.executable).with_name("smartaccounts")), "features", str(pipeline), *as_ofs]
+    yardstick = [sys.executable, str(HERE / "pandas_features.py"), str(made.lines), *as_ofs]
+    return {
+        "smartaccounts": [*product, "--out", str(out["smartaccounts"])],
+        "pandas": [*yardstick, "--out", str(out["pandas"])],
+    }, out
+
+
+def differences(product: pd.DataFrame, yardstick: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per column, worst first: values null on one side only, and the largest difference.
+
+    The difference is relative, of values below 1 absolute. SystemExit where rows or columns differ.
+    """
+    both = [f.assign(as_of=pd.to_datetime(f["as_of"])).set_index(KEY).sort_index() for f in (product, yardstick)]
+    one, other = both
+    if not one.index.equals(other.index) or set(one.columns) != set(other.columns):
+        raise SystemExit(f"Rows or columns differ: {one.shape}, {other.shape}, {set(one.columns) ^ set(other.columns)}")
+    found = []
+    for column in one.columns:
+        a, b = (f[column].to_numpy(dtype=float) for f in both)
+        null = int((np.isnan(a) != np.isnan(b)).sum())
+        gap = np.abs(a - b) / np.maximum(np.abs(b), 1.0)
+        found.append((column, null, float(np.nanmax(gap)) if (~np.isnan(gap)).any() else 0.0))
+    table = pd.DataFrame(found, columns=["column", "null_on_one_side", "largest_difference"])
+    return table.sort_values(["null_on_one_side", "largest_difference"], ascending=False, ignore_index=True)
+
+
+def main() -> None:
+    """Run both sides by turns and print what came out."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--customers", type=int, default=CUSTOMERS)
+    options.add_argument("--years", type=float, default=YEARS)
+    options.add_argument("--repeats", type=int, default=3)
+    given = options.parse_args()
+    os.environ.setdefault("SMARTACCOUNTS_THREADS", "1")
+    with tempfile.TemporaryDirectory() as folder:
+        command, out = commands(Path(folder), given.customers, given.years)
+        seconds: dict[str, list[float]] = {side: [] for side in command}
+        for turn in range(given.repeats):
+            for side, words in command.items():
+                seconds[side].append(cpu_seconds(words))
+            print(f"run {turn + 1}: " + ", ".join(f"{side} {s[-1]:.1f} CPU s" for side, s in seconds.items()))
+        found = differences(*(pd.read_parquet(p) for p in out.values()))
+    worst = found.iloc[0]
+    print(f"{len(found)} columns; {found['null_on_one_side'].sum()} values null on one side only")
+    print(f"largest difference: {worst['largest_difference']:.2g} ({worst['column']})")
+    median = {side: statistics.median(s) for side, s in seconds.items()}
+    print(", ".join(f"{side} {s:.1f} CPU s" for side, s in median.items()) + f" (medians of {given.repeats})")
+    print(f"ratio: {median['pandas'] / median['smartaccounts']:.2f}")
+
+
+if __name__ == "__main__":
+    main()
