@@ -1,7 +1,8 @@
 """The same features in pandas, as one would write them without thinking of speed first: one group-by per window.
 
 It is the yardstick of features_speed.py and, beside the plain Python of tests/oracle, a second opinion on the values.
-Orders and purchases are aggregated once; every as_of then filters what was known, groups and merges.
+Every as_of starts from the lines known by then, makes orders of them, groups by window and merges. With `shared`
+(--shared) lines are made orders once for all dates: what somebody would do next to make it faster.
 """
 
 from __future__ import annotations
@@ -79,11 +80,15 @@ def purchases_of(lines: pd.DataFrame) -> pd.DataFrame:
     return bought[columns]
 
 
-def snapshot(lines: pd.DataFrame, as_ofs: Sequence[date], target: Target) -> pd.DataFrame:
+def snapshot(lines: pd.DataFrame, as_ofs: Sequence[date], target: Target, *, shared: bool = False) -> pd.DataFrame:
     """Return the snapshot of every as_of with enough history, in the product's rows and columns."""
-    orders, purchases = orders_of(lines), purchases_of(lines)
+    once = (orders_of(lines), purchases_of(lines)) if shared else None
     customers = lines.drop_duplicates("customer").set_index("customer")[CUSTOMER]
-    parts = [_at(orders, purchases, customers, (pd.Timestamp(d) - EPOCH).days, target) for d in as_ofs]
+    parts = []
+    for as_of in ((pd.Timestamp(d) - EPOCH).days for d in as_ofs):
+        known = lines[lines["known"] < as_of]
+        orders, purchases = once or (orders_of(known), purchases_of(known))
+        parts.append(_at(orders, purchases, customers, as_of, target))
     frame = pd.concat([p for p in parts if p is not None], ignore_index=True)
     return frame.sort_values(["as_of", *CUSTOMER], ignore_index=True)
 
@@ -398,8 +403,9 @@ def main() -> None:
     options.add_argument("lines", type=Path)
     options.add_argument("--as-of", action="append", type=date.fromisoformat, required=True)
     options.add_argument("--out", type=Path, required=True)
+    options.add_argument("--shared", action="store_true")
     given = options.parse_args()
-    snapshot(read(given.lines), given.as_of, Target()).to_parquet(given.out)
+    snapshot(read(given.lines), given.as_of, Target(), shared=given.shared).to_parquet(given.out)
 
 
 if __name__ == "__main__":

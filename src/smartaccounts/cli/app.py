@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import sys
 
-import click
 import typer
 
 from smartaccounts.cli import data, lists, models
 from smartaccounts.errors import SmartAccountsError
 
-INTERRUPTED = 130
+WRONG, INTERRUPTED = 2, 130
 
 app = typer.Typer(
     name="smartaccounts",
@@ -35,13 +34,20 @@ def run(arguments: list[str]) -> int:
         code = app(arguments, prog_name="smartaccounts", standalone_mode=False)
     except SmartAccountsError as error:
         typer.echo(f"Error: {error}", err=True)
-        return 2
-    except click.exceptions.Exit as stop:
-        return stop.exit_code
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
+        return WRONG
+    except typer.TyperException as error:
+        return _shown(error)
+    except (KeyboardInterrupt, typer.Abort):
+        code = INTERRUPTED
+    if code == INTERRUPTED:  # typer makes an exit code of Ctrl-C
         typer.echo("Interrupted: nothing half written was left.", err=True)
-        return INTERRUPTED
     return code if isinstance(code, int) else 0
+
+
+def _shown(error: typer.TyperException) -> int:
+    """Print what is wrong with the arguments, or the help where there are none."""
+    show = getattr(error, "show", None)  # its kinds are no public names of typer's
+    if show is None:
+        raise error
+    show()
+    return int(getattr(error, "exit_code", WRONG))

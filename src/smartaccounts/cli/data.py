@@ -96,9 +96,9 @@ def features(
 
 
 def _print_catalogue(as_json: bool) -> None:
-    from smartaccounts.workflow.train import catalogue_rows
+    from smartaccounts.features.dictionary import rows as dictionary
 
-    rows = catalogue_rows()
+    rows = dictionary()
     if as_json:
         print_json(rows)
         return

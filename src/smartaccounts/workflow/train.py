@@ -16,7 +16,8 @@ from smartaccounts.errors import HistoryError
 from smartaccounts.evaluation.backtest import Backtest, as_json, backtest, measures
 from smartaccounts.evaluation.bootstrap import Interval
 from smartaccounts.evaluation.gate import Verdict, judge
-from smartaccounts.features.snapshot import CATALOGUE, FAMILIES, snapshot
+from smartaccounts.features import dictionary
+from smartaccounts.features.snapshot import CATALOGUE, snapshot
 from smartaccounts.orders.check import Quality, check
 from smartaccounts.orders.contract import OrderLines
 from smartaccounts.orders.digest import digest
@@ -152,7 +153,7 @@ def _content(
             "quality.json": quality.as_dict(examples=False),
             "metrics.json": as_json(result) if result is not None else {},
             "verdict.json": verdict.as_json(),
-            "catalogue.json": catalogue_rows(),
+            "catalogue.json": dictionary.rows(),
         },
         bundle=bundle,
         tags={"ranker": bundle.card.ranker, "verdict": verdict.sentence, "as_of": str(as_of)},
@@ -172,15 +173,6 @@ def _by_date(result: Backtest | None, pipeline: Pipeline) -> tuple[tuple[str, di
     return tuple(
         (str(t.fold.test), {n: found[i].value for n, found in by_name.items()}) for i, t in enumerate(result.judged)
     )
-
-
-def catalogue_rows() -> dict[str, Any]:
-    """Return the data dictionary: feature -> family, unit, meaning, needs."""
-    return {
-        f.name: {"family": family.name, "unit": f.unit, "meaning": f.meaning, "needs": list(f.needs)}
-        for family in FAMILIES
-        for f in family.features
-    }
 
 
 def _flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, str]:

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from smartaccounts.bundle import Bundle, Card
 from smartaccounts.config import Model, Target
 from smartaccounts.evaluation.bootstrap import Interval
-from smartaccounts.features.snapshot import CATALOGUE, Snapshot
+from smartaccounts.features.snapshot import CATALOGUE, STANDING, Snapshot
 from smartaccounts.panel import Panel
 from smartaccounts.rankers.growth import Growth
 from smartaccounts.rankers.plain import PLAIN
@@ -40,10 +40,9 @@ def frame() -> pd.DataFrame:
         "eligible": True,
         "key_spend": 100.0,
         "small_spend": 50.0,
-        "spend_h": rng.gamma(1.0, 20.0, ROWS),
-        "spend_before_h": rng.gamma(1.0, 20.0, ROWS),
     }
-    return pd.DataFrame(standing | features)
+    more = {name: rng.gamma(1.0, 20.0, ROWS) for name in STANDING if name not in standing}
+    return pd.DataFrame(standing | more | features)
 
 
 def card(ranker: str) -> Card:
