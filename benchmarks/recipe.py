@@ -2,8 +2,8 @@
 
     python benchmarks/recipe.py [--history online_retail] [KEY=VALUE ...]
 
-Without KEY=VALUE the variants below are compared. Features are built once per history; every variant is a backtest of its
-own, as `smartaccounts backtest PIPELINE --as-of ... --set model.KEY=VALUE` runs it.
+Without KEY=VALUE the variants below are compared; every one is a backtest of its own, as
+`smartaccounts backtest PIPELINE --as-of ... --set model.KEY=VALUE` runs it.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ VARIANTS = [
     ["model.curve_share=1"],
     ["model.weight_not_eligible=0.3"],
     ["model.weight_not_eligible=0"],
+    ["model.season=false"],
     ["model.monotone=false"],
     ["model.bags=8"],
 ]

@@ -86,3 +86,24 @@ def real_name(request: pytest.FixtureRequest) -> str:
     """Run the test once for each real history that is there; the fixture is its pipeline's name."""
     real_history(request.param)
     return str(request.param)
+
+
+def _skipped(config: pytest.Config) -> list[pytest.TestReport]:
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    return [] if reporter is None else list(reporter.stats.get("skipped", []))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """With CI set, a test that was skipped is a failure: there everything must be there."""
+    if os.environ.get("CI") and not hasattr(session.config, "workerinput") and _skipped(session.config):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Count and name what was skipped."""
+    skipped = _skipped(config)
+    if skipped:
+        verdict = "a failure, since CI is set" if os.environ.get("CI") else "these need what this machine lacks"
+        terminalreporter.section(f"{len(skipped)} tests skipped: {verdict}")
+        for report in skipped:
+            terminalreporter.line(f"  {report.nodeid}")

@@ -15,15 +15,18 @@ from pathlib import Path
 from typing import Any
 
 from smartaccounts.config import Target
-from smartaccounts.errors import ModelError
+from smartaccounts.errors import ModelError, culprits
+from smartaccounts.features.snapshot import CATALOGUE
 from smartaccounts.rankers.base import Fitted
 from smartaccounts.rankers.calibration import Calibrator
 from smartaccounts.rankers.curves import Curve, Curves
+from smartaccounts.rankers.design import DERIVED
 from smartaccounts.rankers.growth import GrowthModel
 from smartaccounts.rankers.plain import PLAIN, CalibratedPlain
 
 FORMAT = 1
 CARD = "bundle.json"
+AGAIN = "Train or export it again."
 
 
 @dataclass(frozen=True)
@@ -93,14 +96,20 @@ def load(folder: Path) -> Bundle:
         said = json.loads(card_file.read_text(encoding="utf-8"))
         if said["format"] != FORMAT:
             raise ModelError(f"Expected a bundle of format {FORMAT}, got {said['format']!r} in {card_file}.")
-        files = {name: _verified(folder / name, digest) for name, digest in said["files"].items()}
+        files = {name: _verified(folder, name, digest) for name, digest in said["files"].items()}
         lists = {k: tuple(said["card"][k]) for k in ("needs", "training_dates", "notes")}
         card = Card(**{**said["card"], **lists, "target": Target(**said["card"]["target"])})
-        return Bundle(_fitted(card, files), card)
-    except (ValueError, KeyError, TypeError) as error:
+        bundle = Bundle(_fitted(card, files), card)
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise ModelError(
-            f"Expected a readable bundle, got {error} in {card_file}.", hint="Train or export it again."
+            f"Expected a readable bundle, got {type(error).__name__} ({error}) in {card_file}.", hint=AGAIN
         ) from error
+    if bundle.version != said.get("version"):
+        raise ModelError(
+            f"Expected the card that was saved, got another than that of {said.get('version')!r} in {card_file}.",
+            hint=AGAIN,
+        )
+    return bundle
 
 
 def _files(fitted: Fitted) -> dict[str, str]:
@@ -125,6 +134,11 @@ def _fitted(card: Card, files: Mapping[str, str]) -> Fitted:
             return plain
         return CalibratedPlain(plain, Calibrator(**json.loads(files["plain.json"])["calibrator"]), card.notes)
     learned = json.loads(files["growth.json"])
+    if unknown := sorted({*learned["columns"]} - {*CATALOGUE, *DERIVED}):
+        raise ModelError(
+            f"Expected a model of features that this version knows, got {culprits(unknown)} in {card.ranker}.",
+            hint=AGAIN,
+        )
     boosters = tuple(files[f"booster_{i}.txt"] for i in range(len(files) - 1))
     curves = tuple(_curve(c) for c in learned["curves"]["curves"])
     return GrowthModel(
@@ -142,13 +156,14 @@ def _curve(said: Mapping[str, Any]) -> Curve:
     return Curve(said["column"], tuple(said["knots"]), tuple(said["values"]), said["unknown"], said["mean"])
 
 
-def _verified(path: Path, digest: str) -> str:
-    if path.parent.resolve() != path.resolve().parent:
-        raise ModelError(f"Expected files inside the bundle, got {path.name!r} in {path.parent / CARD}.")
+def _verified(folder: Path, name: str, digest: str) -> str:
+    path = folder / name
+    if Path(name).name != name or path.is_symlink():  # a bundle may come from anywhere: it names no other files
+        raise ModelError(f"Expected files inside the bundle, got {name!r} in {folder / CARD}.", hint=AGAIN)
     content = path.read_bytes() if path.is_file() else b""
     if hashlib.sha256(content).hexdigest() != digest:
         state = "a changed file" if path.is_file() else "nothing"
-        raise ModelError(f"Expected the file that was saved, got {state} in {path}.", hint="Train or export it again.")
+        raise ModelError(f"Expected the file that was saved, got {state} in {path}.", hint=AGAIN)
     return content.decode("utf-8")
 
 

@@ -110,6 +110,7 @@ class Model(_Strict):
         0.5, ge=0, le=1, description="share of the additive curves in the raw score, trees the rest"
     )
     monotone: bool = Field(default=True, description="never a lower score for more spend, orders or recency")
+    season: bool = Field(default=True, description="probabilities follow last year's season")
     training_dates: int = Field(48, ge=1, description="at most this many monthly as_of dates, the latest")
     seed: int = 0
 
@@ -158,6 +159,8 @@ def read_pipeline(path: Path, *, overrides: Sequence[str] = ()) -> Pipeline:
         )
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise PipelineError(f"Expected a pipeline file that can be read, got {error.strerror} in {path}.") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
         raise PipelineError(f"Expected YAML, got a text that cannot be read ({reason}) in {path}.") from None

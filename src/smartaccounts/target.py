@@ -29,8 +29,8 @@ def outcome(
 ) -> pd.DataFrame:
     """Return what customers bought in `[as_of, as_of + horizon_days)`, from lines known before `known_before`.
 
-    One row per (as_of, market, customer_id) with a line in the horizon, for the as_of dates whose horizon is over
-    (`complete`): spend_ahead (net, rounded to 1e-6) and months_ahead (distinct calendar months with a line).
+    One row per (as_of, market, customer_id) with a line in the horizon, ascending, for the as_of dates whose horizon is
+    over (`complete`): spend_ahead (net, rounded to 1e-6) and months_ahead (distinct calendar months with a line).
     """
     engine = lines.engine
     over = complete(as_ofs, horizon_days=horizon_days, known_before=known_before, last_day=lines.last_day)
@@ -51,7 +51,7 @@ def outcome(
           FROM {lines.table} l CROSS JOIN outcome_as_ofs a JOIN calendar m ON m.day = l.day
           WHERE l.day >= a.as_of AND l.day < a.as_of + {horizon_days}{known}
           GROUP BY a.as_of, l.market, l.customer_id, m.month) by_month
-        GROUP BY as_of, market, customer_id""")
+        GROUP BY as_of, market, customer_id ORDER BY as_of, market, customer_id""")
 
 
 def grown(spend_ahead: pd.Series, months_ahead: pd.Series, key_spend: pd.Series, target: Target) -> pd.Series:

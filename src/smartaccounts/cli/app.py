@@ -46,8 +46,8 @@ def run(arguments: list[str]) -> int:
 
 def _shown(error: typer.TyperException) -> int:
     """Print what is wrong with the arguments, or the help where there are none."""
-    show = getattr(error, "show", None)  # its kinds are no public names of typer's
+    show = getattr(error, "show", None)  # of its kinds, but they are no public names of typer's
     if show is None:
         raise error
     show()
-    return int(getattr(error, "exit_code", WRONG))
+    return error.exit_code

@@ -72,7 +72,7 @@ def _print_backtest(result: Backtest) -> None:
         "in 10%": "found_at_10pct",
         "exp/seen": "expected_over_observed",
     }
-    ranked = sorted(result.rankers, key=lambda r: -result.mean(r, "average_precision").value)
+    ranked = sorted(result.judged_rankers, key=lambda r: -result.mean(r, "average_precision").value)
     rows = [
         [r + (" *" if r == result.best_plain else ""), *(_shown(result.mean(r, m)) for m in columns.values())]
         for r in ranked
@@ -89,7 +89,7 @@ def _print_backtest(result: Backtest) -> None:
         "accounts found in the first 10%. exp/seen: predicted over actual key accounts.\n"
         "* the best ranking by past spend: the bar."
     )
-    if result.best_plain and result.measured and "growth" in result.rankers:
+    if result.best_plain and result.measured and "growth" in result.judged_rankers:
         ratio = result.measured.compare("growth", result.best_plain, "average_precision").ratio
         typer.echo(
             f"The growth model's lists are {ratio.value:.2f} x as good as {result.best_plain}'s "
@@ -142,7 +142,7 @@ def compare(pipeline: PipelineFile, overrides: Overrides = None, as_json: AsJson
     if as_json:
         print_json(rows)
         return
-    head = ["version", "in service", "ranker", "as of", "average precision", "to best plain", "run"]
+    head = ["version", "in service", "ranker", "as of", "avg prec", "to best plain", "trained"]
     body = [
         [
             str(r["version"] or ""),
@@ -151,11 +151,11 @@ def compare(pipeline: PipelineFile, overrides: Overrides = None, as_json: AsJson
             r["as_of"],
             _number(r["metrics"].get("average_precision"), 3),
             _number(r["metrics"].get("ratio_to_best_plain"), 2),
-            r["run_id"],
+            f"{r['created']:%Y-%m-%d}",
         ]
         for r in rows
     ]
-    table("Trainings, the best first", head, body, right=("average precision", "to best plain"))
+    table("Trainings, the best first", head, body, right=("version", "as of", "avg prec", "to best plain", "trained"))
 
 
 def _number(measured: dict[str, float | None] | None, digits: int) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import duckdb
 
-from smartaccounts.errors import InputError
+from smartaccounts.errors import InputError, PipelineError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,8 +20,14 @@ if TYPE_CHECKING:
 
 
 def threads() -> int:
-    """Return how many threads to use: SMARTACCOUNTS_THREADS, else the number of cores."""
-    return int(os.environ.get("SMARTACCOUNTS_THREADS") or os.cpu_count() or 1)
+    """Return how many threads to use: SMARTACCOUNTS_THREADS, else the number of cores; PipelineError for no number."""
+    said = os.environ.get("SMARTACCOUNTS_THREADS") or str(os.cpu_count() or 1)
+    if not said.isdecimal() or int(said) < 1:
+        raise PipelineError(
+            f"Expected a number of threads, got {said!r} in SMARTACCOUNTS_THREADS.",
+            hint="Write for example SMARTACCOUNTS_THREADS=2, or unset it to use every core.",
+        )
+    return int(said)
 
 
 class Engine:
@@ -56,41 +62,55 @@ class Engine:
 
     def run(self, sql: str, values: Sequence[object] = ()) -> None:
         """Execute one statement."""
-        self._con.execute(sql, list(values))
+        with _interruptible():
+            self._con.execute(sql, list(values))
 
     def rows(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Return the answer of one statement as tuples."""
-        return self._con.execute(sql, list(values)).fetchall()
+        with _interruptible():
+            return self._con.execute(sql, list(values)).fetchall()
 
     def frame(self, sql: str, values: Sequence[object] = ()) -> pd.DataFrame:
         """Return the answer of one statement as a pandas frame."""
-        return self._con.execute(sql, list(values)).df()
+        with _interruptible():
+            return self._con.execute(sql, list(values)).df()
 
     def arrow(self, sql: str, values: Sequence[object] = ()) -> pa.Table:
         """Return the answer of one statement as an Arrow table."""
-        return self._con.execute(sql, list(values)).to_arrow_table()
+        with _interruptible():
+            return self._con.execute(sql, list(values)).to_arrow_table()
 
     def load(self, name: str, data: pd.DataFrame | pa.Table) -> None:
         """Copy a frame or an Arrow table into the table `name`, replacing it."""
         self._con.register("_incoming", data)
         try:
-            self._con.execute(f"CREATE OR REPLACE TABLE {quoted(name)} AS SELECT * FROM _incoming")
+            self.run(f"CREATE OR REPLACE TABLE {quoted(name)} AS SELECT * FROM _incoming")
         finally:
             self._con.unregister("_incoming")
 
     def columns(self, relation: str) -> dict[str, str]:
         """Return name -> SQL type of the columns of a table name or of a table function call."""
-        described = self._con.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
-        return {row[0]: row[1] for row in described}
+        return {row[0]: row[1] for row in self.rows(f"DESCRIBE SELECT * FROM {relation}")}
 
     def write_parquet(self, sql: str, path: Path) -> None:
         """Write the answer of one statement as Parquet: beside, then renamed."""
         beside = path.with_name(path.name + ".partial")
         try:
-            self._con.execute(f"COPY ({sql}) TO {text(str(beside))} (FORMAT parquet, COMPRESSION zstd)")
+            self.run(f"COPY ({sql}) TO {text(str(beside))} (FORMAT parquet, COMPRESSION zstd)")
             beside.replace(path)
         finally:
             beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Make KeyboardInterrupt of Ctrl-C again, which comes out of a running statement as an error of DuckDB's."""
+    try:
+        yield
+    except (duckdb.InterruptException, RuntimeError) as error:
+        if isinstance(error, duckdb.InterruptException) or str(error) == "Query interrupted":
+            raise KeyboardInterrupt from None
+        raise
 
 
 @contextmanager

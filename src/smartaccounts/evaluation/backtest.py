@@ -40,7 +40,8 @@ class Tested:
 
     rows: as_of, market, customer_id, target, spend_ahead, key_spend; target and spend_ahead null where the horizon is
     not over. scores: ranker -> (score, probability or None), in the order of rows. left_out: ranker -> reason.
-    known_base_rate: of the eligible one horizon earlier, null where the history is too short.
+    known_base_rate: of the eligible one horizon earlier, null where the history is too short. small_markets: without
+    a K at the test date, since fewer than min_active customers are active; none of their rows is here.
     """
 
     fold: Fold
@@ -50,6 +51,7 @@ class Tested:
     notes: Mapping[str, tuple[str, ...]]
     training_rows: int
     known_base_rate: float | None
+    small_markets: tuple[str, ...] = ()
 
     @property
     def judged(self) -> bool:
@@ -78,10 +80,15 @@ class Backtest:
         """Return the folds whose outcome is known."""
         return tuple(t for t in self.tested if t.judged)
 
+    @property
+    def judged_rankers(self) -> tuple[str, ...]:
+        """Return the rankers that scored at a date whose outcome is known: those that have measures."""
+        return tuple(r for r in self.rankers if any(r in t.scores for t in self.judged))
+
     def mean(self, ranker: str, name: str) -> Interval:
-        """Return the mean of a measure over the judged dates, with its interval."""
-        if self.measured is None:
-            return Interval(np.nan, np.nan, np.nan, "no test date's horizon is over")
+        """Return the mean of a measure over the judged dates, with its interval; nan where the ranker has none."""
+        if self.measured is None or ranker not in self.judged_rankers:
+            return Interval(np.nan, np.nan, np.nan, "the outcome is known at none of its dates")
         return self.measured.mean(ranker, name)
 
     @property
@@ -146,7 +153,7 @@ def nobody_eligible(seen: Snapshot, dates: Sequence[date]) -> HistoryError:
     return HistoryError(
         f"Expected eligible customers (small now, alive, in a market with {seen.target.min_active} active customers "
         f"or more), got none at {', '.join(str(d) for d in dates)}; the largest market has {active} of them.",
-        hint="Lower target.min_active, choose a later as_of, or merge small markets (columns.market).",
+        hint="Lower target.min_active, merge small markets (columns.market), or choose an as_of that the data reach.",
     )
 
 
@@ -154,8 +161,12 @@ class _Outcomes:
     """Outcomes as they were known at a test date; computed once where every line is known on its day."""
 
     def __init__(self, lines: OrderLines, dates: Sequence[date], target: Target) -> None:
-        self.lines, self.dates, self.horizon_days = lines, dates, target.horizon_days
-        self._all = None if "known_date" in lines.provided else outcome(lines, dates, horizon_days=self.horizon_days)
+        self.lines, self.horizon_days = lines, target.horizon_days
+        self._all: pd.DataFrame | None = None
+        if "known_date" not in lines.provided:
+            # a horizon is over by the calendar: the source's last line, which may be of any day, has no say
+            end = max(dates) + timedelta(days=self.horizon_days)
+            self._all = outcome(lines, dates, horizon_days=self.horizon_days, known_before=end)
 
     def complete(self, dates: Sequence[date], known_before: date | None) -> list[date]:
         """Return the dates of `dates` whose horizon is over."""
@@ -177,7 +188,9 @@ def _test(
 ) -> Tested:
     learned = outcomes.panel(seen, fold.train, known_before=fold.test)
     tested = outcomes.panel(seen, [fold.test], known_before=known_before)
-    tested = tested.rows(tested.snapshot.frame["eligible"])
+    everybody = tested.snapshot.frame
+    small = tuple(everybody.loc[everybody["key_spend"].isna(), "market"].unique())
+    tested = tested.rows(everybody["eligible"])
     frame = tested.snapshot.frame
     scores: dict[str, tuple[np.ndarray, np.ndarray | None]] = {}
     left_out: dict[str, str] = {}
@@ -192,7 +205,8 @@ def _test(
         scores[ranker.name] = (scored.score, scored.probability)
         notes[ranker.name] = fitted.notes
     rows = pd.concat([frame[[*KEY, "key_spend"]], tested.outcome[["spend_ahead", "target"]]], axis=1)
-    return Tested(fold, rows, scores, left_out, notes, len(learned.outcome), _known_base_rate(fold, seen, outcomes))
+    rate = _known_base_rate(fold, seen, outcomes)
+    return Tested(fold, rows, scores, left_out, notes, len(learned.outcome), rate, small)
 
 
 def _known_base_rate(fold: Fold, seen: Snapshot, outcomes: _Outcomes) -> float | None:
@@ -242,6 +256,9 @@ def as_json(result: Backtest) -> dict[str, Any]:
             "base_rate_known_then": t.known_base_rate,
             "outcome_known": t.judged,
             "left_out": dict(t.left_out),
+            "markets_left_out": dict.fromkeys(
+                t.small_markets, f"fewer than {result.target.min_active} active customers"
+            ),
             "notes": {k: list(v) for k, v in t.notes.items() if v},
         }
         for t in result.tested
@@ -257,7 +274,7 @@ def as_json(result: Backtest) -> dict[str, Any]:
     }
     if result.measured is None:
         return said
-    for ranker in result.rankers:
+    for ranker in result.judged_rankers:
         said["rankers"][ranker] = {
             name: _interval(result.mean(ranker, name))
             | {"by_date": [_interval(i) for i in result.measured.by_date(ranker, name)]}

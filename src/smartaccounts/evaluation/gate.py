@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+
 from smartaccounts.evaluation.backtest import BAR, Backtest
 
 
@@ -30,20 +32,35 @@ class Verdict:
 
 
 def judge(result: Backtest | None, challenger: str, *, reason: str = "") -> Verdict:
-    """Compare `challenger` with the best ranking by past spend over the judged dates of a backtest."""
-    if result is None or result.measured is None or result.best_plain is None or challenger not in result.rankers:
-        why = reason or "no as_of date has both a training horizon before it and a known outcome"
-        return Verdict(challenger, None, None, None, None, None, 0, f"Not judged against the plain rankings: {why}.")
+    """Compare `challenger` with the best ranking by past spend, over the judged dates at which both have a value."""
+    if result is None or result.measured is None or result.best_plain is None:
+        return _not_judged(challenger, reason or "no as_of date has both training dates before it and a known outcome")
+    if challenger not in result.judged_rankers:
+        return _not_judged(challenger, reason or "it could not be trained for any past date whose outcome is known")
     compared = result.measured.compare(challenger, result.best_plain, BAR)
-    model, plain = result.mean(challenger, BAR).value, result.mean(result.best_plain, BAR).value
+    by_date = (result.measured.by_date(r, BAR) for r in (challenger, result.best_plain))
+    both = np.array([(m.value, p.value) for m, p in zip(*by_date, strict=True)])
+    both = both[~np.isnan(both).any(axis=1)]
+    if not len(both):
+        return _not_judged(challenger, "nobody became a key account after any past date that it was trained for")
+    model, plain = both.mean(axis=0)
     better = bool(model >= plain)
-    ratio = compared.ratio
-    dates = len(result.judged)
+    dates, ratio = f"{len(both)} past date{'s' if len(both) > 1 else ''}", compared.ratio
     sentence = (
-        f"Over {dates} past dates the {challenger} model's lists were {ratio.value:.2f} times as good as those of "
+        f"Over {dates} the {challenger} model's lists were {ratio.value:.2f} times as good as those of "
         f"the best plain ranking ({result.best_plain}); 90% interval {ratio.low:.2f} to {ratio.high:.2f}"
         f" (average precision {model:.3f} against {plain:.3f})."
     )
     if not better:
         sentence += " The plain ranking is better."
-    return Verdict(challenger, better, result.best_plain, ratio.value, ratio.low, ratio.high, dates, sentence)
+    value, low, high = (_known(v) for v in (ratio.value, ratio.low, ratio.high))
+    return Verdict(challenger, better, result.best_plain, value, low, high, len(both), sentence)
+
+
+def _not_judged(challenger: str, why: str) -> Verdict:
+    said = f"Not judged against the plain rankings: {why.rstrip('.')}."
+    return Verdict(challenger, None, None, None, None, None, 0, said)
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)

@@ -19,14 +19,13 @@ def rows() -> dict[str, dict[str, Any]]:
 
 def as_markdown() -> str:
     """Return the dictionary as a page, one table per family."""
-    said = [
-        "# Features",
-        "",
+    about = (
         f"{len(CATALOGUE)} features of a customer at an as_of date, from lines known before it. Money is raw, in the "
         "source's currency; windows are half-open: `[as_of - days, as_of)`. A feature is null where the source lacks "
         "a column that it needs. The same in the terminal: `smartaccounts features --list`. This page is written by "
-        "`python -m smartaccounts.features.dictionary > docs/features.md`.",
-    ]
+        "`python -m smartaccounts.features.dictionary > docs/features.md`."
+    )
+    said = ["# Features", "", about]
     for family in FAMILIES:
         said += ["", f"## {family.title}", "| feature | unit | meaning | needs |", "|---|---|---|---|"]
         said += [f"| `{f.name}` | {f.unit} | {f.meaning} | {', '.join(f.needs)} |" for f in family.features]

@@ -22,39 +22,60 @@ class Told:
     against: list[str]
 
 
+ABOUT_THE_MARKET = frozenset({"market", "history", "small", "season"})
+"""Themes that say nothing of the account: all accounts of a market share them."""
+
+THEMES = {
+    "orders": "order",
+    "products": "product",
+    "lines": "order",
+    "rate": "spend",
+    "block": "half",
+    "purchase": "order",
+}
+"""Columns of one idea whose names begin differently."""
+
+
 def reasons(contributions: Contributions, rows: pd.DataFrame, peers: pd.DataFrame, *, most: int) -> list[Told]:
     """Return for each row the `most` strongest sentences for and against.
 
-    A sentence is the meaning of a column, the account's own value, and the median of `peers` (the eligible rows).
-    Columns that the account has no value in say nothing; one theme speaks once on each side, so that correlated
-    windows do not crowd out the rest.
+    The contributions of one theme (spend, orders, products, ...) are added up, so that ten correlated windows do not
+    crowd out the rest; the theme's strongest column that the account has a value in speaks: its meaning, the account's
+    own value, and the median of `peers` (the eligible rows).
     """
     typical = {n: float(peers[n].median()) for n in contributions.names if n in CATALOGUE and peers[n].notna().any()}
-    return [_told(contributions.names, values, row, typical, most) for values, row in _paired(contributions, rows)]
-
-
-def _paired(contributions: Contributions, rows: pd.DataFrame) -> list[tuple[np.ndarray, dict[str, float]]]:
-    return list(zip(contributions.values, cast("list[dict[str, float]]", rows.to_dict("records")), strict=True))
+    records = cast("list[dict[str, float]]", rows.to_dict("records"))
+    pairs = zip(contributions.values, records, strict=True)
+    return [_told(contributions.names, values, row, typical=typical, most=most) for values, row in pairs]
 
 
 def _told(
-    names: tuple[str, ...], values: np.ndarray, row: dict[str, float], typical: dict[str, float], most: int
+    names: tuple[str, ...], values: np.ndarray, row: dict[str, float], *, typical: dict[str, float], most: int
 ) -> Told:
-    order = np.argsort(-np.abs(values), kind="stable")
-    sides: dict[bool, dict[str, str]] = {True: {}, False: {}}
-    for i in order:
-        if values[i] == 0:
-            break
-        side = sides[bool(values[i] > 0)]
-        theme = _theme(names[i])
-        if theme not in side and len(side) < most and (said := _sentence(names[i], row, typical)):
-            side[theme] = said
-    return Told(list(sides[True].values()), list(sides[False].values()))
+    themes: dict[str, list[int]] = {}
+    for i, name in enumerate(names):
+        themes.setdefault(_theme(name), []).append(i)
+    summed = {theme: float(values[at].sum()) for theme, at in themes.items() if theme not in ABOUT_THE_MARKET}
+    sides: dict[bool, list[str]] = {True: [], False: []}
+    for theme in sorted(summed, key=lambda t: (-abs(summed[t]), t)):
+        side, sign = sides[summed[theme] > 0], np.sign(summed[theme])
+        if not sign or len(side) == most:
+            continue
+        strongest = sorted(themes[theme], key=lambda i: (_is_faded(names[i]), -sign * values[i]))
+        said = (_sentence(names[i], row, typical) for i in strongest if sign * values[i] > 0)
+        side.extend(sentence for sentence in [next((text for text in said if text), "")] if sentence)
+    return Told(sides[True], sides[False])
 
 
 def _theme(name: str) -> str:
     """Names of one theme differ in their window only: spend_91d and spend_365d are one."""
-    return name.split("_", maxsplit=1)[0]
+    first = name.split("_", maxsplit=1)[0]
+    return THEMES.get(first, first)
+
+
+def _is_faded(name: str) -> bool:
+    """Say whether a column is a decayed sum: the windows of its theme say the same more plainly."""
+    return name in CATALOGUE and CATALOGUE[name].unit.endswith("decayed") or name.startswith("rate_")
 
 
 def _sentence(name: str, row: dict[str, float], typical: dict[str, float]) -> str:

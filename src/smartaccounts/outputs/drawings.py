@@ -26,7 +26,7 @@ def drawings(result: Backtest, *, ranker: str = "growth") -> dict[str, Figure]:
         return {}
     judged = result.judged
     best = result.best_plain
-    front = [r for r in (ranker, best) if r is not None and r in result.rankers]
+    front = [r for r in (ranker, best) if r is not None and r in result.judged_rankers]
     rows = float(np.mean([len(t.rows) for t in judged]))
     capacity = Mark(f"the first {result.capacity}", min(1.0, result.capacity / rows))
     said = f"{result.pipeline}: mean of {len(judged)} past dates from {judged[0].fold.test} to {judged[-1].fold.test}"
@@ -39,7 +39,7 @@ def drawings(result: Backtest, *, ranker: str = "growth") -> dict[str, Figure]:
         ),
         "by_date": average_precision_figure(
             [t.fold.test for t in judged],
-            {r: result.measured.by_date(r, BAR) for r in result.rankers},
+            {r: result.measured.by_date(r, BAR) for r in result.judged_rankers},
             highlight=front,
             best_plain=best,
             base_rates=[float(t.rows["target"].mean()) for t in judged],
@@ -59,5 +59,5 @@ def _curves(result: Backtest, curve: Callable[..., Curve]) -> dict[str, Curve]:
         r: mean_curve(
             [curve(t.rows["target"].to_numpy(), t.scores[r][0], SHARES) for t in result.judged if r in t.scores]
         )
-        for r in result.rankers
+        for r in result.judged_rankers
     }

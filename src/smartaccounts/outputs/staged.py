@@ -15,18 +15,32 @@ from smartaccounts.errors import PipelineError
 def staged(folder: Path) -> Iterator[Path]:
     """Yield an empty folder inside `folder`; on success its files move up, on any error they are gone.
 
-    PipelineError where `folder` is a file or cannot be made.
+    PipelineError where `folder` is a file or cannot be made, or its files cannot be written.
     """
+    check_folder(folder)
+    new = not folder.exists()
+    inside: Path | None = None
     try:
         folder.mkdir(parents=True, exist_ok=True)
         inside = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder))
-    except OSError as error:
-        raise PipelineError(
-            f"Expected a folder that can be written, got {error.strerror} in {folder}.", hint="Choose another --out."
-        ) from None
-    try:
         yield inside
         for file in sorted(inside.iterdir()):
             file.replace(folder / file.name)
+    except OSError as error:
+        raise _unwritable(error.strerror or str(error), folder) from None
     finally:
-        shutil.rmtree(inside, ignore_errors=True)
+        if inside is not None:
+            shutil.rmtree(inside, ignore_errors=True)
+        if new and folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+
+
+def check_folder(folder: Path) -> None:
+    """PipelineError where `folder` or what it is to lie in is a file: to be said before the work, not after it."""
+    there = next(p for p in (folder, *folder.absolute().parents) if p.exists())
+    if not there.is_dir():
+        raise _unwritable("a file", there)
+
+
+def _unwritable(got: str, where: Path) -> PipelineError:
+    return PipelineError(f"Expected a folder that can be written, got {got} in {where}.", hint="Choose another --out.")

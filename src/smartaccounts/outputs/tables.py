@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 _LIST = ("reasons_for", "reasons_against", "flags")
 _TEXT = ("market", "customer_id", "name", "play", "model_version", "ranker")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "\t", "\n")
 
 
 def _types(frame: pd.DataFrame) -> pa.Schema:
@@ -54,6 +54,7 @@ def write_csv(frame: pd.DataFrame, path: Path) -> None:
 
 def _cell(value: object) -> str:
     text = " | ".join(map(str, value)) if isinstance(value, list) else str(value)
+    text = text.replace("\r\n", "\n").replace("\r", "\n")  # a lone \r would not be quoted, and break the row in two
     return "'" + text if text.startswith(_FORMULA) else text
 
 

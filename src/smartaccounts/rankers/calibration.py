@@ -92,6 +92,8 @@ def season_expected(frame: pd.DataFrame) -> Floats:
 
 def _season(frame: pd.DataFrame, ratio: pd.Series) -> Floats:
     """One number per as_of, the mean over its rows: markets must not change places by it."""
-    logs = pd.Series(np.log(ratio.to_numpy(dtype=float)), index=frame.index).clip(-WIDEST_SEASON, WIDEST_SEASON)
+    logs = pd.Series(np.log(ratio.where(ratio > 0).to_numpy(dtype=float)), index=frame.index).clip(
+        -WIDEST_SEASON, WIDEST_SEASON
+    )
     mean: Floats = logs.groupby(frame["as_of"]).transform("mean").fillna(0.0).to_numpy()
     return mean

@@ -109,8 +109,9 @@ def fit_curves(matrix: NDArray[np.float32], names: tuple[str, ...], y: Floats, w
 
 
 def _knots(x: Floats) -> Floats:
-    """Quantiles of the known values, each once; two at least."""
-    found: Floats = np.unique(np.quantile(x[~np.isnan(x)], np.linspace(0, 1, KNOTS)))
+    """Quantiles of the known values, each once; two at least, wherever they are when nothing is known."""
+    known = x[~np.isnan(x)]
+    found: Floats = np.unique(np.quantile(known, np.linspace(0, 1, KNOTS))) if len(known) else np.zeros(1)
     return found if len(found) > 1 else np.array([found[0], found[0] + 1])
 
 

@@ -166,7 +166,7 @@ def _shape(frame: pd.DataFrame, key: Column) -> dict[str, Column]:
     }
     for count in (6, 12):
         when = np.arange(count)[::-1] - (count - 1) / 2
-        slope = levels[:, :count] @ when / (when @ when)
+        slope = (levels[:, :count] * when).sum(axis=1) / (when * when).sum()  # not by `@`: rows are summed alike
         out[f"slope_{count}_blocks"] = np.where(known[:, count - 1], slope, np.nan)
         out[f"spread_{count}_blocks"] = np.where(known[:, count - 1], levels[:, :count].std(axis=1), np.nan)
     return out

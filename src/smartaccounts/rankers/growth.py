@@ -116,6 +116,7 @@ class Growth:
             data = lgb.Dataset(matrix[picked], y[picked], weight=weight, feature_name=names, params=parameters)
             return str(lgb.train(parameters, data, self.model.rounds).model_to_string())
 
+        _check_both_kinds(y, eligible | (self.model.weight_not_eligible > 0))
         boosters = Parallel(n_jobs=threads(), prefer="threads")(delayed(boost)(bag) for bag in range(bags))
         picked, weight = self._sample(y, eligible, np.random.default_rng([self.model.seed, bags]))
         curves = fit_curves(matrix[picked], made.names, y[picked], weight)
@@ -162,13 +163,9 @@ class Growth:
         eligible = rows.snapshot.frame["eligible"].to_numpy(dtype=bool)
         y = rows.outcome["target"].to_numpy()
         parts, how = _later(rows), "out of time, on the last training dates"
-        if (
-            parts is None
-            or y[parts[0][1] & eligible].sum() < MIN_POSITIVES_CALIBRATION
-            or y[parts[0][0]].sum() < MIN_POSITIVES
-        ):
+        if parts is None or y[parts[0][1] & eligible].sum() < MIN_POSITIVES_CALIBRATION:
             parts, how = _customer_folds(rows), "cross-fitted over customers: no second horizon fits into the history"
-        season, steep = season_came(rows), tail(rows)
+        season, steep = season_came(rows), tail(rows) if self.model.season else 0.0
         raw, truth, seasons = [], [], []
         for learn, hold in parts:
             held = hold & eligible
@@ -177,6 +174,7 @@ class Growth:
             truth.append(y[held])
             seasons.append(season[held])
         scores, grown = np.concatenate(raw), np.concatenate(truth)
+        _check_both_kinds(grown, np.ones(len(grown), dtype=bool))
         note = f"probabilities calibrated {how} ({len(grown):,} eligible rows, {int(grown.sum()):,} key accounts)"
         return fit_calibrator(scores, grown, np.concatenate(seasons), tail=steep), note
 
@@ -215,6 +213,20 @@ def check_positives(rows: Panel) -> None:
         )
 
 
+def _check_both_kinds(y: Floats, used: NDArray[np.bool_]) -> None:
+    """HistoryError where a part of the rows, learned from or calibrated on, has only key accounts or none.
+
+    The rows of one customer stay together: a few customers may hold all that is to be learned.
+    """
+    positives, rows = int(y[used].sum()), int(used.sum())
+    if not 0 < positives < rows:
+        raise HistoryError(
+            f"Expected key accounts and others in every part of the training rows, got {positives} key accounts "
+            f"in a part of {rows:,} rows.",
+            hint="Use a longer history, a lower target.key_quantile, or target.sustained_months: 1.",
+        )
+
+
 def _without_empty(made: Design) -> Design:
     """Leave out columns that are unknown everywhere in training: the model must not depend on what it never saw."""
     known: NDArray[np.bool_] = ~np.all(np.isnan(made.matrix), axis=0)
@@ -227,12 +239,18 @@ Parts = Sequence[tuple[NDArray[np.bool_], NDArray[np.bool_]]]
 
 
 def _later(rows: Panel) -> Parts | None:
-    """Split by time: hold the dates of the last horizon, learn from those whose outcome was over before them."""
+    """Split by time: hold the dates of the last horizon, learn from those whose outcome was over before them.
+
+    None where fewer dates are left to learn from than are held: such a model says little of the one on all dates.
+    """
     as_of = rows.snapshot.frame["as_of"]
     horizon = timedelta(days=rows.snapshot.target.horizon_days)
-    first_held = as_of[as_of > as_of.max() - horizon].min()
-    learn = (as_of + horizon <= first_held).to_numpy()
-    return [(learn, (as_of >= first_held).to_numpy())] if learn.any() else None
+    held = as_of > as_of.max() - horizon
+    learn = as_of + horizon <= as_of[held].min()
+    positives = rows.outcome["target"][learn].sum()
+    if as_of[learn].nunique() < as_of[held].nunique() or positives < MIN_POSITIVES:
+        return None
+    return [(learn.to_numpy(), held.to_numpy())]
 
 
 def _customer_folds(rows: Panel) -> Parts:

@@ -32,7 +32,7 @@ def write_model(mlflow: Any, bundle: Bundle, folder: Path, *, run_id: str, model
             folder,
             python_model=CODE,
             artifacts={"bundle": str(files)},
-            signature=_signature(mlflow, bundle),
+            signature=_signature(mlflow),
             pip_requirements=requirements(),
             mlflow_model=described,
         )
@@ -42,12 +42,11 @@ def write_model(mlflow: Any, bundle: Bundle, folder: Path, *, run_id: str, model
     described.save(folder / "MLmodel")
 
 
-def _signature(mlflow: Any, bundle: Bundle) -> Any:
-    """Describe a snapshot's frame; the growth model looks at money and features only, never at who a row is."""
+def _signature(mlflow: Any) -> Any:
+    """Describe a snapshot's frame: date and market of a row, which rankers compare it within, but not whose it is."""
     column, schema = mlflow.types.ColSpec, mlflow.types.Schema
     standing = [c for c in STANDING if c not in ("active", "eligible")]
-    inputs = [column("double", name) for name in (*standing, *CATALOGUE)]
-    if bundle.card.ranker == "rfm":  # it ranks within a date and a market
-        inputs = [column("datetime", "as_of"), column("string", "market"), *inputs]
+    numbers = [column("double", name) for name in (*standing, *CATALOGUE)]
+    inputs = [column("datetime", "as_of"), column("string", "market"), *numbers]
     outputs = schema([column("double", name) for name in OUTPUTS])
     return mlflow.models.ModelSignature(schema(inputs), outputs)

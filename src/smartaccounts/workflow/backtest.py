@@ -12,7 +12,7 @@ from smartaccounts.evaluation.backtest import Backtest, as_json, backtest
 from smartaccounts.evaluation.figures import save
 from smartaccounts.orders.read import read
 from smartaccounts.outputs.drawings import drawings
-from smartaccounts.outputs.staged import staged
+from smartaccounts.outputs.staged import check_folder, staged
 from smartaccounts.outputs.tables import write_json, write_parquet
 from smartaccounts.workflow.rankers import rankers
 
@@ -21,6 +21,7 @@ def run_backtest(
     pipeline: Pipeline, as_ofs: Sequence[date], out: Path, *, step: Callable[[str], None] = lambda _: None
 ) -> Backtest:
     """Read the lines, walk forward over `as_ofs`, write scores.parquet, metrics.json and the figures into `out`."""
+    check_folder(out)
     with Engine() as engine:
         lines = read(pipeline, engine)
         step("order lines read")

@@ -20,11 +20,11 @@ from smartaccounts.orders.contract import OrderLines
 from smartaccounts.orders.customers import customer_names
 from smartaccounts.orders.digest import digest
 from smartaccounts.orders.read import read
-from smartaccounts.outputs.staged import staged
+from smartaccounts.outputs.staged import check_folder, staged
 from smartaccounts.outputs.tables import write_csv, write_json, write_parquet
 from smartaccounts.panel import panel
 from smartaccounts.target import outcome
-from smartaccounts.timeline import from_day_number
+from smartaccounts.timeline import day_number, from_day_number
 
 STALE_DAYS = 92
 """A source whose last known line is so much older than as_of is reported: the list rests on old news."""
@@ -48,6 +48,7 @@ def predict(
     eligible. Nothing is written then.
     """
     watch = _Watch()
+    check_folder(out)
     check_model(bundle, pipeline, as_of)
     with Engine() as engine:
         lines = read(pipeline, engine)
@@ -60,6 +61,7 @@ def predict(
         step("features computed")
         base_rate = known_base_rate(lines, seen, before, known_before=as_of)
         data = digest(lines, known_before=as_of)
+        last = last_known_day(lines, as_of)
         names = customer_names(pipeline, engine)
     now = seen.at([as_of])
     eligible = now.eligible()
@@ -72,7 +74,7 @@ def predict(
         | {"rejected": {r.reason: r.rows for r in lines.intake.rejected}},
         "base_rate": base_rate,
         "data_digest": data,
-        "warnings": _warnings(lines, as_of, now),
+        "warnings": _warnings(last, as_of, now),
     }
     with staged(out) as folder:
         write_parquet(made.frame, folder / "growth_list.parquet")
@@ -132,6 +134,12 @@ def known_base_rate(lines: OrderLines, seen: Snapshot, before: date, *, known_be
     return float(target.mean()) if len(target) else None
 
 
+def last_known_day(lines: OrderLines, as_of: date) -> date:
+    """Return the day of the last order line that was known before as_of."""
+    known = f"SELECT COALESCE(MAX(day), {lines.first_day}) FROM {lines.table} WHERE known_day < {day_number(as_of)}"
+    return from_day_number(lines.engine.rows(known)[0][0])
+
+
 def _run(pipeline: Pipeline, as_of: date, bundle: Bundle, now: Snapshot, made: GrowthList) -> dict[str, Any]:
     probability = made.frame.loc[made.frame["listed"], "probability"]
     return {
@@ -152,9 +160,8 @@ def _run(pipeline: Pipeline, as_of: date, bundle: Bundle, now: Snapshot, made: G
     }
 
 
-def _warnings(lines: OrderLines, as_of: date, now: Snapshot) -> list[str]:
+def _warnings(last: date, as_of: date, now: Snapshot) -> list[str]:
     said = []
-    last = from_day_number(lines.last_day)
     if (as_of - last).days > STALE_DAYS:
         said.append(
             f"The last order line is of {last}, {(as_of - last).days} days before as_of: the list rests on old news."

@@ -118,7 +118,7 @@ def _panel(lines: OrderLines, pipeline: Pipeline, as_of: date) -> Panel:
         )
     most = pipeline.model.training_dates
     dates = training_dates(as_of, first_day=first, horizon_days=target.horizon_days, most=most)
-    seen = snapshot(lines, dates, target)
+    seen = snapshot(lines, dates or [as_of], target).at(dates)  # no date, no rows: nothing to learn from
     return panel(seen, outcome(lines, dates, horizon_days=target.horizon_days, known_before=as_of), dates)
 
 
@@ -161,13 +161,13 @@ def _content(
 
 
 def _means(result: Backtest | None, ranker: str, pipeline: Pipeline) -> dict[str, Interval]:
-    if result is None or result.measured is None or ranker not in result.rankers:
+    if result is None or result.measured is None or ranker not in result.judged_rankers:
         return {}
     return {n: result.mean(ranker, n) for n in measures(pipeline.growth_list.capacity)}
 
 
 def _by_date(result: Backtest | None, pipeline: Pipeline) -> tuple[tuple[str, dict[str, float]], ...]:
-    if result is None or result.measured is None or "growth" not in result.rankers:
+    if result is None or result.measured is None or "growth" not in result.judged_rankers:
         return ()
     by_name = {n: result.measured.by_date("growth", n) for n in measures(pipeline.growth_list.capacity)}
     return tuple(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,8 @@ from matplotlib.figure import Figure
 from smartaccounts.bundle import Bundle, Card
 from smartaccounts.config import Model, Target
 from smartaccounts.evaluation.bootstrap import Interval
-from smartaccounts.features.snapshot import CATALOGUE, STANDING, Snapshot
-from smartaccounts.panel import Panel
+from smartaccounts.features.snapshot import CATALOGUE, KEY, STANDING, Snapshot
+from smartaccounts.panel import panel
 from smartaccounts.rankers.growth import Growth
 from smartaccounts.rankers.plain import PLAIN
 from smartaccounts.tracking.content import Training
@@ -67,9 +68,10 @@ def growth_bundle(frame: pd.DataFrame) -> Bundle:
     months = [frame.assign(as_of=pd.Timestamp(day)) for day in ("2010-11-01", "2010-12-01")]
     rows = pd.concat(months, ignore_index=True)
     grown = (rows["spend_182d"] > rows["spend_182d"].quantile(0.7)).astype(float)
-    outcome = pd.DataFrame({"spend_ahead": 150 * grown, "months_ahead": 3 * grown, "target": grown})
+    outcome = rows[KEY].assign(spend_ahead=150 * grown, months_ahead=3 * grown)
+    learned = panel(Snapshot(rows, Target(), ()), outcome, [date(2010, 11, 1), date(2010, 12, 1)])
     recipe = Growth(Model(rounds=10, bags=2, leaves=4, min_rows_per_leaf=20))
-    return Bundle(recipe.fit(Panel(Snapshot(rows, Target(), ()), outcome)), card("growth"))
+    return Bundle(recipe.fit(learned), card("growth"))
 
 
 @pytest.fixture

@@ -102,6 +102,24 @@ def test_the_experiment_says_what_it_is(store: Store, run: Any) -> None:
     assert "shop" in experiment.tags["mlflow.note.content"]
 
 
+def test_an_experiment_and_a_model_that_another_process_just_created_are_used(
+    store: Store, run: Any, training: Training, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with reached(store) as (mlflow, _):
+        look = mlflow.MlflowClient.get_experiment_by_name
+        asked: list[str] = []
+
+        def late(self: Any, name: str) -> Any:
+            asked.append(name)
+            return look(self, name) if len(asked) > 1 else None
+
+        monkeypatch.setattr(mlflow.MlflowClient, "get_experiment_by_name", late)
+    logged = log_training(store, training)
+    with reached(store) as (_, client):
+        assert client.get_run(logged.run_id).info.experiment_id == run.info.experiment_id
+    assert logged.version == 2
+
+
 def test_another_training_takes_the_alias_over(store: Store, training: Training, another: Training) -> None:
     assert log_training(store, training).version == 1
     assert log_training(store, another).version == 2
@@ -167,8 +185,8 @@ def test_the_signature_names_features_and_never_a_customer(written: Path, frame:
     with quiet() as mlflow:
         signature = mlflow.models.Model.load(written).signature
     names = signature.inputs.input_names()
-    assert {"key_spend", "small_spend", "spend_182d"} <= set(names) <= set(frame.columns)
-    assert not {"customer_id", "market", "as_of", "eligible"} & set(names)
+    assert {"as_of", "market", "key_spend", "small_spend", "spend_182d"} <= set(names) <= set(frame.columns)
+    assert not {"customer_id", "active", "eligible"} & set(names)
     assert [(c.name, c.type.name) for c in signature.outputs] == [("score", "double"), ("probability", "double")]
 
 
