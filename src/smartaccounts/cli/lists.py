@@ -87,8 +87,8 @@ def _say(run: dict[str, Any], out: Path) -> None:
         grown = f"{1000 * run['base_rate']:.0f}"
         said.append(f"Base rate: of 1,000 such customers, {grown} became key accounts within {months} months.")
     if run["expected_key_accounts_listed"] is not None:
-        random = "" if run["base_rate"] is None else f"; of as many at random, {run['listed'] * run['base_rate']:.0f}"
-        said.append(f"Of the {run['listed']} listed, expect about {run['expected_key_accounts_listed']:.0f}{random}.")
+        expected, random = run["expected_key_accounts_listed"], run["expected_key_accounts_random"]
+        said.append(f"Of the {run['listed']} listed, expect about {expected:.0f}; of as many at random, {random:.1f}.")
     said += [
         run["verdict"],
         *(f"Note: {n}." for n in run["notes"]),

@@ -75,7 +75,7 @@ def _theme(name: str) -> str:
 
 def _is_faded(name: str) -> bool:
     """Say whether a column is a decayed sum: the windows of its theme say the same more plainly."""
-    return name in CATALOGUE and CATALOGUE[name].unit.endswith("decayed") or name.startswith("rate_")
+    return name.startswith("rate_") or (name in CATALOGUE and CATALOGUE[name].unit.endswith("decayed"))
 
 
 def _sentence(name: str, row: dict[str, float], typical: dict[str, float]) -> str:

@@ -141,7 +141,8 @@ def last_known_day(lines: OrderLines, as_of: date) -> date:
 
 
 def _run(pipeline: Pipeline, as_of: date, bundle: Bundle, now: Snapshot, made: GrowthList) -> dict[str, Any]:
-    probability = made.frame.loc[made.frame["listed"], "probability"]
+    everyone = made.frame["probability"]
+    probability = everyone[made.frame["listed"]]
     return {
         "pipeline": pipeline.name,
         "as_of": str(as_of),
@@ -156,6 +157,7 @@ def _run(pipeline: Pipeline, as_of: date, bundle: Bundle, now: Snapshot, made: G
         "eligible": len(made.frame),
         "listed": int(made.frame["listed"].sum()),
         "expected_key_accounts_listed": None if probability.isna().all() else float(probability.sum()),
+        "expected_key_accounts_random": None if everyone.isna().all() else float(everyone.mean() * len(probability)),
         "features_absent": list(now.absent),
     }
 

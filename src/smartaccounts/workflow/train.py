@@ -156,7 +156,7 @@ def _content(
             "catalogue.json": dictionary.rows(),
         },
         bundle=bundle,
-        tags={"ranker": bundle.card.ranker, "verdict": verdict.sentence, "as_of": str(as_of)},
+        tags={"ranker": bundle.card.ranker, "as_of": str(as_of)},
     )
 
 
