@@ -22,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import yaml
 
 from smartaccounts.orders.simulate import simulate
@@ -41,11 +42,13 @@ def cpu_seconds(command: Sequence[str]) -> float:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def commands(folder: Path, customers: int, years: float) -> tuple[dict[str, list[str]], dict[str, Path]]:
+def commands(
+    folder: Path, customers: int, years: float, *, shared: bool
+) -> tuple[dict[str, list[str]], dict[str, Path]]:
     """Simulate, write the pipeline file; return the command of each side and the file that it writes."""
     made = simulate(folder / "orders.parquet", customers=customers, years=years, markets=3)
     print(f"{made.line_count:,} lines, {made.customers:,} customers, {len(DATES)} as_of dates")
-    columns = {name: name for name in pd.read_parquet(made.lines, columns=None).columns}
+    columns = {name: name for name in pq.read_schema(made.lines).names}
     pipeline = folder / "speed.yaml"
     pipeline.write_text(yaml.safe_dump({"name": "speed", "source": {"path": made.lines.name}, "columns": columns}))
     as_ofs = [part for d in DATES for part in ("--as-of", d)]
@@ -54,7 +57,7 @@ def commands(folder: Path, customers: int, years: float) -> tuple[dict[str, list
     yardstick = [sys.executable, str(HERE / "pandas_features.py"), str(made.lines), *as_ofs]
     return {
         "smartaccounts": [*product, "--out", str(out["smartaccounts"])],
-        "pandas": [*yardstick, "--out", str(out["pandas"])],
+        "pandas": [*yardstick, *(["--shared"] if shared else []), "--out", str(out["pandas"])],
     }, out
 
 
@@ -83,10 +86,11 @@ def main() -> None:
     options.add_argument("--customers", type=int, default=CUSTOMERS)
     options.add_argument("--years", type=float, default=YEARS)
     options.add_argument("--repeats", type=int, default=3)
+    options.add_argument("--shared", action="store_true", help="let pandas make orders of lines once for all dates")
     given = options.parse_args()
     os.environ.setdefault("SMARTACCOUNTS_THREADS", "1")
     with tempfile.TemporaryDirectory() as folder:
-        command, out = commands(Path(folder), given.customers, given.years)
+        command, out = commands(Path(folder), given.customers, given.years, shared=given.shared)
         seconds: dict[str, list[float]] = {side: [] for side in command}
         for turn in range(given.repeats):
             for side, words in command.items():

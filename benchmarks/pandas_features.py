@@ -16,12 +16,9 @@ import numpy as np
 import pandas as pd
 
 from smartaccounts.config import Target
+from smartaccounts.features.cube import DIGITAL
 
 CUSTOMER = ["market", "customer_id"]
-DIGITAL = [
-    "web", "edi", "online", "shop", "webshop", "portal",
-    "app", "api", "e-commerce", "ecommerce", "marketplace", "digital",
-]  # fmt: skip
 EPOCH = pd.Timestamp("1970-01-01")
 
 
@@ -53,19 +50,10 @@ def orders_of(lines: pd.DataFrame) -> pd.DataFrame:
         gross_channel=amount.where(bought & lines["channel"].notna(), 0.0),
         gross_digital=amount.where(bought & digital, 0.0),
     )
-    sums = [
-        "amount",
-        "gross",
-        "returned",
-        "return_lines",
-        "lines",
-        "list_value",
-        "list_paid",
-        "cost_value",
-        "cost_paid",
-    ]
+    sums = ["amount", "lines", "gross", "returned", "return_lines", "gross_channel", "gross_digital"]
+    sums += ["list_value", "list_paid", "cost_value", "cost_paid"]
     by = ["customer", "order_id", "day", "known"]
-    orders = parts.groupby(by, as_index=False)[[*sums, "gross_channel", "gross_digital"]].sum()
+    orders = parts.groupby(by, as_index=False)[sums].sum()
     orders = orders.sort_values(["customer", "order_id", "known", "day"])
     orders["is_order"] = (~orders.duplicated(["customer", "order_id"])).astype(int)
     return orders
@@ -337,9 +325,7 @@ def standing(past: pd.DataFrame, customers: pd.DataFrame, target: Target, histor
     eligible = (now < small) & (before < key) & (year > 0)
     return {
         "active": now > 0, "eligible": eligible, "key_spend": key, "small_spend": small,
-                "spend_h": now,
-        "spend_before_h": before,
-        "season_h": season_ratio(past, customers, h, history),
+        "spend_h": now, "spend_before_h": before, "season_h": season_ratio(past, customers, h, history),
     }  # fmt: skip
 
 

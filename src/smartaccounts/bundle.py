@@ -95,7 +95,9 @@ def load(folder: Path) -> Bundle:
     try:
         said = json.loads(card_file.read_text(encoding="utf-8"))
         if said["format"] != FORMAT:
-            raise ModelError(f"Expected a bundle of format {FORMAT}, got {said['format']!r} in {card_file}.")
+            raise ModelError(
+                f"Expected a bundle of format {FORMAT}, got {said['format']!r} in {card_file}.", hint=AGAIN
+            )
         files = {name: _verified(folder, name, digest) for name, digest in said["files"].items()}
         lists = {k: tuple(said["card"][k]) for k in ("needs", "training_dates", "notes")}
         card = Card(**{**said["card"], **lists, "target": Target(**said["card"]["target"])})
@@ -158,7 +160,9 @@ def _curve(said: Mapping[str, Any]) -> Curve:
 
 def _verified(folder: Path, name: str, digest: str) -> str:
     path = folder / name
-    if Path(name).name != name or path.is_symlink():  # a bundle may come from anywhere: it names no other files
+    if (
+        Path(name).name != name or name == ".." or path.is_symlink()
+    ):  # a bundle may come from anywhere: it names no other files
         raise ModelError(f"Expected files inside the bundle, got {name!r} in {folder / CARD}.", hint=AGAIN)
     content = path.read_bytes() if path.is_file() else b""
     if hashlib.sha256(content).hexdigest() != digest:

@@ -179,7 +179,8 @@ def pipeline_from(content: Mapping[str, Any], *, folder: Path, where: str = "the
     try:
         pipeline = Pipeline.model_validate(_expand(content, where))
     except ValidationError as error:
-        raise PipelineError("\n".join(_explain(e, where) for e in error.errors()[:5])) from None
+        said = dict.fromkeys(_explain(e, where) for e in error.errors())
+        raise PipelineError("\n".join(list(said)[:5])) from None
     pipeline._folder = folder
     return pipeline
 
@@ -230,17 +231,19 @@ def _expand(value: Any, where: str) -> Any:
 def _explain(error: Any, where: str) -> str:
     """Say one error of pydantic in the words of this project."""
     keys = [str(k) for k in error["loc"]]
-    key = ".".join(keys) or "the file"
-    if error["type"] == "extra_forbidden":
+    if error["type"] in ("extra_forbidden", "invalid_key"):
+        key = ".".join(keys)
         known = _keys_at(keys[:-1])
         near = difflib.get_close_matches(keys[-1], known, n=1, cutoff=0.5)
         hint = f"Did you mean {near[0]!r}?" if near else f"Known keys: {', '.join(known)}."
         return f"Expected a known key, got {key!r} in {where}.\nHint: {hint}"
     if error["type"] == "missing":
-        return f"Expected the key {key!r}, got none in {where}."
+        return f"Expected the key {'.'.join(keys)!r}, got none in {where}."
+    while keys and keys[-1] not in _keys_at(keys[:-1]):
+        keys.pop()  # what is below a key: which of several types was tried, the place in a list
     said = error["msg"].removeprefix("Value error, ")
     got = error["input"] if not isinstance(error["input"], dict) else "this section"
-    return f"Expected a valid {key}, got {got!r} in {where}: {said}."
+    return f"Expected a valid {'.'.join(keys) or 'pipeline'}, got {got!r} in {where}: {said}."
 
 
 def _keys_at(parents: Sequence[str]) -> list[str]:

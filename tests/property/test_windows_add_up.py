@@ -39,7 +39,7 @@ NESTED = (
 
 
 @pytest.fixture(
-    scope="module", params=[(s, m) for s in range(200, 202) for m in (TIES, CENTS)], ids=lambda c: f"{c[1].name}-{c[0]}"
+    scope="module", params=[(s, m) for s in (200, 201) for m in (TIES, CENTS)], ids=lambda c: f"{c[1].name}-{c[0]}"
 )
 def frame(request: pytest.FixtureRequest, order_lines: MakeLines) -> pd.DataFrame:
     seed, money = request.param

@@ -72,8 +72,8 @@ class Backtest:
     @property
     def rankers(self) -> tuple[str, ...]:
         """Return the rankers that scored at one date or more, in the order in which they were given."""
-        names = dict.fromkeys(n for t in self.tested for n in (*t.scores, *t.left_out))
-        return tuple(n for n in names if any(n in t.scores for t in self.tested))
+        fullest = sorted(self.tested, key=lambda t: -len(t.scores))
+        return tuple(dict.fromkeys(name for t in fullest for name in t.scores))
 
     @property
     def judged(self) -> tuple[Tested, ...]:

@@ -61,21 +61,21 @@ PEERS = Family(
         Feature(
             "rank_spend_365d",
             "rank",
-            "Share of the market's customers that spent less in the last 365 days",
+            "Share of the market's other customers that spent less in the last 365 days",
             "rank_365d",
             rises=True,
         ),
         Feature(
             "rank_spend_91d",
             "rank",
-            "Share of the market's customers that spent less in the last 91 days",
+            "Share of the market's other customers that spent less in the last 91 days",
             "rank_91d",
             rises=True,
         ),
         Feature(
             "rank_spend_decay_180d",
             "rank",
-            "Share of the market's customers with less decayed spend (180 days)",
+            "Share of the market's other customers with less decayed spend (180 days)",
             "rank_decay",
             rises=True,
         ),
@@ -118,7 +118,7 @@ PEERS = Family(
             ratio("young_182d", "active_182d"),
         ),
         Feature(
-            "markets_elsewhere", "count", "Other markets in which the customer has bought", "CAST(others AS DOUBLE)"
+            "markets_elsewhere", "count", "Other markets in which the customer has a line", "CAST(others AS DOUBLE)"
         ),
         Feature(
             "rank_elsewhere_365d",
@@ -133,7 +133,10 @@ PEERS = Family(
             "CASE WHEN others > 0 THEN size_elsewhere END",
         ),
         Feature(
-            "size_elsewhere_91d", "ratio", "The same, last 91 days", "CASE WHEN others > 0 THEN size_elsewhere_91d END"
+            "size_elsewhere_91d",
+            "ratio",
+            "Its spend of 91 days in the other markets, each over that market's mean, summed",
+            "CASE WHEN others > 0 THEN size_elsewhere_91d END",
         ),
     ),
 )

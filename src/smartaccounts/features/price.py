@@ -55,14 +55,14 @@ POSITION = Family(
         Feature(
             "quantity_position_91d",
             "log ratio",
-            "The same over the products of the last 91 days",
+            "Quantity per line against the product's market mean, mean over products of the last 91 days",
             _mean("quantity_gap", "1.0", "last_age <= 91"),
             needs=("product_id", "quantity"),
         ),
         Feature(
             "quantity_position_highest_365d",
             "log ratio",
-            "The highest of its products",
+            "Quantity per line against the product's market mean, highest product, 365 days",
             "MAX(quantity_gap)",
             needs=("product_id", "quantity"),
         ),
@@ -89,7 +89,7 @@ MARGIN = Family(
         Feature(
             "discount_share_91d",
             "share",
-            "The same, last 91 days",
+            "1 - purchases over their list price, last 91 days, lines with a list price",
             f"1 - {ratio(_sum('list_paid', 91), _sum('list_value', 91))}",
             needs=("list_price", "quantity"),
         ),

@@ -12,7 +12,7 @@ def _orders(days: int) -> Feature:
     return Feature(
         f"orders_{days}d",
         "count",
-        f"Orders in the last {days} days",
+        f"Orders in the last {days} days, each on its first known day",
         count("is_order", within(0, days)),
         rises=True,
         zero=True,

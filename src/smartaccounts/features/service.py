@@ -41,7 +41,7 @@ SERVICE = Family(
         Feature(
             "share_digital_91d",
             "share",
-            "The same, last 91 days",
+            "Share of purchases by web, EDI and the like, last 91 days, of lines with a channel",
             ratio(_sum("gross_digital", 91), _sum("gross_channel", 91)),
             needs=("channel",),
         ),

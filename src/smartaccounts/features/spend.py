@@ -53,7 +53,7 @@ SPEND = Family(
         Feature(
             "spend_first_90d",
             "money",
-            "Net spend of the first 90 days after the first purchase",
+            "Net spend up to 90 days after the first purchase",
             money("amount", "day < first_day + 90"),
             zero=True,
         ),
@@ -70,14 +70,16 @@ SPEND = Family(
         Feature(
             "order_largest_365d",
             "money",
-            "Largest order of the last 365 days",
+            "Largest net order, by day, of the last 365 days",
             f"MAX(CASE WHEN {within(0, 365)} THEN CAST(amount AS DOUBLE) / {MONEY_SCALE} END)",
         ),
-        Feature("order_largest", "money", "Largest order ever", f"MAX(CAST(amount AS DOUBLE) / {MONEY_SCALE})"),
+        Feature(
+            "order_largest", "money", "Largest net order, by day, ever", f"MAX(CAST(amount AS DOUBLE) / {MONEY_SCALE})"
+        ),
         Feature(
             "order_largest_share_365d",
             "share",
-            "Share of the largest order in what was bought in the last 365 days",
+            "Share of the largest order, by day, in what was bought in the last 365 days",
             ratio(
                 f"MAX(CASE WHEN {within(0, 365)} THEN CAST(gross AS DOUBLE) END)",
                 f"CAST(SUM(CASE WHEN {within(0, 365)} THEN gross ELSE 0 END) AS DOUBLE)",

@@ -1,0 +1,122 @@
+"""The growth list: a permutation of the eligible, by score, with reasons for those who are listed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from tests.unit.rankers.synthetic import AS_OF, K, S, card, firsts, panel_of, snapshot_of
+
+from smartaccounts.bundle import Bundle
+from smartaccounts.config import Model, Pipeline, pipeline_from
+from smartaccounts.features.snapshot import Snapshot
+from smartaccounts.growth_list.ranked import COLUMNS, UNKNOWN, GrowthList, growth_list
+from smartaccounts.rankers.growth import Growth
+from smartaccounts.rankers.plain import PLAIN, calibrated
+
+ELIGIBLE = snapshot_of(60)
+
+
+def pipeline(**growth: Any) -> Pipeline:
+    columns = {"customer_id": "c", "order_date": "d", "amount": "a"}
+    said = {"name": "shop", "source": {"path": "-"}, "columns": columns, "growth_list": growth}
+    return pipeline_from(said, folder=Path())
+
+
+def plain(name: str = "past_365") -> Bundle:
+    return Bundle(PLAIN[name], card(name))
+
+
+@pytest.fixture(scope="module")
+def bundle() -> Bundle:
+    recipe = Growth(Model(rounds=15, bags=2, leaves=4, min_rows_per_leaf=10))
+    return Bundle(recipe.fit(panel_of(snapshot_of(120, firsts(4)))), card("growth"))
+
+
+@pytest.fixture(scope="module")
+def made(bundle: Bundle) -> GrowthList:
+    return growth_list(ELIGIBLE, bundle, pipeline(capacity=12, reasons=2))
+
+
+def test_it_is_a_permutation_of_the_eligible_by_score(made: GrowthList, bundle: Bundle) -> None:
+    frame = made.frame
+    assert list(frame) == COLUMNS
+    assert frame["rank"].tolist() == list(range(1, 61))
+    assert sorted(frame["customer_id"]) == ELIGIBLE.frame["customer_id"].tolist()
+    assert (np.diff(frame["score"]) <= 0).all()
+    scored = dict(zip(ELIGIBLE.frame["customer_id"], bundle.fitted.score(ELIGIBLE.frame).score, strict=True))
+    assert frame.set_index("customer_id")["score"].to_dict() == scored
+
+
+def test_probabilities_are_in_the_order_of_the_score(made: GrowthList) -> None:
+    assert made.frame["probability"].between(0, 1).all()
+    assert (np.diff(made.frame["probability"]) <= 0).all()
+
+
+def test_figures_are_those_of_the_row(made: GrowthList, bundle: Bundle) -> None:
+    rows = ELIGIBLE.frame.set_index("customer_id").loc[made.frame["customer_id"]]
+    pairs = {"spend_12m": "spend_365d", "spend_prior_12m": "spend_prior_365d", "spend_h": "spend_h"}
+    pairs |= {"orders_365d": "orders_365d", "recency_days": "recency_days"}
+    for shown, feature in pairs.items():
+        assert made.frame[shown].tolist() == rows[feature].tolist()
+    assert set(made.frame["key_spend"]) == {K}
+    assert set(made.frame["small_spend"]) == {S}
+    assert set(made.frame["as_of"]) == {pd.Timestamp(AS_OF)}
+    assert set(made.frame["model_version"]) == {bundle.version}
+
+
+def test_the_first_are_listed_and_have_reasons_the_others_have_none(made: GrowthList) -> None:
+    assert made.frame["listed"].tolist() == [True] * 12 + [False] * 48
+    for column in ("reasons_for", "reasons_against"):
+        listed, others = made.frame[column][:12], made.frame[column][12:]
+        assert all(isinstance(r, list) and len(r) <= 2 for r in listed)
+        assert all(isinstance(sentence, str) and sentence for r in listed for sentence in r)
+        assert others.isna().all()
+    assert all(made.frame["reasons_for"][:12])  # the best ones have something that speaks for them
+
+
+def test_what_is_not_known_yet_is_null(made: GrowthList) -> None:
+    assert made.frame[[*UNKNOWN, "name", "play", "flags"]].isna().all(axis=None)
+
+
+def test_a_list_shorter_than_its_capacity_is_listed_whole() -> None:
+    some = Snapshot(ELIGIBLE.frame.head(3), ELIGIBLE.target, ())
+    found = growth_list(some, plain(), pipeline(capacity=50)).frame
+    assert found["listed"].all()
+    assert found["reasons_for"].notna().all()
+
+
+def test_ties_go_by_market_and_customer() -> None:
+    frame = pd.concat([snapshot_of(3, market=m).frame for m in ("b", "a")], ignore_index=True)
+    frame["spend_365d"] = [1.0, 2.0, 1.0, 1.0, 1.0, 3.0]
+    shuffled = frame.sample(frac=1, random_state=1).reset_index(drop=True)
+    found = growth_list(Snapshot(shuffled, ELIGIBLE.target, ()), plain(), pipeline()).frame
+    assert found[["market", "customer_id"]].agg("/".join, axis=1).tolist() == [
+        "a/c0002", "b/c0001", "a/c0000", "a/c0001", "b/c0000", "b/c0002",
+    ]  # fmt: skip
+
+
+def test_a_plain_ranking_lists_without_probability_and_says_by_what() -> None:
+    found = growth_list(ELIGIBLE, plain(), pipeline(capacity=1)).frame
+    assert found["probability"].isna().all()
+    assert found["reasons_for"][0] == ["Ranked by spend of the last 365 days"]
+    assert found["reasons_against"][0] == []
+
+
+def test_a_calibrated_plain_ranking_has_probabilities() -> None:
+    fitted = calibrated(PLAIN["past_365"], panel_of(snapshot_of(120, firsts(2))))
+    found = growth_list(ELIGIBLE, Bundle(fitted, replace(card("past_365"))), pipeline()).frame
+    assert found["probability"].between(0, 1).all()
+    assert found["customer_id"].tolist() == growth_list(ELIGIBLE, plain(), pipeline()).frame["customer_id"].tolist()
+
+
+def test_names_are_joined_by_market_and_customer() -> None:
+    keys = pd.MultiIndex.from_tuples([("", "c0001"), ("other", "c0002"), ("", "gone")])
+    found = growth_list(ELIGIBLE, plain(), pipeline(), names=pd.Series(["Emily", "No", "No"], index=keys)).frame
+    names = found.set_index("customer_id")["name"]
+    assert names["c0001"] == "Emily"
+    assert names.drop("c0001").isna().all()

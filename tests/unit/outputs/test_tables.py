@@ -1,0 +1,94 @@
+"""Files: types from the start, the same bytes every time, and nothing that a spreadsheet would run."""
+
+from __future__ import annotations
+
+import csv
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from smartaccounts.outputs.tables import arrow, write_csv, write_json, write_parquet
+
+FRAME = pd.DataFrame(
+    {
+        "rank": np.array([1, 2], dtype="int64"),
+        "market": pd.Series(["", "EIRE"], dtype="str"),
+        "customer_id": pd.Series(["00017", "=1+1"], dtype="str"),
+        "name": pd.Series([None, "Ömer, \"S\"\nLtd"], dtype="object"),
+        "probability": [0.25, np.nan],
+        "reasons_for": pd.Series([["first", "second"], None], dtype="object"),
+        "flags": pd.Series([None, None], dtype="object"),
+        "as_of": pd.to_datetime(["2021-01-01", "2021-01-01"]),
+        "listed": [True, False],
+        "potential": [np.nan, np.nan],
+    }
+)  # fmt: skip
+
+
+def test_columns_have_their_type_also_where_every_value_is_null() -> None:
+    found = {f.name: f.type for f in arrow(FRAME).schema}
+    assert found == {
+        "rank": pa.int64(), "market": pa.string(), "customer_id": pa.string(), "name": pa.string(),
+        "probability": pa.float64(), "reasons_for": pa.list_(pa.string()), "flags": pa.list_(pa.string()),
+        "as_of": pa.date32(), "listed": pa.bool_(), "potential": pa.float64(),
+    }  # fmt: skip
+    assert {f.name: f.type for f in arrow(FRAME.iloc[:0]).schema} == found
+
+
+def test_nan_is_null_and_lists_stay_lists() -> None:
+    rows = arrow(FRAME).to_pylist()
+    assert rows[1] == {
+        "rank": 2, "market": "EIRE", "customer_id": "=1+1", "name": 'Ömer, "S"\nLtd', "probability": None,
+        "reasons_for": None, "flags": None, "as_of": date(2021, 1, 1), "listed": False, "potential": None,
+    }  # fmt: skip
+    assert rows[0]["reasons_for"] == ["first", "second"]
+
+
+def test_the_same_frame_gives_the_same_bytes_and_comes_back(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_parquet(FRAME, tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    assert pq.read_table(tmp_path / "a").equals(arrow(FRAME))
+    assert pq.read_schema(tmp_path / "a").metadata is None
+
+
+def test_csv_holds_the_same_in_words(tmp_path: Path) -> None:
+    write_csv(FRAME, tmp_path / "list.csv")
+    with (tmp_path / "list.csv").open(encoding="utf-8", newline="") as file:
+        head, first, second = csv.reader(file)
+    assert head == list(FRAME)
+    assert first == ["1", "", "00017", "", "0.25", "first | second", "", "2021-01-01", "True", ""]
+    assert second == ["2", "EIRE", "'=1+1", 'Ömer, "S"\nLtd', "", "", "", "2021-01-01", "False", ""]
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+49 30", "-5", "@SUM(A1)", "\t=1", "\r=1", "\n=1"])
+def test_a_cell_that_a_spreadsheet_would_run_is_made_inert(text: str, tmp_path: Path) -> None:
+    write_csv(pd.DataFrame({"name": [text], "reasons_for": [[text, "b"]], "score": [-5.0]}), tmp_path / "l.csv")
+    with (tmp_path / "l.csv").open(encoding="utf-8", newline="") as file:
+        _, (name, reasons, score) = csv.reader(file)
+    assert name[0] == reasons[0] == "'"
+    assert score == "-5.0"
+
+
+@pytest.mark.parametrize("text", ["a\rb", "a\r\nb", "a\nb", 'a"b', "a,b", "a;b", " a "])
+def test_a_cell_stays_in_its_row(text: str, tmp_path: Path) -> None:
+    write_csv(pd.DataFrame({"name": [text, "x"], "rank": [1, 2]}), tmp_path / "l.csv")
+    found = pd.read_csv(tmp_path / "l.csv", dtype={"name": "str"})
+    assert found["name"].tolist() == [text.replace("\r\n", "\n").replace("\r", "\n"), "x"]
+    assert found["rank"].tolist() == [1, 2]
+
+
+def test_json_is_strict(tmp_path: Path) -> None:
+    content: dict[str, Any] = {"as_of": date(2021, 1, 1), "n": None, "x": 0.1}
+    write_json(content, tmp_path / "run.json")
+    assert json.loads((tmp_path / "run.json").read_text()) == {"as_of": "2021-01-01", "n": None, "x": 0.1}
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json({"x": float("nan")}, tmp_path / "other.json")
+    assert not (tmp_path / "other.json").exists()

@@ -1,0 +1,234 @@
+"""The growth model: what it learns from, what it refuses, that it is the same every time, and that it adds up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+from tests.unit.rankers.synthetic import AS_OF, firsts, panel_of, snapshot_of, with_outcome
+
+from smartaccounts.config import Model
+from smartaccounts.errors import HistoryError
+from smartaccounts.features.snapshot import Snapshot
+from smartaccounts.panel import Panel
+from smartaccounts.rankers import growth
+from smartaccounts.rankers.design import design
+from smartaccounts.rankers.growth import Growth, GrowthModel, training_rows
+
+SMALL = Model(rounds=15, bags=2, leaves=4, min_rows_per_leaf=10)
+
+
+@pytest.fixture(scope="module")
+def panel() -> Panel:
+    return panel_of(snapshot_of(150, firsts(8)))
+
+
+@pytest.fixture(scope="module")
+def model(panel: Panel) -> GrowthModel:
+    return Growth(SMALL).fit(panel)
+
+
+@pytest.fixture(scope="module")
+def later() -> pd.DataFrame:
+    return snapshot_of(100, [AS_OF], seed=9).frame
+
+
+def test_it_ranks_those_who_spend_more_first(model: GrowthModel, later: pd.DataFrame) -> None:
+    score = model.score(later).score
+    top = later.iloc[np.argsort(-score)[:20]]["spend_182d"]
+    assert top.mean() > 2 * later["spend_182d"].mean()
+
+
+def test_probabilities_are_calibrated_and_in_the_order_of_the_score(model: GrowthModel, later: pd.DataFrame) -> None:
+    scored = model.score(later)
+    assert scored.probability is not None
+    assert (np.diff(scored.probability[np.argsort(scored.score)]) > 0).all()
+    assert scored.probability.mean() == pytest.approx(0.2, abs=0.05)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_contributions_and_the_base_add_up_to_the_score(panel: Panel, later: pd.DataFrame, share: float) -> None:
+    fitted = Growth(SMALL.model_copy(update={"curve_share": share})).fit(panel)
+    made = fitted.contributions(later)
+    assert made.values.shape == (100, len(fitted.columns))
+    np.testing.assert_allclose(made.base + made.values.sum(axis=1), fitted.score(later).score, rtol=0, atol=1e-6)
+
+
+def test_the_rows_beside_a_row_do_not_matter(model: GrowthModel, later: pd.DataFrame) -> None:
+    whole = model.score(later).score
+    for rows in ([5], [99, 0], list(range(50))):
+        assert model.score(later.iloc[rows]).score.tolist() == whole[rows].tolist()
+
+
+def test_no_rows_have_no_scores(model: GrowthModel, later: pd.DataFrame) -> None:
+    assert model.score(later.iloc[:0]).score.shape == (0,)
+    assert model.contributions(later.iloc[:0]).values.shape == (0, len(model.columns))
+
+
+@pytest.mark.parametrize("threads", ["1", "2"])
+def test_the_same_panel_gives_the_same_model(
+    panel: Panel, model: GrowthModel, threads: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SMARTACCOUNTS_THREADS", threads)
+    assert Growth(SMALL).fit(panel) == model
+
+
+def test_another_seed_gives_another_model(panel: Panel, model: GrowthModel) -> None:
+    assert Growth(SMALL.model_copy(update={"seed": 1})).fit(panel).boosters != model.boosters
+
+
+def test_the_trees_never_lower_the_score_for_a_higher_level(panel: Panel, later: pd.DataFrame) -> None:
+    trees = Growth(SMALL.model_copy(update={"curve_share": 0.0, "rounds": 60})).fit(panel)
+    made = design(later)
+    matrix = made.matrix[:, [made.names.index(c) for c in trees.columns]]
+    rising = [i for i, c in enumerate(trees.columns) if made.rises[made.names.index(c)]]
+    before, used = trees.raw(matrix), 0
+    for i in rising:
+        more = matrix.copy()
+        more[:, i] += 1.0
+        assert (trees.raw(more) >= before).all()
+        used += int((trees.raw(more) > before).any())
+    assert used > 10
+
+
+def test_columns_that_were_never_known_are_left_out(later: pd.DataFrame) -> None:
+    snapshot = snapshot_of(150, firsts(8))
+    snapshot.frame["affinity_365d"] = np.nan
+    fitted = Growth(SMALL).fit(panel_of(snapshot))
+    assert "affinity_365d" not in fitted.columns
+    assert fitted.score(later).score.tolist() == fitted.score(later.assign(affinity_365d=7.0)).score.tolist()
+
+
+def test_a_column_that_was_unknown_in_the_earlier_dates_does_no_harm() -> None:
+    snapshot = snapshot_of(150, firsts(12))
+    early = snapshot.frame["as_of"] < pd.Timestamp(firsts(12)[-3])
+    snapshot.frame.loc[early, "quantity_position_mean_365d"] = np.nan  # in those that the calibrating fit learns from
+    assert "out of time" in Growth(SMALL).fit(panel_of(snapshot)).notes[0]
+
+
+# what it learns from
+
+
+def test_it_learns_from_all_below_the_key_spend_that_were_alive() -> None:
+    snapshot = snapshot_of(6)
+    frame = snapshot.frame.assign(
+        spend_h=[10.0, 60.0, 100.0, 10.0, 10.0, 10.0],
+        spend_365d=[10.0, 60.0, 100.0, 0.0, -3.0, 10.0],
+        eligible=[True, False, False, False, False, True],
+    )
+    made = with_outcome(Snapshot(frame, snapshot.target, ()), np.array([0.0, 1, 1, 0, 0, np.nan]))
+    assert training_rows(made).snapshot.frame["customer_id"].tolist() == ["c0000", "c0001"]
+
+
+def test_negatives_above_the_cap_are_drawn_and_weighted_back() -> None:
+    y = np.zeros(5000)
+    y[:50] = 1
+    eligible = np.arange(5000) % 2 == 0
+    recipe = Growth(Model(rows_per_bag=1050, weight_not_eligible=0.4))
+    picked, weight = recipe._sample(y, eligible, np.random.default_rng(0))
+    assert set(range(50)) <= set(picked)
+    assert len(picked) == len(set(picked)) == 1050
+    assert (np.diff(picked) > 0).all()
+    assert set(weight[picked < 50].round(9)) == {1.0, 0.4}
+    assert set(weight[picked >= 50].round(9)) == {4.95, 1.98}  # 4950 negatives stand for 1000
+    other, _ = recipe._sample(y, eligible, np.random.default_rng(1))
+    assert set(other) != set(picked)
+
+
+def test_below_the_cap_every_row_is_taken_and_weight_nought_means_none() -> None:
+    y, eligible = np.array([1.0, 0, 0, 1]), np.array([True, True, False, False])
+    picked, weight = Growth(Model())._sample(y, eligible, np.random.default_rng(0))
+    assert (picked.tolist(), weight.tolist()) == ([0, 1, 2, 3], [1, 1, 1, 1])
+    picked, _ = Growth(Model(weight_not_eligible=0.0))._sample(y, eligible, np.random.default_rng(0))
+    assert picked.tolist() == [0, 1]
+
+
+# how probabilities are made
+
+
+def dates(monthly: int) -> list[date]:
+    return firsts(monthly)
+
+
+@pytest.mark.parametrize(
+    ("months", "how"), [(9, "out of time"), (5, "cross-fitted over customers"), (1, "cross-fitted")]
+)
+def test_the_calibrating_fit_does_not_see_what_it_is_calibrated_on(months: int, how: str) -> None:
+    panel = panel_of(snapshot_of(200, dates(months)))
+    assert how in Growth(SMALL).fit(panel).notes[0]
+
+
+def test_the_split_by_time_leaves_a_horizon_between() -> None:
+    panel = panel_of(snapshot_of(100, dates(9)))
+    parts = growth._later(panel)
+    assert parts is not None
+    ((learn, held),) = parts
+    as_of = panel.snapshot.frame["as_of"]
+    assert as_of[learn].max() + pd.Timedelta(days=91) <= as_of[held].min()
+    assert as_of[held].max() == as_of.max()
+    assert as_of[held].nunique() == 3
+
+
+def test_the_split_by_customer_keeps_a_customers_rows_together_and_holds_every_row_once() -> None:
+    panel = panel_of(snapshot_of(90, dates(2)))
+    ids = panel.snapshot.frame["customer_id"]
+    parts = growth._customer_folds(panel)
+    assert len(parts) == growth.CUSTOMER_FOLDS
+    assert np.sum([held for _, held in parts], axis=0).tolist() == [1] * 180
+    for learn, held in parts:
+        assert not set(ids[learn]) & set(ids[held])
+        assert held.sum() > 20
+
+
+def test_a_history_of_less_than_two_horizons_is_noted() -> None:
+    snapshot = snapshot_of(200, dates(1))
+    snapshot.frame["history_days"] = 181.0
+    notes = Growth(SMALL).fit(panel_of(snapshot)).notes
+    assert "probabilities are likely too high: 100% of the training rows" in notes[1]
+
+
+# what it refuses
+
+
+def grown(rows: int, positives: Sequence[int]) -> np.ndarray:
+    y = np.zeros(rows)
+    y[list(positives)] = 1
+    return y
+
+
+def test_too_few_key_accounts_are_refused_with_what_to_change() -> None:
+    snapshot = snapshot_of(50, dates(2))
+    with pytest.raises(
+        HistoryError, match=r"at least 10 customers .* got 9 in 100 training rows of 2 as_of dates"
+    ) as no:
+        Growth(SMALL).fit(with_outcome(snapshot, grown(100, range(9))))
+    assert "longer history" in no.value.hint
+
+
+def test_no_rows_are_refused() -> None:
+    snapshot = snapshot_of(5)
+    with pytest.raises(HistoryError, match="got 0 in 0 training rows of 0 as_of dates"):
+        Growth(SMALL).fit(with_outcome(Snapshot(snapshot.frame.iloc[:0], snapshot.target, ()), np.zeros(0)))
+
+
+def test_one_customer_that_grew_twelve_times_is_refused() -> None:
+    snapshot = snapshot_of(40, dates(2))
+    frame = pd.concat([snapshot_of(40, [d]).frame for d in firsts(3)] * 4, ignore_index=True)
+    twelve = np.flatnonzero(frame["customer_id"] == "c0007")
+    with pytest.raises(HistoryError, match="key accounts and others in every part of the training rows, got 0"):
+        Growth(SMALL).fit(with_outcome(Snapshot(frame, snapshot.target, ()), grown(len(frame), twelve)))
+
+
+def test_everybody_a_key_account_is_refused() -> None:
+    with pytest.raises(HistoryError, match="key accounts and others"):
+        Growth(SMALL).fit(with_outcome(snapshot_of(60), np.ones(60)))
+
+
+def test_probabilities_need_key_accounts_among_the_eligible() -> None:
+    snapshot = snapshot_of(200, dates(1))
+    snapshot.frame["eligible"] = np.arange(200) >= 60
+    with pytest.raises(HistoryError, match="got 0 key accounts in a part of 140 rows"):
+        Growth(SMALL).fit(with_outcome(snapshot, grown(200, range(60))))
