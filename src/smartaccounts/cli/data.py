@@ -80,7 +80,8 @@ def features(
 
     opened_pipeline = opened(pipeline, overrides)
     with progress("Features", verbose=verbose) as step:
-        made = write_features(opened_pipeline, dates(as_of), out, step=step)
+        asked = dates(as_of)
+        made = write_features(opened_pipeline, asked, out, step=step)
     said = {
         "rows": made.rows,
         "as_of": [str(d) for d in made.dates],
@@ -91,6 +92,9 @@ def features(
         print_json({**said, "file": str(out)})
         return
     typer.echo(f"{made.rows:,} rows, {made.features} features, {len(made.dates)} as_of dates: {out}")
+    if short := [str(d) for d in asked if d not in made.dates]:
+        days = opened_pipeline.target.horizon_days
+        typer.echo(f"Without rows, for want of {days} days of history: {', '.join(short)}.")
     if made.absent:
         typer.echo(f"Null, since the source lacks their columns: {', '.join(made.absent)}.")
 

@@ -105,6 +105,8 @@ def _shown(interval: Interval) -> str:
     if math.isnan(interval.value):
         return "-"
     digits = 3 if interval.high < 1 else 2 if interval.high < 10 else 1
+    if math.isnan(interval.high):
+        return f"{interval.value:.3f}"
     ends = (f"{end:.{min(digits, 2)}f}" for end in (interval.low, interval.high))
     return f"{interval.value:.{digits}f}\n{'-'.join(ends)}"
 

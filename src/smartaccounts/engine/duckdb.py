@@ -35,10 +35,11 @@ class Engine:
 
     def __init__(self) -> None:
         """Open it with `threads()` threads and no access to extensions from the network."""
+        cores = threads()  # may be refused: before anything is made
         self._spill = tempfile.TemporaryDirectory(prefix="smartaccounts-")
         self._con = duckdb.connect(
             config={
-                "threads": threads(),
+                "threads": cores,
                 "temp_directory": self._spill.name,
                 "autoinstall_known_extensions": False,
                 "autoload_known_extensions": True,
@@ -78,7 +79,7 @@ class Engine:
     def arrow(self, sql: str, values: Sequence[object] = ()) -> pa.Table:
         """Return the answer of one statement as an Arrow table."""
         with _interruptible():
-            return self._con.execute(sql, list(values)).to_arrow_table()
+            return self._con.sql(sql, params=list(values)).to_arrow_table()
 
     def load(self, name: str, data: pd.DataFrame | pa.Table) -> None:
         """Copy a frame or an Arrow table into the table `name`, replacing it."""

@@ -6,9 +6,15 @@ MONEY_SCALE = "1e9"
 """Amounts are summed as integers of 1e-9 of the currency."""
 
 
-def scaled(value: str) -> str:
+WIDE, NARROW = "DECIMAL(38, 0)", "BIGINT"
+"""Integer types for scaled money; NARROW is faster, and holds sums up to NARROW_LIMIT of the currency."""
+
+NARROW_LIMIT = 9e9
+
+
+def scaled(value: str, integer: str = WIDE) -> str:
     """Return money as an integer of 1/MONEY_SCALE."""
-    return f"CAST(ROUND(({value}) * {MONEY_SCALE}) AS DECIMAL(38, 0))"
+    return f"CAST(ROUND(({value}) * {MONEY_SCALE}) AS {integer})"
 
 
 def unscaled(integers: str) -> str:

@@ -7,7 +7,7 @@ from datetime import date
 
 import pandas as pd
 
-from smartaccounts.engine.sql import scaled
+from smartaccounts.engine.sql import NARROW, NARROW_LIMIT, WIDE, scaled
 from smartaccounts.orders.contract import OrderLines
 from smartaccounts.timeline import day_number
 
@@ -38,48 +38,73 @@ def build(lines: OrderLines) -> None:
 
     orders: one row per (c, order_id, day, known_day); is_order is 1 on the row that was known first, so that an order
     counts once however many days it spans. items: one row per (c, p, day, known_day), purchases only. c and p are
-    numbers of (market, customer_id) and (market, product_id); they never reach a result.
+    numbers of (market, customer_id) and (market, product_id), in that order; they never reach a result. purchase_days:
+    one row per (c, day) with a purchase, known_day the first on which one of that day was known. Tables lie in
+    the order of c: rows that are summed together are read together.
     """
-    run, source = lines.engine.run, lines.table
+    run, source, integer = lines.engine.run, lines.table, _integer(lines)
+
+    def money(value: str, condition: str = "") -> str:
+        total = (
+            scaled(value, integer)
+            if not condition
+            else f"CASE WHEN {condition} THEN {scaled(value, integer)} ELSE 0 END"
+        )
+        return f"CAST(SUM({total}) AS {integer})"
+
     run(f"""CREATE OR REPLACE TABLE customer_code AS
         SELECT market, customer_id, CAST(ROW_NUMBER() OVER (ORDER BY market, customer_id) AS INTEGER) AS c
         FROM (SELECT DISTINCT market, customer_id FROM {source}) keys""")
     digital = ", ".join(f"'{d}'" for d in DIGITAL)
+    listed = "l.list_price > 0 AND l.quantity > 0 AND l.amount > 0"
+    costed = "l.cost IS NOT NULL AND l.quantity IS NOT NULL"
     run(f"""CREATE OR REPLACE TABLE orders AS
         SELECT c, day, known_day, amount, gross, returned, lines, return_lines, list_value, list_paid, cost_value, cost_paid,
           gross_channel, gross_digital,
           CASE WHEN ROW_NUMBER() OVER (PARTITION BY c, order_id ORDER BY known_day, day) = 1 THEN 1 ELSE 0 END AS is_order
         FROM (
           SELECT k.c, l.order_id, l.day, l.known_day,
-            SUM({scaled("l.amount")}) AS amount,
-            SUM(CASE WHEN l.amount > 0 THEN {scaled("l.amount")} ELSE 0 END) AS gross,
-            SUM(CASE WHEN l.amount < 0 THEN {scaled("-l.amount")} ELSE 0 END) AS returned,
+            {money("l.amount")} AS amount,
+            {money("l.amount", "l.amount > 0")} AS gross,
+            {money("-l.amount", "l.amount < 0")} AS returned,
             COUNT(*) AS lines,
-            SUM(CASE WHEN l.amount < 0 THEN 1 ELSE 0 END) AS return_lines,
-            SUM(CASE WHEN l.list_price > 0 AND l.quantity > 0 AND l.amount > 0 THEN {scaled("l.list_price * l.quantity")} ELSE 0 END)
-              AS list_value,
-            SUM(CASE WHEN l.list_price > 0 AND l.quantity > 0 AND l.amount > 0 THEN {scaled("l.amount")} ELSE 0 END) AS list_paid,
-            SUM(CASE WHEN l.cost IS NOT NULL AND l.quantity IS NOT NULL THEN {scaled("l.cost * l.quantity")} ELSE 0 END) AS cost_value,
-            SUM(CASE WHEN l.cost IS NOT NULL AND l.quantity IS NOT NULL THEN {scaled("l.amount")} ELSE 0 END) AS cost_paid,
-            SUM(CASE WHEN l.channel IS NOT NULL AND l.amount > 0 THEN {scaled("l.amount")} ELSE 0 END) AS gross_channel,
-            SUM(CASE WHEN LOWER(l.channel) IN ({digital}) AND l.amount > 0 THEN {scaled("l.amount")} ELSE 0 END) AS gross_digital
+            CAST(SUM(CASE WHEN l.amount < 0 THEN 1 ELSE 0 END) AS BIGINT) AS return_lines,
+            {money("l.list_price * l.quantity", listed)} AS list_value,
+            {money("l.amount", listed)} AS list_paid,
+            {money("l.cost * l.quantity", costed)} AS cost_value,
+            {money("l.amount", costed)} AS cost_paid,
+            {money("l.amount", "l.channel IS NOT NULL AND l.amount > 0")} AS gross_channel,
+            {money("l.amount", f"LOWER(l.channel) IN ({digital}) AND l.amount > 0")} AS gross_digital
           FROM {source} l JOIN customer_code k ON k.market = l.market AND k.customer_id = l.customer_id
-          GROUP BY k.c, l.order_id, l.day, l.known_day) by_order""")
+          GROUP BY k.c, l.order_id, l.day, l.known_day) by_order
+        ORDER BY c, day""")
+    run("""CREATE OR REPLACE TABLE purchase_days AS
+        SELECT c, day, MIN(known_day) AS known_day FROM orders WHERE gross > 0 GROUP BY c, day ORDER BY c, day""")
     run(f"""CREATE OR REPLACE TABLE product_code AS
         SELECT market, product_id, CAST(ROW_NUMBER() OVER (ORDER BY market, product_id) AS INTEGER) AS p
         FROM (SELECT DISTINCT market, product_id FROM {source} WHERE product_id IS NOT NULL) keys""")
     run(f"""CREATE OR REPLACE TABLE items AS
-        SELECT k.c, q.p, l.day, l.known_day, COUNT(*) AS lines, SUM({scaled("l.amount")}) AS gross,
-          SUM({_log("l.unit_price")}) AS ln_price, COUNT({_log("l.unit_price")}) AS prices,
-          SUM({_log("l.quantity")}) AS ln_quantity, COUNT({_log("l.quantity")}) AS quantities
+        SELECT k.c, q.p, l.day, l.known_day, COUNT(*) AS lines, {money("l.amount")} AS gross,
+          CAST(SUM({_log("l.unit_price")}) AS BIGINT) AS ln_price, COUNT({_log("l.unit_price")}) AS prices,
+          CAST(SUM({_log("l.quantity")}) AS BIGINT) AS ln_quantity, COUNT({_log("l.quantity")}) AS quantities
         FROM {source} l
         JOIN customer_code k ON k.market = l.market AND k.customer_id = l.customer_id
         JOIN product_code q ON q.market = l.market AND q.product_id = l.product_id
-        WHERE l.amount > 0 GROUP BY k.c, q.p, l.day, l.known_day""")
+        WHERE l.amount > 0 GROUP BY k.c, q.p, l.day, l.known_day
+        ORDER BY c, p""")
     run(f"""CREATE OR REPLACE TABLE category_items AS
-        SELECT k.c, l.category, l.day, l.known_day, SUM({scaled("l.amount")}) AS gross
+        SELECT k.c, l.category, l.day, l.known_day, {money("l.amount")} AS gross
         FROM {source} l JOIN customer_code k ON k.market = l.market AND k.customer_id = l.customer_id
         WHERE l.amount > 0 AND l.category IS NOT NULL GROUP BY k.c, l.category, l.day, l.known_day""")
+
+
+def _integer(lines: OrderLines) -> str:
+    """Return the narrowest integer type that holds every sum of money of these lines, of whichever of them."""
+    largest = lines.engine.rows(
+        f"""SELECT GREATEST(COALESCE(SUM(ABS(amount)), 0), COALESCE(SUM(ABS(list_price * quantity)), 0),
+              COALESCE(SUM(ABS(cost * quantity)), 0)) FROM {lines.table}"""
+    )[0][0]
+    return NARROW if largest < NARROW_LIMIT else WIDE
 
 
 def see(lines: OrderLines, as_ofs: Sequence[date], *, horizon_days: int) -> None:
@@ -91,20 +116,18 @@ def see(lines: OrderLines, as_ofs: Sequence[date], *, horizon_days: int) -> None
     engine = lines.engine
     run = engine.run
     engine.load("as_ofs", pd.DataFrame({"as_of": pd.array([day_number(d) for d in as_ofs], dtype="int32")}))
-    run("""CREATE OR REPLACE TABLE known AS
-        SELECT a.as_of, o.*, a.as_of - o.day AS age FROM orders o CROSS JOIN as_ofs a WHERE o.known_day < a.as_of""")
     run(f"""CREATE OR REPLACE TABLE seen AS
         SELECT s.as_of, s.c, k.market, k.customer_id, s.first_day, s.last_day, h.history_days
-        FROM (SELECT as_of, c, MIN(CASE WHEN gross > 0 AND age > 0 THEN day END) AS first_day,
-                MAX(CASE WHEN gross > 0 AND age > 0 THEN day END) AS last_day
-              FROM known GROUP BY as_of, c) s
-        JOIN (SELECT as_of, MAX(age) AS history_days FROM known GROUP BY as_of) h ON h.as_of = s.as_of
+        FROM (SELECT a.as_of, o.c, MIN(CASE WHEN o.gross > 0 AND o.day < a.as_of THEN o.day END) AS first_day,
+                MAX(CASE WHEN o.gross > 0 AND o.day < a.as_of THEN o.day END) AS last_day
+              FROM orders o CROSS JOIN as_ofs a WHERE o.known_day < a.as_of GROUP BY a.as_of, o.c) s
+        JOIN (SELECT a.as_of, a.as_of - MIN(o.day) AS history_days
+              FROM orders o CROSS JOIN as_ofs a WHERE o.known_day < a.as_of GROUP BY a.as_of) h ON h.as_of = s.as_of
         JOIN customer_code k ON k.c = s.c
         WHERE h.history_days >= {horizon_days}""")
     run("""CREATE OR REPLACE TABLE seen_orders AS
-        SELECT o.*, s.first_day, s.last_day, s.history_days FROM known o JOIN seen s ON s.as_of = o.as_of AND s.c = o.c
-        WHERE o.age > 0""")
-    run("DROP TABLE known")
+        SELECT s.as_of, s.as_of - o.day AS age, o.*, s.first_day, s.last_day, s.history_days
+        FROM orders o JOIN seen s ON s.c = o.c WHERE o.known_day < s.as_of AND o.day < s.as_of""")
     run("""CREATE OR REPLACE TABLE baskets AS
         SELECT a.as_of, i.c, i.p, a.as_of - MIN(i.day) AS first_age, a.as_of - MAX(i.day) AS last_age, SUM(i.lines) AS lines,
           SUM(i.gross) AS gross, CAST(SUM(i.ln_price) AS DOUBLE) / SUM(i.prices) / 1e9 AS ln_price,

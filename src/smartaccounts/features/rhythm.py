@@ -70,11 +70,18 @@ RHYTHM = Family(
     ),
 )
 
-# one row per purchase day, with the days since the one before it; recent_gap is null on the first purchase day
+# one row per purchase day known then, with the days since the one before it; gap is null on the first
 _GAPS = """(
-  SELECT as_of, c, day, age, day - LAG(day) OVER (PARTITION BY as_of, c ORDER BY day) AS gap
-  FROM (SELECT DISTINCT as_of, c, day, age FROM seen_orders WHERE gross > 0) purchase_days
+  SELECT s.as_of, s.c, p.day, s.as_of - p.day AS age, p.day - LAG(p.day) OVER (PARTITION BY s.as_of, s.c ORDER BY p.day) AS gap
+  FROM purchase_days p JOIN seen s ON s.c = p.c WHERE p.known_day < s.as_of AND p.day < s.as_of
 ) gaps"""
+
+
+def _months(blocks: int) -> str:
+    """Count the blocks of 30 days with a purchase: cheaper than a distinct count."""
+    bought = (f"MAX(CASE WHEN {within(30 * b, 30 * b + 30)} THEN 1 ELSE 0 END)" for b in range(blocks))
+    return f"CAST({' + '.join(bought)} AS DOUBLE)"
+
 
 _MEAN_GAP = "CAST(SUM(gap) AS DOUBLE) / COUNT(gap)"
 # sums of squared integers are exact below 2^53, so this equals the two-pass formula to rounding
@@ -100,7 +107,7 @@ GAPS = Family(
             "purchase_months_365d",
             "count",
             "Of the last twelve blocks of 30 days, those with a purchase",
-            "CAST(COUNT(DISTINCT CASE WHEN age <= 360 THEN FLOOR((age - 1) / 30) END) AS DOUBLE)",
+            _months(12),
             rises=True,
             zero=True,
         ),
@@ -108,7 +115,7 @@ GAPS = Family(
             "purchase_months_182d",
             "count",
             "Of the last six blocks of 30 days, those with a purchase",
-            "CAST(COUNT(DISTINCT CASE WHEN age <= 180 THEN FLOOR((age - 1) / 30) END) AS DOUBLE)",
+            _months(6),
             rises=True,
             zero=True,
         ),

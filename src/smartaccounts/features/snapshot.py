@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -21,13 +22,16 @@ from smartaccounts.features.spend import SPEND
 from smartaccounts.features.standing import standing_sql
 from smartaccounts.orders.contract import OrderLines
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 FAMILIES: tuple[Family, ...] = (SPEND, SEASON, RHYTHM, GAPS, ASSORTMENT, CATEGORIES, POSITION, MARGIN, SERVICE, PEERS)
 CATALOGUE: dict[str, Feature] = {f.name: f for family in FAMILIES for f in family.features}
 
 KEY = ["as_of", "market", "customer_id"]
 STANDING = ["active", "eligible", "key_spend", "small_spend", "spend_h", "spend_before_h", "season_h"]
 
-AT_ONCE = 12
+AT_ONCE = 4
 """As_of dates laid out in memory at once."""
 
 
@@ -62,22 +66,35 @@ def absent_features(provided: frozenset[str]) -> tuple[str, ...]:
 def snapshot(
     lines: OrderLines, as_ofs: Sequence[date], target: Target, *, step: Callable[[int], None] = lambda _: None
 ) -> Snapshot:
-    """Compute the snapshot of several as_of dates; the lines are scanned once.
+    """Compute the snapshot of several as_of dates (one at least); the lines are scanned once.
 
     An as_of with less history than the horizon has no rows. `step` is told after every few dates how many are done.
     """
-    cube.build(lines)
-    dates = sorted(set(as_ofs))
     parts = []
-    for start in range(0, len(dates), AT_ONCE):
-        chunk = dates[start : start + AT_ONCE]
-        parts.append(_chunk(lines, chunk, target))
-        step(len(chunk))
+    for done, sql in _answers(lines, as_ofs, target):
+        # an answer without rows comes with objects for texts
+        parts.append(lines.engine.frame(sql).astype({"market": "str", "customer_id": "str"}))
+        step(done)
     frame = pd.concat(parts, ignore_index=True) if len(parts) != 1 else parts[0]
     return Snapshot(frame, target, absent_features(lines.provided))
 
 
-def _chunk(lines: OrderLines, as_ofs: Sequence[date], target: Target) -> pd.DataFrame:
+def snapshot_tables(lines: OrderLines, as_ofs: Sequence[date], target: Target) -> Iterator[pa.Table]:
+    """Yield the frame of `snapshot` in parts, a few as_of dates each, as Arrow tables (as_of date32)."""
+    for _, sql in _answers(lines, as_ofs, target):
+        yield lines.engine.arrow(sql)
+
+
+def _answers(lines: OrderLines, as_ofs: Sequence[date], target: Target) -> Iterator[tuple[int, str]]:
+    """Lay out a few as_of dates at a time; yield how many, and the SELECT of their rows, to be run before the next."""
+    cube.build(lines)
+    dates = sorted(set(as_ofs))
+    for start in range(0, len(dates), AT_ONCE):
+        chunk = dates[start : start + AT_ONCE]
+        yield len(chunk), _laid_out(lines, chunk, target)
+
+
+def _laid_out(lines: OrderLines, as_ofs: Sequence[date], target: Target) -> str:
     engine = lines.engine
     cube.see(lines, as_ofs, horizon_days=target.horizon_days)
     for family in FAMILIES:
@@ -91,12 +108,11 @@ def _chunk(lines: OrderLines, as_ofs: Sequence[date], target: Target) -> pd.Data
         f"LEFT JOIN {t} ON {t}.as_of = s.as_of AND {t}.c = s.c"
         for t in ("family_standing", *(_table(f) for f in FAMILIES))
     )
-    frame = engine.frame(f"""
+    return f"""
         SELECT DATE '1970-01-01' + s.as_of AS as_of, s.market, s.customer_id, family_standing.active = 1 AS active,
           family_standing.eligible = 1 AS eligible, key_spend, small_spend, spend_h, spend_before_h, season_h,
           {columns}
-        FROM seen s {joins} ORDER BY s.as_of, s.market, s.customer_id""")
-    return frame.astype({"market": "str", "customer_id": "str"})  # an answer without rows comes as objects
+        FROM seen s {joins} ORDER BY s.as_of, s.c"""
 
 
 # what peers are ranked by: one row per row of the snapshot

@@ -44,3 +44,14 @@ def check_folder(folder: Path) -> None:
 
 def _unwritable(got: str, where: Path) -> PipelineError:
     return PipelineError(f"Expected a folder that can be written, got {got} in {where}.", hint="Choose another --out.")
+
+
+@contextmanager
+def written_beside(file: Path) -> Iterator[Path]:
+    """Yield a path beside `file`; on success what was written there becomes `file`, on any error it is gone."""
+    beside = file.with_name(f".{file.name}.partial")
+    try:
+        yield beside
+        beside.replace(file)
+    finally:
+        beside.unlink(missing_ok=True)

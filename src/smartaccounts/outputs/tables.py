@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import pandas as pd
 import pyarrow as pa
@@ -61,3 +62,28 @@ def _cell(value: object) -> str:
 def write_json(content: Mapping[str, Any], path: Path) -> None:
     """Write JSON, two spaces deep; NaN is an error."""
     path.write_text(json.dumps(content, indent=2, allow_nan=False, default=str) + "\n", encoding="utf-8")
+
+
+class Parts:
+    """A Parquet file that is written in parts, one row group or more each; texts alone have dictionaries."""
+
+    def __init__(self, path: Path) -> None:
+        """Open it with the first part."""
+        self._path = path
+        self._writer: pq.ParquetWriter | None = None
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None) -> None:
+        """Close the file."""
+        if self._writer is not None:
+            self._writer.close()
+
+    def write(self, table: pa.Table) -> None:
+        """Append the rows of a table; all parts have the same columns."""
+        if self._writer is None:
+            texts = [f.name for f in table.schema if pa.types.is_string(f.type)]
+            self._writer = pq.ParquetWriter(self._path, table.schema, compression="zstd", use_dictionary=texts)
+        self._writer.write_table(table)

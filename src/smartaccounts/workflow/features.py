@@ -10,9 +10,10 @@ from pathlib import Path
 from smartaccounts.config import Pipeline
 from smartaccounts.engine.duckdb import Engine
 from smartaccounts.errors import HistoryError, PipelineError
-from smartaccounts.features.snapshot import CATALOGUE, snapshot
+from smartaccounts.features.snapshot import CATALOGUE, absent_features, snapshot_tables
 from smartaccounts.orders.read import read
-from smartaccounts.outputs.tables import write_parquet
+from smartaccounts.outputs.staged import written_beside
+from smartaccounts.outputs.tables import Parts
 from smartaccounts.timeline import from_day_number
 
 
@@ -37,23 +38,21 @@ def write_features(
         raise PipelineError(
             f"Expected a file in a folder that exists, got {out} in --out.", hint="Make the folder first."
         )
-    with Engine() as engine:
+    with Engine() as engine, written_beside(out) as beside:
         lines = read(pipeline, engine)
         step("order lines read")
-        made = snapshot(lines, as_ofs, pipeline.target, step=lambda n: step(f"{n} dates done"))
-        first = from_day_number(lines.first_day)
-    if not len(made.frame):
-        horizon = pipeline.target.horizon_days
-        raise HistoryError(
-            f"Expected an as_of with at least {horizon} days of history, got {as_ofs[-1]} "
-            f"in a source that begins on {first}.",
-            hint=f"The first possible as_of is {first + timedelta(days=horizon)}.",
-        )
-    beside = out.with_name(f".{out.name}.partial")
-    try:
-        write_parquet(made.frame, beside)
-        beside.replace(out)
-    finally:
-        beside.unlink(missing_ok=True)
-    seen = tuple(d.date() for d in made.frame["as_of"].unique())
-    return Written(len(made.frame), seen, len(CATALOGUE), made.absent)
+        rows, seen = 0, set()
+        with Parts(beside) as parts:
+            for table in snapshot_tables(lines, as_ofs, pipeline.target):
+                parts.write(table)
+                rows += table.num_rows
+                seen |= set(table["as_of"].unique().to_pylist())
+                step(f"{rows:,} rows")
+        if not rows:
+            first, horizon = from_day_number(lines.first_day), pipeline.target.horizon_days
+            raise HistoryError(
+                f"Expected an as_of with at least {horizon} days of history, got {as_ofs[-1]} "
+                f"in a source that begins on {first}.",
+                hint=f"The first possible as_of is {first + timedelta(days=horizon)}.",
+            )
+    return Written(rows, tuple(sorted(seen)), len(CATALOGUE), absent_features(lines.provided))

@@ -13,7 +13,7 @@ ROW = {
     "spend_91d": 1234.5, "spend_365d": 4000.0, "spend_decay_180d": 900.0, "recency_days": 12.0, "orders_365d": 7.0,
     "products_365d": float("nan"), "products_91d": 4.0, "tenure_days": 400.0, "history_days": 800.0,
 }  # fmt: skip
-PEERS = pd.DataFrame([ROW, {k: v * 3 for k, v in ROW.items()}, {k: 0.0 for k in ROW} | {"products_365d": np.nan}])
+PEERS = pd.DataFrame([ROW, {k: v * 3 for k, v in ROW.items()}, dict.fromkeys(ROW, 0.0) | {"products_365d": np.nan}])
 
 
 def told(most: int = 3, **values: float) -> Told:

@@ -54,6 +54,6 @@ def test_a_file_in_the_way_is_refused_before_anything_is_made(tmp_path: Path, be
 
 def test_what_cannot_be_written_is_no_traceback(tmp_path: Path) -> None:
     (tmp_path / "list.csv").mkdir()
-    with pytest.raises(PipelineError, match="got Is a directory in"), staged(tmp_path) as folder:  # noqa: PT012
+    with pytest.raises(PipelineError, match="got Is a directory in"), staged(tmp_path) as folder:
         (folder / "list.csv").write_text("x")
     assert [p.name for p in tmp_path.iterdir()] == ["list.csv"]

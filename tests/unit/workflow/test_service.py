@@ -1,0 +1,185 @@
+"""What is put in service: what the evidence says, with a registry that only remembers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from tests.unit.rankers.synthetic import card
+
+from smartaccounts.bundle import Bundle, load, save
+from smartaccounts.config import Pipeline, pipeline_from
+from smartaccounts.errors import ModelError
+from smartaccounts.evaluation.gate import Verdict
+from smartaccounts.rankers.plain import PLAIN
+from smartaccounts.tracking.content import Training
+from smartaccounts.tracking.store import Store
+from smartaccounts.workflow import service
+from smartaccounts.workflow.train import Trained
+
+MODEL = Bundle(PLAIN["rfm"], replace(card("rfm"), notes=()))  # stands for the growth model: only its name matters here
+PAST = Bundle(PLAIN["past_h"], replace(card("past_h"), notes=(), verdict="A plain ranking serves."))
+
+
+@dataclass
+class Registry:
+    """What was logged, in order, and which version is champion."""
+
+    bundles: list[Bundle] = field(default_factory=list)
+    champion: int = 0
+    notes: list[str] = field(default_factory=list)
+
+    def log(self, _: Store, training: Training) -> Any:
+        self.bundles.append(training.bundle)
+        return SimpleNamespace(version=len(self.bundles))
+
+    def promote(self, _: Store, __: str, ref: str, *, note: str = "") -> int:
+        self.champion = int(ref) if ref.isdecimal() else len(self.bundles)
+        self.notes.append(note)
+        return self.champion
+
+    def fetch(self, _: Store, __: str, ref: str) -> Bundle:
+        return self.bundles[self.champion - 1 if ref == "champion" else -1]
+
+
+@pytest.fixture
+def registry(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Registry:
+    made = Registry()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setattr(service, "log_training", made.log)
+    monkeypatch.setattr(service, "has_champion", lambda *_: made.champion > 0)
+    monkeypatch.setattr(service, "promote", made.promote)
+    monkeypatch.setattr(service, "fetch", made.fetch)
+    return made
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Pipeline:
+    columns = {"customer_id": "c", "order_date": "d", "amount": "a"}
+    return pipeline_from({"name": "shop", "source": {"path": "-"}, "columns": columns}, folder=tmp_path)
+
+
+def trained(*, better: bool | None, model: bool = True) -> Trained:
+    verdict = Verdict("growth", better, None, None, None, None, 0, "Said.")
+    newest = MODEL if model else None
+    content = Training(pipeline="shop", bundle=newest or PAST, tags={"ranker": "rfm"})
+    return Trained(newest, PAST, None, verdict, SimpleNamespace(), content, {})  # type: ignore[arg-type]
+
+
+def put(made: Trained, shop: Pipeline, *, promote_it: bool = False) -> service.Served:
+    return service.put_in_service(made, shop, models=Path("models"), promote_it=promote_it)
+
+
+def exported() -> Bundle:
+    return load(Path("models/shop"))
+
+
+@pytest.mark.parametrize("promote_it", [True, False])
+def test_the_first_training_puts_a_better_model_in_service(
+    registry: Registry, shop: Pipeline, promote_it: bool
+) -> None:
+    served = put(trained(better=True), shop, promote_it=promote_it)
+    assert (served.done, served.version, registry.champion) == (True, 1, 1)
+    assert registry.bundles == [MODEL]
+    assert exported() == MODEL
+    assert served.sentence == (
+        f"Version 1 ({MODEL.version}) is in service: the first training of the pipeline. Exported to models/shop."
+    )
+
+
+@pytest.mark.parametrize("better", [False, None])
+def test_the_first_training_puts_the_plain_ranking_in_service_where_the_model_is_not_better(
+    registry: Registry, shop: Pipeline, better: bool | None
+) -> None:
+    served = put(trained(better=better), shop, promote_it=True)
+    assert registry.bundles == [PAST, MODEL]  # the model is the latest: the challenger
+    assert (served.version, registry.champion) == (1, 1)
+    assert exported() == PAST
+
+
+def test_without_a_model_the_plain_ranking_is_logged_and_serves(registry: Registry, shop: Pipeline) -> None:
+    served = put(trained(better=None, model=False), shop)
+    assert registry.bundles == [PAST]
+    assert (served.done, registry.champion) == (True, 1)
+    assert served.as_json() == {
+        "model_version": PAST.version, "ranker": "past_h", "version": 1, "in_service": True,
+        "sentence": served.sentence,
+    }  # fmt: skip
+
+
+def test_a_later_training_is_challenger_until_it_is_promoted(registry: Registry, shop: Pipeline) -> None:
+    put(trained(better=True), shop)
+    served = put(trained(better=True), shop)
+    assert (served.done, served.version, registry.champion) == (False, 2, 1)
+    assert served.sentence == f"Version 2 ({MODEL.version}) is challenger: promote puts it in service."
+
+
+@pytest.mark.parametrize(("better", "champion"), [(True, 2), (False, 1), (None, 1)])
+def test_promote_it_asks_the_gate(registry: Registry, shop: Pipeline, better: bool | None, champion: int) -> None:
+    put(trained(better=True), shop)
+    served = put(trained(better=better), shop, promote_it=True)
+    assert registry.champion == champion
+    assert served.done == (champion == 2)
+    if not served.done:
+        assert "is challenger: it is not better than the best plain ranking." in served.sentence
+
+
+def test_a_later_training_without_a_model_does_not_replace_what_serves(registry: Registry, shop: Pipeline) -> None:
+    put(trained(better=True), shop)
+    assert not put(trained(better=None, model=False), shop, promote_it=True).done
+    assert registry.champion == 1
+    assert exported() == MODEL
+
+
+@pytest.mark.parametrize(
+    ("better", "force", "note"),
+    [(True, False, ""), (False, False, None), (None, False, None), (False, True, "forced")],
+)
+def test_promote_needs_evidence_or_force(
+    registry: Registry,
+    shop: Pipeline,
+    better: bool | None,
+    force: bool,
+    note: str | None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    done = note is not None
+    monkeypatch.setattr(service, "PLAIN", {"past_h": PLAIN["past_h"]})  # so that rfm counts as a model here
+    registry.bundles.append(replace(MODEL, card=replace(MODEL.card, better=better)))
+    served = service.promote_ref(shop, "challenger", models=Path("models"), force=force)
+    assert served.done == done
+    assert registry.notes == ([note] if done else [])
+    assert Path("models/shop").exists() == done
+    assert ("by force" in served.sentence) == (note == "forced")
+
+
+def test_a_plain_ranking_needs_no_evidence(registry: Registry, shop: Pipeline) -> None:
+    registry.bundles.append(replace(PAST, card=replace(PAST.card, better=None)))
+    assert service.promote_ref(shop, "1", models=Path("models")).done
+
+
+def test_the_model_of_a_reference(registry: Registry, shop: Pipeline, tmp_path: Path) -> None:
+    models = tmp_path / "models"
+    save(PAST, models / "shop")
+    assert service.bundle_of(shop, None, models=models) == PAST  # no store here: the exported one
+    assert service.bundle_of(shop, str(models / "shop"), models=models) == PAST
+    registry.bundles, registry.champion = [MODEL, PAST], 1
+    assert service.bundle_of(shop, "challenger", models=models) == PAST
+    (tmp_path / "mlruns").mkdir()
+    (tmp_path / "mlruns" / "mlflow.db").write_bytes(b"there")
+    assert service.bundle_of(shop, None, models=models) == MODEL
+    with pytest.raises(ModelError, match="Expected a model bundle"):
+        service.bundle_of(shop, "models/none", models=models)
+
+
+def test_no_trainings_are_said(shop: Pipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    with pytest.raises(ModelError, match="Expected trainings of 'shop', got none in") as no:
+        service.leaderboard_of(shop)
+    assert "smartaccounts train" in no.value.hint
+    assert not (tmp_path / "mlruns").exists()

@@ -1,0 +1,172 @@
+"""Training: which past dates judge it, and what comes of it where there is little to learn from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import date, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from smartaccounts.config import Pipeline, pipeline_from
+from smartaccounts.engine.duckdb import Engine
+from smartaccounts.errors import HistoryError
+from smartaccounts.orders.contract import OrderLines
+from smartaccounts.orders.read import read
+from smartaccounts.rankers.growth import GrowthModel
+from smartaccounts.rankers.plain import FALLBACK, CalibratedPlain, Plain
+from smartaccounts.tracking.content import points
+from smartaccounts.workflow.rankers import rankers
+from smartaccounts.workflow.train import JUDGED_DATES, Trained, fit, judged_dates
+
+START, WEEKS = date(2020, 1, 1), 104
+END = START + timedelta(days=7 * WEEKS)
+
+
+def pipeline(folder: Path, **change: Any) -> Pipeline:
+    said = {
+        "name": "shop", "source": {"path": "lines.csv"},
+        "columns": {"customer_id": "c", "order_date": "d", "amount": "a"},
+        "target": {"horizon_days": 91, "min_active": 20}, "growth_list": {"capacity": 5},
+        "model": {"rounds": 10, "bags": 2, "leaves": 4, "min_rows_per_leaf": 10, "training_dates": 6},
+    }  # fmt: skip
+    return pipeline_from(said | change, folder=folder)
+
+
+def write(folder: Path, *, growers: int) -> None:
+    """Eighty customers buy evenly every two weeks; so many of them triple, one after the other."""
+    rows = ["c,d,a"]
+    for c in range(80):
+        rng = np.random.default_rng(c)
+        from_week = 30 + 4 * (c % 16) if c < growers else WEEKS
+        for week in range(c % 2, WEEKS, 2):
+            amount = (10 + c / 2) * (8 if week >= from_week else 1) * rng.uniform(0.9, 1.1)
+            rows.append(f"k{c:02d},{START + timedelta(days=7 * week)},{amount:.2f}")
+    (folder / "lines.csv").write_text("\n".join(rows) + "\n")
+
+
+@pytest.fixture
+def grows(tmp_path: Path) -> Path:
+    write(tmp_path, growers=40)
+    return tmp_path
+
+
+@pytest.fixture
+def lines(grows: Path) -> Iterator[OrderLines]:
+    with Engine() as engine:
+        yield read(pipeline(grows), engine)
+
+
+def test_the_rankers_of_a_pipeline_are_the_growth_model_and_the_plain_ones(tmp_path: Path) -> None:
+    assert [r.name for r in rankers(pipeline(tmp_path))] == [
+        "growth", "past_h", "past_365", "decay_60", "decay_180", "decay_365", "spend_change", "rfm",
+    ]  # fmt: skip
+
+
+def test_the_judged_dates_are_a_quarter_apart_and_their_horizon_is_over(lines: OrderLines, grows: Path) -> None:
+    found = judged_dates(lines, pipeline(grows), END)
+    assert len(found) == JUDGED_DATES
+    assert found[-1] + timedelta(days=91) <= END < found[-1] + timedelta(days=91 + 31)
+    assert {(b.year - a.year) * 12 + b.month - a.month for a, b in pairwise(found)} == {3}
+
+
+@pytest.mark.parametrize(
+    ("as_of", "dates"), [("2020-04-01", 0), ("2020-09-20", 0), ("2020-10-01", 1), ("2021-01-01", 2)]
+)
+def test_with_little_history_fewer_dates_judge(lines: OrderLines, grows: Path, as_of: str, dates: int) -> None:
+    found = judged_dates(lines, pipeline(grows), date.fromisoformat(as_of))
+    assert len(found) == dates
+
+
+@pytest.fixture(scope="module")
+def steps() -> list[str]:
+    return []
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, steps: list[str]) -> Trained:
+    folder = tmp_path_factory.mktemp("grows")
+    write(folder, growers=40)
+    return fit(pipeline(folder), END, step=steps.append)
+
+
+def test_a_training_leaves_a_model_with_its_evidence(made: Trained, steps: list[str]) -> None:
+    assert made.model is not None
+    assert isinstance(made.model.fitted, GrowthModel)
+    card = made.model.card
+    assert (card.pipeline, card.ranker, card.as_of, card.better) == ("shop", "growth", str(END), made.verdict.better)
+    assert card.verdict == made.verdict.sentence
+    assert card.needs == ()  # customer, date and amount are always there
+    assert card.training_dates[-1] <= str(END - timedelta(days=91))
+    assert card.data_digest.startswith("4160-")
+    assert made.plain.card.ranker == made.verdict.best_plain
+    assert made.plain.card.better is None
+    assert isinstance(made.plain.fitted, CalibratedPlain)
+    assert made.serves is (made.model if made.verdict.better else made.plain)
+    assert "model fitted" in steps
+    assert made.verdict.dates == JUDGED_DATES
+
+
+def test_what_is_logged_is_complete_and_holds_no_customer(made: Trained) -> None:
+    content = made.content
+    assert content.params["target.horizon_days"] == "91"
+    assert content.params["as_of"] == str(END)
+    assert set(content.figures) == {"gain", "lift", "by_date", "reliability"}
+    assert len(content.per_date) == JUDGED_DATES
+    assert {"average_precision", "ratio_to_best_plain"} <= set(content.metrics)
+    assert len(list(points(content))) > 20
+    assert set(content.artifacts) == {"quality.json", "metrics.json", "verdict.json", "catalogue.json"}
+    said = json.dumps(content.artifacts, allow_nan=False)
+    assert '"k07"' not in said
+    assert "k07" not in json.dumps([dict(content.tags), dict(content.params)])
+
+
+@pytest.mark.slow
+def test_what_comes_after_as_of_changes_nothing(grows: Path) -> None:
+    as_of = date(2021, 7, 1)
+    whole = fit(pipeline(grows), as_of)
+    rows = (grows / "lines.csv").read_text().splitlines()
+    (grows / "lines.csv").write_text("\n".join(r for r in rows if r < "k" or r.split(",")[1] < str(as_of)))
+    cut = fit(pipeline(grows), as_of)
+    assert (whole.model, whole.plain, whole.verdict) == (cut.model, cut.plain, cut.verdict)
+
+
+def test_where_nobody_grows_the_plain_ranking_serves_and_the_verdict_says_why(tmp_path: Path) -> None:
+    write(tmp_path, growers=0)
+    made = fit(
+        pipeline(tmp_path, target={"horizon_days": 91, "min_active": 20, "key_spend": 5000, "small_spend": 900}), END
+    )
+    assert made.model is None
+    assert made.serves is made.plain
+    assert made.plain.card.ranker == FALLBACK
+    assert isinstance(made.plain.fitted, Plain)  # nothing to calibrate on
+    assert made.verdict.better is None
+    assert "Expected at least 10 customers that grew into key accounts, got 0" in made.plain.card.verdict
+    assert "A plain ranking serves: all spend, fading with 180 days." in made.plain.card.verdict
+    assert made.content.bundle is made.plain
+    json.dumps(made.content.artifacts, allow_nan=False)
+
+
+@pytest.mark.parametrize("as_of", ["2020-05-15", "2020-06-01"])
+def test_where_no_horizon_is_over_the_plain_ranking_serves(grows: Path, as_of: str) -> None:
+    made = fit(pipeline(grows), date.fromisoformat(as_of))
+    assert (made.model, made.result, made.plain.card.ranker) == (None, None, FALLBACK)
+    assert made.plain.card.training_dates == ()
+    assert "got 0 in 0 training rows of 0 as_of dates" in made.verdict.sentence
+
+
+def test_where_no_past_date_can_judge_it_the_plain_ranking_serves(grows: Path) -> None:
+    made = fit(pipeline(grows), date(2020, 9, 20))
+    assert made.result is None
+    assert made.verdict.better is None
+    assert made.serves is made.plain
+
+
+def test_less_history_than_a_horizon_is_refused(grows: Path) -> None:
+    with pytest.raises(HistoryError, match="at least 91 days of history, got 2020-03-31 in a source that begins") as no:
+        fit(pipeline(grows), date(2020, 3, 31))
+    assert no.value.hint == "The first possible as_of is 2020-04-01."
