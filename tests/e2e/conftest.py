@@ -24,7 +24,7 @@ columns: {customer_id: customer_id, order_id: order_id, order_date: order_date, 
           product_id: product_id, quantity: quantity, amount: amount, unit_price: unit_price, list_price: list_price,
           discount: discount, cost: cost, channel: channel, category: category}
 keep: "product_id NOT IN ('FREIGHT', 'BANK FEE', 'TEST01') AND unit_price > 0"
-model: {rounds: 40, bags: 2, training_dates: 12}
+model: {rounds: 30, bags: 2, training_dates: 8}
 growth_list: {capacity: 40}
 """
 BEFORE, NOW, OPEN = "2023-06-01", "2023-07-01", "2024-01-01"
@@ -48,9 +48,9 @@ def new_store(folder: Path, template: Path) -> None:
 
 @pytest.fixture(scope="session")
 def supplier(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with the order lines of 1,000 customers over three years, and their pipeline file."""
+    """Return a folder with the order lines of 800 customers over three years, and their pipeline file."""
     folder = tmp_path_factory.mktemp("supplier")
-    simulate(folder / "orders.parquet", customers=1000, years=3.0, seed=0)
+    simulate(folder / "orders.parquet", customers=800, years=3.0, seed=0)
     (folder / "supplier.yaml").write_text(PIPELINE)
     return folder
 

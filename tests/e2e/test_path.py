@@ -89,7 +89,7 @@ def test_nothing_but_the_files_asked_for_was_left(world: World) -> None:
 def test_features(world: World) -> None:
     said = world.said["features"].json
     frame = pq.read_table(world.folder / "snapshot.parquet").to_pandas()
-    assert said["rows"] == len(frame) > 1000
+    assert said["rows"] == len(frame) > 800
     assert said["as_of"] == [BEFORE, NOW]
     assert said["absent"] == []
     assert list(CATALOGUE) == [c for c in frame if c in CATALOGUE]
@@ -105,11 +105,9 @@ def test_scores_have_the_columns_and_types_that_are_promised(world: World) -> No
 
 
 def test_scores_are_of_every_eligible_customer_by_every_ranker(scores: pd.DataFrame, metrics: Any) -> None:
-    counts = scores.groupby(["as_of", "ranker"]).size().unstack()
-    assert set(counts) == PLAINS | {"growth"}
-    assert [str(d) for d in counts.index] == [BEFORE, NOW, OPEN]
-    assert (counts.nunique(axis=1) == 1).all()
-    assert counts["growth"].tolist() == [f["eligible"] for f in metrics["folds"]]
+    for fold, (as_of, rows) in zip(metrics["folds"], scores.groupby("as_of"), strict=True):
+        assert str(as_of) == fold["as_of"]
+        assert rows["ranker"].value_counts().to_dict() == dict.fromkeys(PLAINS | {"growth"}, fold["eligible"])
     assert not scores.duplicated(["as_of", "market", "customer_id", "ranker"]).any()
     assert np.isfinite(scores["score"]).all()
     assert scores.groupby(["as_of", "market", "customer_id"])["target"].nunique(dropna=False).eq(1).all()
@@ -134,10 +132,10 @@ def test_metrics(metrics: Any, scores: pd.DataFrame) -> None:
     assert metrics["best_plain"] in PLAINS
     assert set(metrics["rankers"]) == PLAINS | {"growth"}
     for fold in metrics["folds"]:
-        assert len(fold["training_dates"]) == 12
+        assert len(fold["training_dates"]) == 8
         assert max(fold["training_dates"]) < fold["as_of"]
         assert fold["left_out"] == {}
-        assert fold["training_rows"] > 5000
+        assert fold["training_rows"] > 3000
     first = scores[(scores["as_of"].astype(str) == BEFORE) & (scores["ranker"] == "growth")]
     assert metrics["folds"][0]["base_rate"] == first["target"].mean()
     top = first.sort_values("score", ascending=False).head(40)["target"].mean()
@@ -312,8 +310,10 @@ def test_the_leaderboard_has_every_training(world: World) -> None:
     assert {r["as_of"] for r in rows} == {NOW, OPEN}
     means = [r["metrics"]["average_precision"]["value"] for r in rows]
     assert means == sorted(means, reverse=True)
-    assert all(r["run_id"] in world.said["compare"].out.replace("\n", "") or len(r["run_id"]) == 32 for r in rows)
-    assert "average precision" in world.said["compare"].out
+    shown = world.said["compare"].out
+    assert all(f"{mean:.3f}" in shown for mean in means)
+    assert "champion" in shown
+    assert "challenger" in shown
 
 
 def test_no_customer_reaches_the_store(world: World) -> None:

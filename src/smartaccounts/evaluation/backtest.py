@@ -19,7 +19,7 @@ from smartaccounts.panel import Panel, panel
 from smartaccounts.rankers.base import Ranker
 from smartaccounts.rankers.plain import BY_PAST_SPEND
 from smartaccounts.target import complete, outcome
-from smartaccounts.timeline import Fold, folds, from_day_number
+from smartaccounts.timeline import Fold, folds
 
 SCORE_COLUMNS = ["as_of", "market", "customer_id", "ranker", "score", "probability", "target"]
 BAR = "average_precision"
@@ -128,10 +128,12 @@ def backtest(
     HistoryError where a test date has too little history, or nobody was eligible at any. `step` is told what was done.
     """
     target = pipeline.target
-    plan = folds(
-        as_ofs, first_day=from_day_number(lines.first_day), horizon_days=target.horizon_days,
-        most=pipeline.model.training_dates,
-    )  # fmt: skip
+    most, days = pipeline.model.training_dates, target.horizon_days
+    plan = [
+        fold
+        for test in sorted(set(as_ofs))
+        for fold in folds([test], first_day=lines.first_known(test), horizon_days=days, most=most)
+    ]
     horizon = timedelta(days=target.horizon_days)
     dates = sorted({d for f in plan for d in (*f.train, f.test, f.test - horizon)})
     seen = snapshot(lines, dates, target)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Literal
 
 from smartaccounts.engine.duckdb import Engine
+from smartaccounts.timeline import day_number, from_day_number
 
 Kind = Literal["string", "day", "double"]
 Need = Literal["yes", "default", "no"]
@@ -93,3 +95,9 @@ class OrderLines:
     first_day: int
     last_day: int
     intake: Intake
+
+    def first_known(self, before: date) -> date:
+        """Return the first order day among the lines known before a date; that of all lines where none was."""
+        known = f"SELECT MIN(day) FROM {self.table} WHERE known_day < {day_number(before)}"
+        first = self.engine.rows(known)[0][0]
+        return from_day_number(self.first_day if first is None else first)

@@ -117,7 +117,7 @@ def check_data(bundle: Bundle, lines: OrderLines, pipeline: Pipeline, as_of: dat
             f"{pipeline.resolve(pipeline.source.path)}.",
             hint=f"Map {', '.join(lacking)} under columns, or train a model without.",
         )
-    first, horizon = from_day_number(lines.first_day), pipeline.target.horizon_days
+    first, horizon = lines.first_known(as_of), pipeline.target.horizon_days
     if (as_of - first).days < horizon:
         raise HistoryError(
             f"Expected at least {horizon} days of history before as_of, got {max(0, (as_of - first).days)} "

@@ -28,7 +28,7 @@ from smartaccounts.rankers.base import Fitted
 from smartaccounts.rankers.growth import Growth
 from smartaccounts.rankers.plain import FALLBACK, PLAIN, calibrated
 from smartaccounts.target import outcome
-from smartaccounts.timeline import from_day_number, training_dates
+from smartaccounts.timeline import training_dates
 from smartaccounts.tracking.content import Training
 from smartaccounts.workflow.rankers import rankers
 
@@ -102,14 +102,14 @@ def fit(pipeline: Pipeline, as_of: date, *, step: Callable[[str], None] = lambda
 def judged_dates(lines: OrderLines, pipeline: Pipeline, as_of: date) -> list[date]:
     """Return up to JUDGED_DATES firsts of months whose horizon is over by as_of, with training dates before them."""
     horizon = pipeline.target.horizon_days
-    first = from_day_number(lines.first_day)
+    first = lines.first_known(as_of)
     possible = training_dates(as_of, first_day=first, horizon_days=horizon)[::-1][::3]
     tested = [d for d in possible if training_dates(d, first_day=first, horizon_days=horizon)]
     return sorted(tested[:JUDGED_DATES])
 
 
 def _panel(lines: OrderLines, pipeline: Pipeline, as_of: date) -> Panel:
-    target, first = pipeline.target, from_day_number(lines.first_day)
+    target, first = pipeline.target, lines.first_known(as_of)
     if as_of < first + timedelta(days=target.horizon_days):
         raise HistoryError(
             f"Expected an as_of with at least {target.horizon_days} days of history, got {as_of} "
