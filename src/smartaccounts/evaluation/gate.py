@@ -33,8 +33,10 @@ class Verdict:
 
 def judge(result: Backtest | None, challenger: str, *, reason: str = "") -> Verdict:
     """Compare `challenger` with the best ranking by past spend, over the judged dates at which both have a value."""
-    if result is None or result.measured is None or result.best_plain is None:
+    if result is None or result.measured is None:
         return _not_judged(challenger, reason or "no as_of date has both training dates before it and a known outcome")
+    if result.best_plain is None:
+        return _not_judged(challenger, "nobody became a key account after any of the past dates")
     if challenger not in result.judged_rankers:
         return _not_judged(challenger, reason or "it could not be trained for any past date whose outcome is known")
     compared = result.measured.compare(challenger, result.best_plain, BAR)

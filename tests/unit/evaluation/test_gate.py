@@ -102,7 +102,7 @@ def test_the_two_are_compared_on_the_dates_that_both_have() -> None:
             [fold_of(1, {"past_h": BAD}), fold_of(2, {"growth": GOOD, "past_h": BAD}, known=False)],
             "could not be trained",
         ),
-        ([fold_of(1, {"growth": GOOD, "past_h": BAD}, positives=0)], "no as_of date has both"),
+        ([fold_of(1, {"growth": GOOD, "past_h": BAD}, positives=0)], "nobody became a key account after any of the"),
         (
             [fold_of(1, {"growth": GOOD, "past_h": BAD}, positives=0), fold_of(2, {"past_h": BAD})],
             "nobody became a key account after any past date that it was trained for",
