@@ -68,8 +68,14 @@ class Bundle:
 
 def save(bundle: Bundle, folder: Path) -> None:
     """Write a bundle as `folder`, replacing what is there; beside it first, then renamed."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    except OSError as error:
+        raise ModelError(
+            f"Expected a folder to write the model into, got {error.strerror} in {folder.parent}."
+        ) from error
+    old = beside.with_name(f"{beside.name}-old")
     try:
         beside.chmod(0o755)  # mkdtemp makes it private; a bundle is to be shared
         files = _files(bundle.fitted)
@@ -78,10 +84,15 @@ def save(bundle: Bundle, folder: Path) -> None:
         said = {"format": FORMAT, "version": bundle.version, "card": _card(bundle.card), "files": _digests(files)}
         (beside / CARD).write_text(json.dumps(said, indent=2, sort_keys=True) + "\n", encoding="utf-8")
         if folder.exists():
-            shutil.rmtree(folder)
+            folder.rename(old)
         beside.rename(folder)
+    except OSError as error:
+        raise ModelError(f"Expected a folder to write the model into, got {error.strerror} in {folder}.") from error
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        if old.exists() and not folder.exists():
+            old.rename(folder)
+        for left in (beside, old):
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def load(folder: Path) -> Bundle:

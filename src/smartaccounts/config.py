@@ -23,7 +23,7 @@ class Source(_Strict):
     """Where order lines come from: files (csv, csv.gz, parquet; a glob is allowed)."""
 
     path: str = Field(min_length=1)
-    delimiter: str | None = Field(None, description="csv: detected where it is not given")
+    delimiter: str | None = Field(None, min_length=1, max_length=1, description="csv: detected where it is not given")
     encoding: str | None = Field(None, description="csv: utf-8, latin-1 or utf-16; detected where it is not given")
     decimal: Literal[".", ","] = Field(".", description="csv: the decimal separator of numbers")
     date_format: str | list[str] | None = Field(None, description="strptime, e.g. '%d.%m.%Y'; ISO where not given")
@@ -34,7 +34,7 @@ class Source(_Strict):
 
 
 class Columns(_Strict):
-    """Contract column -> column of the source (DESIGN: the order-line contract)."""
+    """Contract column -> column of the source (docs/definitions.md)."""
 
     market: str | None = None
     customer_id: str
@@ -71,7 +71,7 @@ class Customers(_Strict):
 
 
 class Target(_Strict):
-    """What counts as small, key and grown (DESIGN section 5)."""
+    """What counts as small, key and grown (docs/definitions.md)."""
 
     horizon_days: int = Field(182, ge=7, le=1095)
     key_quantile: float = Field(0.90, gt=0, lt=1)
@@ -91,7 +91,7 @@ class Target(_Strict):
 
 
 class Model(_Strict):
-    """The growth model's knobs; the defaults are the recipe of DESIGN section 10."""
+    """The growth model's knobs; what the defaults rest on is in docs/experiments.md."""
 
     rounds: int = Field(200, ge=1)
     learning_rate: float = Field(0.03, gt=0, le=1)

@@ -1,4 +1,4 @@
-"""What happened in the horizon, and the yes/no made of it (DESIGN section 5)."""
+"""What happened in the horizon, and the yes/no made of it (docs/definitions.md)."""
 
 from __future__ import annotations
 

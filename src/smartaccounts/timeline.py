@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from smartaccounts.errors import HistoryError, PipelineError
 
@@ -35,7 +35,10 @@ def from_day_number(number: int) -> date:
 def parse_as_of(text: str) -> date:
     """Read an as_of date, written YYYY-MM-DD; PipelineError otherwise."""
     try:
-        return date.fromisoformat(text)
+        day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).date()
+        if str(day) != text or not 1900 <= day.year <= 2200:
+            raise ValueError
+        return day
     except ValueError:
         raise PipelineError(
             f"Expected an as_of date as YYYY-MM-DD, got {text!r} in --as-of.",

@@ -155,14 +155,40 @@ def test_a_byte_order_mark_is_no_part_of_the_first_column(engine: Engine, tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("encoding", "called"), [("latin-1", "latin-1"), ("utf-16", "utf-16"), ("windows-1252", "windows-1252")]
+    ("encoding", "said"),
+    [
+        ("latin-1", ": 1 lines are not utf-8, read as windows-1252"),
+        ("windows-1252", ": 1 lines are not utf-8, read as windows-1252"),
+        ("utf-16", " is not utf-8 and was read as utf-16"),
+    ],
 )
-def test_another_encoding_is_found_and_said(engine: Engine, tmp_path: Path, encoding: str, called: str) -> None:
+def test_another_encoding_is_found_and_said(engine: Engine, tmp_path: Path, encoding: str, said: str) -> None:
     customer = "Müller €" if encoding == "windows-1252" else "Müller"
     path = csv(tmp_path, (HEADER + f"{customer},2025-01-01,1\n").encode(encoding))
     lines = read(pipeline(path), engine, today=TODAY)
     assert taken(lines) == [customer]
-    assert lines.intake.notes == (f"lines.csv is not utf-8 and was read as {called} (source.encoding says otherwise).",)
+    assert lines.intake.notes == (f"lines.csv{said} (source.encoding says otherwise).",)
+
+
+def test_a_later_line_in_another_encoding_leaves_the_earlier_ones_alone(engine: Engine, tmp_path: Path) -> None:
+    early = (HEADER + "Müller,2025-01-01,1\n").encode()
+    late = "Søren,2025-02-01,1\n".encode("latin-1")
+    assert taken(read(pipeline(csv(tmp_path, early + late)), engine, today=TODAY)) == ["Müller", "Søren"]
+
+
+def test_numbers_that_cannot_be_summed_are_missing_and_absurd_amounts_rejected(engine: Engine, tmp_path: Path) -> None:
+    text = (
+        "customer,date,amount,cost\na,2025-01-01,1,inf\nb,2025-01-01,1,nan\nc,2025-01-01,1e25,1\nd,2025-01-01,1,1e12\n"
+    )
+    lines = read(pipeline(csv(tmp_path, text), columns={**COLUMNS, "cost": "cost"}), engine, today=TODAY)
+    assert taken(lines, "customer_id", "cost") == [("a", None), ("b", None), ("d", None)]
+    assert rejected(lines) == {"amount beyond 1e15": 1}
+
+
+def test_rejected_lines_need_a_folder_to_go_to(engine: Engine, tmp_path: Path) -> None:
+    path = csv(tmp_path, HEADER + "a,2025-01-01,1\n")
+    with pytest.raises(PipelineError, match="Expected a file in a folder that exists"):
+        write_rejected(pipeline(path), engine, tmp_path / "nowhere" / "x.parquet", today=TODAY)
 
 
 def test_a_given_encoding_is_used_and_needs_no_note(engine: Engine, tmp_path: Path) -> None:
@@ -216,7 +242,9 @@ def test_later_lines_change_nothing_about_earlier_ones(engine: Engine, tmp_path:
     after = read(pipeline(csv(tmp_path, later), columns=columns), engine, today=TODAY)
     assert before == [("007", 2.0)]
     assert taken(after, "customer_id", "quantity") == [("007", 2.0), ("x-1", None)]
-    assert after.intake.notes == ("1 lines: 'quantity' (quantity) is no finite number and was taken as missing.",)
+    assert after.intake.notes == (
+        "1 lines: 'quantity' (quantity) is no finite number below 1e9 and was taken as missing.",
+    )
 
 
 # columns

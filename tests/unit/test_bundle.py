@@ -90,6 +90,31 @@ def test_an_interrupted_save_leaves_what_was_there(
     assert [p.name for p in folder.parent.iterdir()] == ["shop"]
 
 
+def test_an_interruption_between_the_old_and_the_new_leaves_the_old(
+    growth: Bundle, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename, calls = Path.rename, []
+
+    def once(path: Path, target: Path) -> Path:
+        calls.append(path)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", once)
+    with pytest.raises(KeyboardInterrupt):
+        save(replace(growth, card=replace(growth.card, verdict="Other.")), folder)
+    assert load(folder) == growth
+    assert [p.name for p in folder.parent.iterdir()] == ["shop"]
+
+
+def test_a_file_in_the_way_is_no_traceback(growth: Bundle, tmp_path: Path) -> None:
+    (tmp_path / "models").write_text("mine")
+    with pytest.raises(ModelError, match=f"Expected a folder to write the model into, got .* in {tmp_path}/models"):
+        save(growth, tmp_path / "models" / "shop")
+    assert (tmp_path / "models").read_text() == "mine"
+
+
 # damage
 
 
@@ -168,3 +193,25 @@ def test_a_model_with_features_of_another_version_is_refused(growth: Bundle, tmp
     other = replace(growth.fitted, columns=(*growth.fitted.columns[:-1], "moon_phase"))  # type: ignore[type-var,attr-defined]
     save(replace(growth, fitted=other), tmp_path / "b")
     assert "features that this version knows, got 'moon_phase'" in refused(tmp_path / "b")
+
+
+def test_a_folder_that_cannot_be_made_is_said(growth: Bundle, tmp_path: Path) -> None:
+    (tmp_path / "models").write_text("a file")
+    with pytest.raises(ModelError, match="Expected a folder to write the model into"):
+        save(growth, tmp_path / "models" / "shop")
+
+
+def test_a_save_that_fails_leaves_the_old_model(growth: Bundle, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rename = Path.rename
+
+    def fail(self: Path, target: Path) -> Path:
+        if target == folder and "-old" not in self.name:
+            raise OSError(28, "No space left on device")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", fail)
+    with pytest.raises(ModelError, match="No space left"):
+        save(growth, folder)
+    monkeypatch.undo()
+    assert load(folder) == growth
+    assert [f.name for f in folder.parent.iterdir()] == [folder.name]

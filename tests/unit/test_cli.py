@@ -53,6 +53,11 @@ def _raiser(error: BaseException) -> Callable[..., NoReturn]:
     ("error", "code", "said"),
     [
         (HistoryError("Expected more, got less.", hint="Wait."), 2, "Error: Expected more, got less.\nHint: Wait.\n"),
+        (
+            OSError(28, "No space left", "/out/x"),
+            2,
+            "Error: Expected to read and write files, got No space left in /out/x.\n",
+        ),
         (KeyboardInterrupt(), 130, "Interrupted: nothing half written was left.\n"),
         (typer.Abort(), 130, "Interrupted: nothing half written was left.\n"),
         (typer.Exit(1), 1, ""),

@@ -31,7 +31,9 @@ def test_an_as_of_is_an_iso_date() -> None:
     assert parse_as_of("2020-02-29") == date(2020, 2, 29)
 
 
-@pytest.mark.parametrize("text", ["2021-02-29", "01.06.2020", "today", "", "2020-6-1"])
+@pytest.mark.parametrize(
+    "text", ["2021-02-29", "01.06.2020", "today", "", "2020-6-1", "20200601", "2020-W23-1", "9999-12-31", "0001-01-01"]
+)
 def test_another_text_is_no_as_of(text: str) -> None:
     with pytest.raises(PipelineError, match=r"Expected an as_of date as YYYY-MM-DD, got .* in --as-of"):
         parse_as_of(text)

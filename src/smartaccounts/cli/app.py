@@ -35,6 +35,10 @@ def run(arguments: list[str]) -> int:
     except SmartAccountsError as error:
         typer.echo(f"Error: {error}", err=True)
         return WRONG
+    except OSError as error:  # a disk that is full, a folder that is not ours: no mistake of the program
+        what = error.strerror or str(error)
+        typer.echo(f"Error: Expected to read and write files, got {what} in {error.filename or 'a file'}.", err=True)
+        return WRONG
     except typer.TyperException as error:
         return _shown(error)
     except (KeyboardInterrupt, typer.Abort):

@@ -130,6 +130,9 @@ def train(
     if as_json:
         print_json(served.as_json() | {"verdict": trained.verdict.as_json()})
     else:
+        for problem in trained.quality.problems:
+            if problem.severity != "tells":
+                typer.echo(f"Data: {problem.text}")
         typer.echo(trained.verdict.sentence)
         typer.echo(served.sentence)
     if promote and not trained.verdict.better:
@@ -157,7 +160,7 @@ def compare(pipeline: PipelineFile, overrides: Overrides = None, as_json: AsJson
         ]
         for r in rows
     ]
-    table("Trainings, the best first", head, body, right=("version", "as of", "avg prec", "to best plain", "trained"))
+    table("Trainings, the latest first", head, body, right=("version", "as of", "avg prec", "to best plain", "trained"))
 
 
 def _number(measured: dict[str, float | None] | None, digits: int) -> str:

@@ -75,7 +75,7 @@ def count(what: str, condition: str = "") -> str:
 
 
 def money(what: str, condition: str = "") -> str:
-    """Sum an integer column of scaled money; the answer in currency, rounded to 1e-6 as section 5 asks."""
+    """Sum an integer column of scaled money; the answer in currency, rounded to 1e-6."""
     return unscaled(total(what, condition))
 
 

@@ -1,4 +1,4 @@
-"""Who is active, small, key and eligible at an as_of (DESIGN section 5)."""
+"""Who is active, small, key and eligible at an as_of (docs/definitions.md)."""
 
 from __future__ import annotations
 

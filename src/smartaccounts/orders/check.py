@@ -63,13 +63,17 @@ class Quality:
 
     def as_dict(self, *, examples: bool = True) -> dict[str, Any]:
         """Return what JSON can hold: dates as ISO texts; without `examples`, no line of the source is in it."""
-        shown = self if examples else replace(self, intake=_without_examples(self.intake))
-        content: dict[str, Any] = _plain(asdict(shown))
+        content: dict[str, Any] = _plain(asdict(self if examples else _without_examples(self)))
         return {**content, "sound": self.sound}
 
 
-def _without_examples(taken: Intake) -> Intake:
-    return replace(taken, rejected=tuple(replace(r, examples=()) for r in taken.rejected))
+def _without_examples(q: Quality) -> Quality:
+    return replace(
+        q,
+        intake=replace(q.intake, rejected=tuple(replace(r, examples=()) for r in q.intake.rejected)),
+        cancellations=replace(q.cancellations, largest=()),
+        odd_codes=tuple(replace(c, examples=()) for c in q.odd_codes),
+    )
 
 
 def _plain(value: Any) -> Any:

@@ -8,6 +8,7 @@ from smartaccounts.config import Pipeline
 from smartaccounts.engine.duckdb import Engine, quoted, reading, text
 from smartaccounts.errors import InputError
 from smartaccounts.orders.keep import nearest
+from smartaccounts.orders.mapping import identifier
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 def customer_names(pipeline: Pipeline, engine: Engine) -> pd.Series | None:
     """Return (market, customer_id) -> name from the customers table, None where the pipeline has none.
 
-    The first row of a key counts. InputError where the file or a mapped column is missing.
+    Of several names of a key the first in the alphabet counts. InputError where the file or a mapped column is
+    missing.
     """
     table = pipeline.customers
     if table is None:
@@ -34,7 +36,7 @@ def customer_names(pipeline: Pipeline, engine: Engine) -> pd.Series | None:
         for column in mapped.values():
             if column not in have:
                 raise InputError(f"Expected the column {column!r}, got none in {path}.", hint=nearest(column, have))
-        picked = {key: f"TRIM(CAST({quoted(c)} AS VARCHAR))" for key, c in mapped.items()}
+        picked = {key: identifier(quoted(c), have[c], untyped=not parquet) for key, c in mapped.items()}
         frame = engine.frame(
             f"SELECT {picked.get('market', repr(''))} AS market, {picked['customer_id']} AS customer_id, "
             f"MIN({picked['name']}) AS name FROM {relation} GROUP BY 1, 2"

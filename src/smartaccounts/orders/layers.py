@@ -25,6 +25,7 @@ REASONS = (
     "no amount",
     "amount not a number",
     "amount not finite",
+    "amount beyond 1e15",
     "not kept",
     "duplicate",
 )
@@ -108,14 +109,18 @@ def check_conditions(pipeline: Pipeline, layer: Typed, engine: Engine) -> None:
 
 def mapped_layer(pipeline: Pipeline, layer: Typed, *, extra: Mapping[str, str]) -> str:
     """Return a SELECT of the mapped contract columns, of flags that reasons need, and of `extra` (name -> SQL)."""
-    mapped = pipeline.columns.mapped()
+    mapped, optional = pipeline.columns.mapped(), _optional_numbers(pipeline)
 
     def value(name: str) -> str:
         column = mapped[name]
         if _KIND[name] == "day":
             return mapping.day(quoted(column))
         if _KIND[name] == "double":
-            return f"CAST({quoted(column)} AS DOUBLE)"
+            return (
+                mapping.finite(f"CAST({quoted(column)} AS DOUBLE)")
+                if name in optional
+                else f"CAST({quoted(column)} AS DOUBLE)"
+            )
         return mapping.identifier(layer.raw[column], layer.file.columns[column], untyped=layer.file.untyped)
 
     def blank(name: str) -> str:
@@ -138,7 +143,10 @@ def mapped_layer(pipeline: Pipeline, layer: Typed, *, extra: Mapping[str, str]) 
 def doubts_said(pipeline: Pipeline) -> tuple[str, ...]:
     """Return what the bits of `doubts` say of a line, from bit 0."""
     mapped = pipeline.columns.mapped()
-    unread = [f"{mapped[n]!r} ({n}) is no finite number and was taken as missing" for n in _optional_numbers(pipeline)]
+    unread = [
+        f"{mapped[n]!r} ({n}) is no finite number below 1e9 and was taken as missing"
+        for n in _optional_numbers(pipeline)
+    ]
     return (*unread, f"{mapped['customer_id']!r} (customer_id) had blanks around it, which were cut off")
 
 
@@ -152,7 +160,7 @@ def _doubts(pipeline: Pipeline, layer: Typed) -> str:
         column = mapped[name]
         number = f"CAST({quoted(column)} AS DOUBLE)"
         here = f"NOT {mapping.blank(layer.raw[column], layer.file.columns[column])}"
-        bits.append(f"{here} AND ({number} IS NULL OR NOT isfinite({number}))")
+        bits.append(f"{here} AND {mapping.finite(number)} IS NULL")
     column = mapped["customer_id"]
     is_text = mapping.is_text(layer.file.columns[column])
     raw = f"CAST({layer.raw[column]} AS VARCHAR)"
@@ -172,6 +180,7 @@ def reason(*, today: date) -> str:
         "no amount": "no_amount",
         "amount not a number": "amount IS NULL",
         "amount not finite": "NOT isfinite(amount)",
+        "amount beyond 1e15": "abs(amount) > 1e15",
         "not kept": "NOT kept",
     }
     cases = " ".join(f"WHEN {test} THEN {REASONS.index(name)}" for name, test in tests.items())

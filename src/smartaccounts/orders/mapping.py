@@ -70,6 +70,11 @@ def number(column: str, sql_type: str, source: Source) -> str:
     )
 
 
+def finite(number: str) -> str:
+    """Return a number that can be multiplied and summed: null where it is infinite, NaN or absurd (1e9 and beyond)."""
+    return f"CASE WHEN abs({number}) < 1e9 THEN {number} END"
+
+
 def moment(column: str, sql_type: str, source: Source) -> str:
     """Return a timestamp; null where the column holds none.
 

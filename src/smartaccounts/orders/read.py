@@ -7,7 +7,7 @@ from pathlib import Path
 
 from smartaccounts.config import Pipeline
 from smartaccounts.engine.duckdb import Engine
-from smartaccounts.errors import InputError, culprits
+from smartaccounts.errors import InputError, PipelineError, culprits
 from smartaccounts.orders.contract import COLUMNS, Intake, OrderLines, Rejection
 from smartaccounts.orders.layers import REASONS, amount_parts
 from smartaccounts.orders.source import place
@@ -45,6 +45,10 @@ def write_rejected(pipeline: Pipeline, engine: Engine, path: Path, *, today: dat
     """
     table = f"{TABLE}_rejected"
     stage_rejected(pipeline, engine, table=table, today=today or clock())
+    if not path.parent.is_dir() or path.is_dir():
+        raise PipelineError(
+            f"Expected a file in a folder that exists, got {path} in --rejected.", hint="Make it first."
+        )
     engine.write_parquet(f"SELECT * FROM {table} ORDER BY ALL", path)
     rows = int(engine.rows(f"SELECT count(*) FROM {table}")[0][0])
     engine.run(f"DROP TABLE {table}")

@@ -21,6 +21,9 @@ from smartaccounts.errors import InputError, PipelineError
 
 _CHUNK = 1 << 20
 _WILD = frozenset("*?[")
+MIXED = "utf-8, else windows-1252"
+_UNDEFINED = frozenset({0x81, 0x8D, 0x8F, 0x90, 0x9D})
+"""Bytes that windows-1252 does not define."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,7 @@ def _csv(path: Path, pipeline: Pipeline, *, decoded: Path) -> File:
     encoding, note = _encoding(path, pipeline.source.encoding)
     read_from = path
     try:
-        if codecs.lookup(encoding).name not in {"utf-8", "utf-8-sig"}:
+        if encoding == MIXED or codecs.lookup(encoding).name not in {"utf-8", "utf-8-sig"}:
             _decode(path, encoding, decoded)
             read_from = decoded
         with _open(read_from) as file, io.TextIOWrapper(file, "utf-8-sig", newline="") as lines:
@@ -130,7 +133,10 @@ def _header(lines: Sequence[str], pipeline: Pipeline, path: Path) -> tuple[str, 
     """
     wanted = set(pipeline.columns.mapped().values())
     given = pipeline.source.delimiter
-    splits = [(d, next(csv.reader(lines, delimiter=d), [])) for d in ([given] if given else [",", ";", "\t", "|"])]
+    try:
+        splits = [(d, next(csv.reader(lines, delimiter=d), [])) for d in ([given] if given else [",", ";", "\t", "|"])]
+    except csv.Error as error:
+        raise InputError(f"Expected a header with the names of the columns, got none ({error}) in {path}.") from None
     delimiter, names = max(splits, key=lambda s: (len(wanted & set(s[1])), len(s[1])))
     if len(names) < 2:
         got = ", ".join(repr(n) for n in names) or "none"
@@ -164,44 +170,58 @@ def _encoding(path: Path, given: str | None) -> tuple[str, str]:
                 f"Expected an encoding, got {given!r} in source.encoding.", hint="Known are utf-8, latin-1 and utf-16."
             ) from None
     try:
-        encoding = _guess(path)
+        encoding, mixed = _guess(path)
     except (OSError, EOFError) as error:
         raise InputError(f"Expected a whole file, got one that cannot be read ({error}) in {path}.") from None
+    if encoding == MIXED:
+        said = f"{path.name}: {mixed:,} lines are not utf-8, read as windows-1252 (source.encoding says otherwise)."
+        return encoding, said
     note = f"{path.name} is not utf-8 and was read as {encoding} (source.encoding says otherwise)."
     return encoding, "" if encoding == "utf-8" else note
 
 
-def _guess(path: Path) -> str:
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    is_utf8, has_controls = True, False
+def _guess(path: Path) -> tuple[str, int]:
+    """Return the encoding, and how many lines are not utf-8 where some are not.
+
+    Only the first bytes decide for utf-16; whether a line is utf-8, that line alone: lines added later cannot change
+    how earlier ones are read.
+    """
+    mixed = 0
     with _open(path) as file:
-        chunk = file.read(_CHUNK)
-        if chunk[:2] in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}:
-            return "utf-16"
-        if chunk[1:2] == b"\0":
-            return "utf-16-le"
-        while chunk:
-            if is_utf8:
-                try:
-                    decoder.decode(chunk)
-                except UnicodeDecodeError:
-                    is_utf8 = False
-            # 0x80 to 0x9f print nothing in latin-1 but are the euro sign and typographic quotes of Windows
-            has_controls = has_controls or len(chunk.translate(None, bytes(range(0x80, 0xA0)))) < len(chunk)
-            chunk = file.read(_CHUNK)
-    if is_utf8:
-        return "utf-8"
-    return "windows-1252" if has_controls else "latin-1"
+        first = file.readline(_CHUNK)
+        if first[:2] in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}:
+            return "utf-16", 0
+        if first[1:2] == b"\0":
+            return "utf-16-le", 0
+        file.seek(0)
+        for line in file:
+            mixed += not _is_utf8(line)
+    return (MIXED, mixed) if mixed else ("utf-8", 0)
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _line(line: bytes) -> str:
+    """Decode a line of a file that is mostly utf-8; bytes that mean nothing in windows-1252 mean what latin-1 says."""
+    if _is_utf8(line):
+        return line.decode("utf-8")
+    return "".join(bytes([b]).decode("windows-1252" if b not in _UNDEFINED else "latin-1") for b in line)
 
 
 def _decode(path: Path, encoding: str, decoded: Path) -> None:
-    with (
-        _open(path) as raw,
-        io.TextIOWrapper(raw, encoding, newline="") as source,
-        decoded.open("w", encoding="utf-8", newline="") as target,
-    ):
-        while chunk := source.read(_CHUNK):
-            target.write(chunk)
+    with _open(path) as raw, decoded.open("w", encoding="utf-8", newline="") as target:
+        if encoding == MIXED:
+            target.writelines(map(_line, raw))
+            return
+        with io.TextIOWrapper(raw, encoding, newline="") as source:
+            while chunk := source.read(_CHUNK):
+                target.write(chunk)
 
 
 def _is_gzip(path: Path) -> bool:

@@ -1,4 +1,4 @@
-"""A folder of files that appear together, or not at all."""
+"""Files that are whole or not there."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from smartaccounts.errors import PipelineError
 
 @contextmanager
 def staged(folder: Path) -> Iterator[Path]:
-    """Yield an empty folder inside `folder`; on success its files move up, on any error they are gone.
+    """Yield an empty folder inside `folder`; on success its files move up, one by one; on any error they are gone.
 
     PipelineError where `folder` is a file or cannot be made, or its files cannot be written.
     """

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
 
 from smartaccounts.rankers.base import Contributions, Floats
 
@@ -97,13 +98,13 @@ def fit_curves(matrix: NDArray[np.float32], names: tuple[str, ...], y: Floats, w
     columns = {c: CORE[c](matrix[:, names.index(c)].astype(np.float64)) for c in CORE if c in names}
     knots = {c: _knots(x) for c, x in columns.items()}
     basis = [_hats(x, knots[c]) for c, x in columns.items()]
-    fitted = LogisticRegression(C=INVERSE_L2, solver="newton-cholesky", max_iter=200).fit(
-        np.hstack(basis), y, sample_weight=weight
-    )
+    learner = LogisticRegression(C=INVERSE_L2, solver="newton-cholesky", max_iter=200)
+    with threadpool_limits(1):  # sums of a parallel BLAS depend on the number of cores
+        fitted = learner.fit(np.hstack(basis), y, sample_weight=weight)
     splits = np.cumsum([b.shape[1] for b in basis])[:-1]
     curves = []
     for (column, at), part, hats in zip(knots.items(), np.split(fitted.coef_[0], splits), basis, strict=True):
-        mean = float(np.average(hats @ part, weights=weight))
+        mean = float(np.average((hats * part).sum(axis=1), weights=weight))
         curves.append(Curve(column, tuple(at.tolist()), tuple(part[:-1].tolist()), float(part[-1]), mean))
     return Curves(float(fitted.intercept_[0]), tuple(curves))
 

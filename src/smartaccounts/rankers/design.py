@@ -154,9 +154,10 @@ def _shape(frame: pd.DataFrame, key: Column) -> dict[str, Column]:
     windows = np.maximum(full.sum(axis=1), 1)
     ranked = np.sort(np.where(known, blocks, 0), axis=1)
     levels = level(blocks, key[:, None])
+    never = ~full.any(axis=1)
     out: dict[str, Column] = {
-        "half_year_best": level(halves.max(axis=1), key),
-        "half_year_best_age": np.argmax(halves, axis=1).astype(float),
+        "half_year_best": np.where(never, np.nan, level(halves.max(axis=1), key)),
+        "half_year_best_age": np.where(never, np.nan, np.argmax(halves, axis=1)),
         "half_years_at_key": (halves >= key[:, None]).sum(axis=1) / windows,
         "half_years_at_small": (halves >= small[:, None]).sum(axis=1) / windows,
         "block_best": level(ranked[:, -1] * 6, key),

@@ -13,7 +13,7 @@ from smartaccounts.errors import PipelineError
 from smartaccounts.orders.contract import COLUMNS
 from smartaccounts.orders.simulate import Simulation, simulate
 from smartaccounts.workflow.predict import Predicted, predict
-from smartaccounts.workflow.service import put_in_service
+from smartaccounts.workflow.service import bundle_of, put_in_service
 from smartaccounts.workflow.train import fit
 
 AS_OF = date(2025, 1, 1)
@@ -46,6 +46,7 @@ def run_demo(out: Path, *, step: Callable[[str], None] = lambda _: None) -> Demo
     step("order lines simulated")
     pipeline = pipeline_from(PIPELINE, folder=out.absolute())
     trained = fit(pipeline, AS_OF, step=step)
-    served = put_in_service(trained, pipeline, models=Path("models"))
+    models = Path("models")
+    put_in_service(trained, pipeline, models=models, promote_it=True)
     step("logged and put in service")
-    return Demo(simulation, predict(pipeline, AS_OF, served.bundle, out, step=step))
+    return Demo(simulation, predict(pipeline, AS_OF, bundle_of(pipeline, None, models=models), out, step=step))

@@ -17,6 +17,12 @@ from smartaccounts.tracking.registry import CHAMPION, fetch, has_champion, promo
 from smartaccounts.tracking.store import store_at
 from smartaccounts.workflow.train import Trained
 
+WHY_NOT = {
+    True: "no model came of the training",
+    False: "a plain ranking is better",
+    None: "there is nothing to judge it by",
+}
+
 
 @dataclass(frozen=True)
 class Served:
@@ -58,12 +64,12 @@ def put_in_service(trained: Trained, pipeline: Pipeline, *, models: Path, promot
         chosen, number, why = trained.model, version, "not worse than the best plain ranking"
     else:
         newest = trained.model or trained.plain
-        no = "it is not better than the best plain ranking" if promote_it else "promote puts it in service"
+        no = WHY_NOT[trained.verdict.better] if promote_it else "promote puts it in service"
         return Served(
             newest, version, done=False, sentence=f"Version {version} ({newest.version}) is challenger: {no}."
         )
+    save(chosen, models / pipeline.name)  # first: an export that fails leaves the champion as it was
     promote(store, pipeline.name, str(number))
-    save(chosen, models / pipeline.name)
     said = f"Version {number} ({chosen.version}) is in service: {why}. Exported to {models / pipeline.name}."
     return Served(chosen, number, done=True, sentence=said)
 
@@ -96,8 +102,8 @@ def promote_ref(pipeline: Pipeline, ref: str, *, models: Path, force: bool = Fal
         said = f"{bundle.version} was not put in service. {card.verdict}"
         return Served(bundle, 0, done=False, sentence=said)
     forced = force and card.ranker not in PLAIN and not card.better
-    number = promote(store, pipeline.name, ref, note="forced" if forced else "")
     save(bundle, models / pipeline.name)
+    number = promote(store, pipeline.name, ref, note="forced" if forced else "")
     said = f"Version {number} ({bundle.version}) is in service{' by force' if forced else ''}. {card.verdict}"
     return Served(bundle, number, done=True, sentence=said)
 
@@ -112,7 +118,7 @@ def roll_back(pipeline: Pipeline, *, models: Path) -> Served:
 
 
 def leaderboard_of(pipeline: Pipeline) -> list[dict[str, Any]]:
-    """Return the trainings of a pipeline, the best average precision first; ModelError where there are none."""
+    """Return the trainings of a pipeline, the latest first; ModelError where there are none."""
     rows = leaderboard(store_at(), pipeline.name)
     if not rows:
         raise ModelError(
@@ -122,7 +128,7 @@ def leaderboard_of(pipeline: Pipeline) -> list[dict[str, Any]]:
     measured = [asdict(r) for r in rows]
     for row in measured:
         row["metrics"] = {k: {n: _finite(v[n]) for n in ("value", "low", "high")} for k, v in row["metrics"].items()}
-    return sorted(measured, key=lambda r: -(r["metrics"].get("average_precision", {}).get("value") or 0.0))
+    return measured
 
 
 def _finite(value: float) -> float | None:

@@ -214,6 +214,18 @@ def test_the_report_is_json_and_can_leave_the_lines_out(checked: Checked) -> Non
     assert quality.as_dict(examples=False)["intake"]["rejected"][0]["examples"] == []
 
 
+def test_without_examples_no_purchase_and_no_code_is_told(checked: Checked) -> None:
+    lines = [
+        *monthly("abc"),
+        line("a", "2024-06-05", n=5),
+        line("a", "2024-06-09", n=-5),
+        line("b", "2024-06-09", product="POST"),
+    ]
+    said = json.dumps(checked(lines, source={"cancelled": "\"order\" LIKE 'C%'"}).as_dict(examples=False))
+    assert '"largest": []' in said
+    assert "POST" not in said
+
+
 def test_row_order_changes_nothing(checked: Checked) -> None:
     lines = [*monthly("abc"), line("", "2024-06-05"), line("", "2024-06-04"), line("a", "2024-07-04", product="POST")]
     assert checked(lines) == checked(lines[::-1])

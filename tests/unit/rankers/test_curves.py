@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from smartaccounts.rankers.curves import CORE, Curve, Curves, fit_curves
 
@@ -86,3 +87,11 @@ def test_a_weight_counts_as_so_many_rows() -> None:
     heavy = fit_curves(matrix, NAMES, y, weight).raw(matrix, NAMES)
     assert abs(heavy - raw).max() < 0.3
     assert heavy.mean() - light.mean() == pytest.approx(np.log(3), abs=0.15)
+
+
+def test_the_number_of_cores_changes_no_bit() -> None:
+    made = []
+    for cores in (1, 2):
+        with threadpool_limits(cores):
+            made.append(_learned(20_000)[0])
+    assert made[0] == made[1]

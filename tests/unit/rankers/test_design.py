@@ -92,6 +92,11 @@ def test_a_half_year_before_the_data_is_not_counted_as_a_poor_one() -> None:
     assert short["spread_6_blocks"] == pytest.approx(0, abs=1e-6)
 
 
+def test_without_half_a_year_of_data_there_is_no_best_half_year() -> None:
+    found = one(**blocks(*[20.0] * 5), history_days=170.0)
+    assert np.isnan([found["half_year_best"], found["half_year_best_age"]]).all()
+
+
 def test_slopes_rise_with_growing_spend() -> None:
     rising, falling = one(**blocks(*range(60, 0, -10))), one(**blocks(*range(10, 70, 10)))
     levels = np.array([lev(v / 100) for v in range(10, 70, 10)])
