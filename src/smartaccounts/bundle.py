@@ -68,6 +68,8 @@ class Bundle:
 
 def save(bundle: Bundle, folder: Path) -> None:
     """Write a bundle as `folder`, replacing what is there; beside it first, then renamed."""
+    if folder.is_file():
+        raise ModelError(f"Expected a folder to write the model into, got a file in {folder}.", hint="Move it away.")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))

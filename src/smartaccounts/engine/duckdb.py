@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,22 +11,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 import duckdb
 
-from smartaccounts.errors import InputError, PipelineError
+from smartaccounts.engine.threads import threads
+from smartaccounts.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
-
-
-def threads() -> int:
-    """Return how many threads to use: SMARTACCOUNTS_THREADS, else the number of cores; PipelineError for no number."""
-    said = os.environ.get("SMARTACCOUNTS_THREADS") or str(os.cpu_count() or 1)
-    if not said.isdecimal() or int(said) < 1:
-        raise PipelineError(
-            f"Expected a number of threads, got {said!r} in SMARTACCOUNTS_THREADS.",
-            hint="Write for example SMARTACCOUNTS_THREADS=2, or unset it to use every core.",
-        )
-    return int(said)
 
 
 class Engine:

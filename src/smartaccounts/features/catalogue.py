@@ -79,6 +79,11 @@ def money(what: str, condition: str = "") -> str:
     return unscaled(total(what, condition))
 
 
+def recent(what: str, days: int) -> str:
+    """Sum an integer column over the last days, as a double; null where there is no row at all."""
+    return f"CAST(SUM(CASE WHEN {within(0, days)} THEN {what} ELSE 0 END) AS DOUBLE)"
+
+
 def ratio(over: str, under: str) -> str:
     """Divide; null where `under` is not above zero."""
     return f"CASE WHEN ({under}) > 0 THEN CAST({over} AS DOUBLE) / ({under}) END"

@@ -1,7 +1,7 @@
 """At what price, quantity, discount and margin a customer buys."""
 
 from smartaccounts.engine.sql import MONEY_SCALE, exact_sum
-from smartaccounts.features.catalogue import Family, Feature, ratio, within
+from smartaccounts.features.catalogue import Family, Feature, ratio, recent
 
 # One row per (as_of, c, p) of the last 365 days beside the mean of all buyers of p: logs, so that 2 x and 1/2 x weigh alike.
 _POSITION = f"""(
@@ -70,10 +70,6 @@ POSITION = Family(
 )
 
 
-def _sum(what: str, days: int) -> str:
-    return f"CAST(SUM(CASE WHEN {within(0, days)} THEN {what} ELSE 0 END) AS DOUBLE)"
-
-
 MARGIN = Family(
     name="margin",
     title="Discount and margin",
@@ -83,28 +79,28 @@ MARGIN = Family(
             "discount_share_365d",
             "share",
             "1 - purchases over their list price, last 365 days, lines with a list price",
-            f"1 - {ratio(_sum('list_paid', 365), _sum('list_value', 365))}",
+            f"1 - {ratio(recent('list_paid', 365), recent('list_value', 365))}",
             needs=("list_price", "quantity"),
         ),
         Feature(
             "discount_share_91d",
             "share",
             "1 - purchases over their list price, last 91 days, lines with a list price",
-            f"1 - {ratio(_sum('list_paid', 91), _sum('list_value', 91))}",
+            f"1 - {ratio(recent('list_paid', 91), recent('list_value', 91))}",
             needs=("list_price", "quantity"),
         ),
         Feature(
             "margin_share_365d",
             "share",
             "1 - cost over net spend, last 365 days, lines with a cost",
-            f"1 - {ratio(_sum('cost_value', 365), _sum('cost_paid', 365))}",
+            f"1 - {ratio(recent('cost_value', 365), recent('cost_paid', 365))}",
             needs=("cost", "quantity"),
         ),
         Feature(
             "margin_365d",
             "money",
             "Net spend minus cost, last 365 days, lines with a cost",
-            f"ROUND(({_sum('cost_paid', 365)} - {_sum('cost_value', 365)}) / {MONEY_SCALE}, 6)",
+            f"ROUND(({recent('cost_paid', 365)} - {recent('cost_value', 365)}) / {MONEY_SCALE}, 6)",
             needs=("cost", "quantity"),
             zero=True,
         ),

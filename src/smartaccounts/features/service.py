@@ -1,11 +1,6 @@
 """What serving a customer takes: returns, channels, small orders."""
 
-from smartaccounts.features.catalogue import Family, Feature, count, ratio, within
-
-
-def _sum(what: str, days: int) -> str:
-    return f"CAST(SUM(CASE WHEN {within(0, days)} THEN {what} ELSE 0 END) AS DOUBLE)"
-
+from smartaccounts.features.catalogue import Family, Feature, count, ratio, recent, within
 
 SERVICE = Family(
     name="service",
@@ -16,7 +11,7 @@ SERVICE = Family(
             "returns_share_365d",
             "share",
             "Returned and cancelled value over purchases, last 365 days",
-            ratio(_sum("returned", 365), _sum("gross", 365)),
+            ratio(recent("returned", 365), recent("gross", 365)),
         ),
         Feature(
             "returns_share",
@@ -35,14 +30,14 @@ SERVICE = Family(
             "share_digital_365d",
             "share",
             "Share of purchases by web, EDI and the like, last 365 days, of lines with a channel",
-            ratio(_sum("gross_digital", 365), _sum("gross_channel", 365)),
+            ratio(recent("gross_digital", 365), recent("gross_channel", 365)),
             needs=("channel",),
         ),
         Feature(
             "share_digital_91d",
             "share",
             "Share of purchases by web, EDI and the like, last 91 days, of lines with a channel",
-            ratio(_sum("gross_digital", 91), _sum("gross_channel", 91)),
+            ratio(recent("gross_digital", 91), recent("gross_channel", 91)),
             needs=("channel",),
         ),
     ),

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sklearn.utils import murmurhash3_32
 
 from smartaccounts.config import Model
-from smartaccounts.engine.duckdb import threads
+from smartaccounts.engine.threads import threads
 from smartaccounts.errors import HistoryError
 from smartaccounts.panel import Panel
 from smartaccounts.rankers.base import Contributions, Floats, Scores

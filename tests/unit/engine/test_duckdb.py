@@ -11,7 +11,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from smartaccounts.engine.duckdb import Engine, reading, threads
+from smartaccounts.engine.duckdb import Engine, reading
+from smartaccounts.engine.threads import threads
 from smartaccounts.errors import InputError, PipelineError
 
 LONG = "SELECT sum(hash(a.range + b.range)) AS s FROM range(10000000) a, range(100000) b"
