@@ -276,7 +276,7 @@ def test_files_of_a_glob_are_matched_by_column_names_whatever_their_order_or_typ
 ) -> None:
     big = 2**53 + 1
     parquet(tmp_path, "1.parquet", customer=[big], date=[date(2025, 1, 1)], amount=[1])
-    parquet(tmp_path, "2.parquet", amount=[2.5], customer=[17850.0], date=[datetime(2025, 1, 2, 23, 59)])  # noqa: DTZ001
+    parquet(tmp_path, "2.parquet", amount=[2.5], customer=[17850.0], date=[datetime(2025, 1, 2, 23, 59)])  # noqa: DTZ001 - files have no time zone
     parquet(tmp_path, "3.parquet", date=["2025-01-03"], customer=["007"], amount=["3"], more=["x"])
     lines = read(pipeline(tmp_path / "*.parquet"), engine, today=TODAY)
     first = (date(2025, 1, 1) - date(1970, 1, 1)).days
@@ -335,7 +335,7 @@ def test_iso_dates_and_timestamps_need_no_setting(engine: Engine, tmp_path: Path
     "days",
     [
         pa.array([datetime(2025, 1, 2, 23, tzinfo=UTC)], pa.timestamp("us", tz="UTC")),
-        pa.array([datetime(2025, 1, 2, 23)], pa.timestamp("ns")),  # noqa: DTZ001
+        pa.array([datetime(2025, 1, 2, 23)], pa.timestamp("ns")),  # noqa: DTZ001 - files have no time zone
         pa.array([20250102]),
         pa.array([date(2025, 1, 2)]),
     ],

@@ -68,7 +68,8 @@ def _paths(pipeline: Pipeline) -> list[Path]:
         )
     if path.is_file():
         return [path]
-    found = [Path(p) for p in sorted(glob.glob(str(path), recursive=True)) if Path(p).is_file()]  # noqa: PTH207
+    names = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
+    found = [Path(name) for name in names if Path(name).is_file()]
     if found:
         return found
     what = "files that match" if _WILD & set(str(path)) else "a file of order lines"

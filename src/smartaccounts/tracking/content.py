@@ -82,10 +82,10 @@ def files(training: Training) -> Iterator[tuple[str, Callable[[Path], None]]]:
     """Yield the files of a run: path below the run's artifacts, and what writes it there."""
     yield BUNDLE, lambda path: bundles.save(training.bundle, path)
     for name, figure in training.figures.items():
-        yield f"figures/{name}.png", lambda path, figure=figure: drawn.save(figure, path)  # type: ignore[misc]
+        yield f"figures/{name}.png", lambda path, figure=figure: drawn.save(figure, path)  # type: ignore[misc]  # mypy infers no lambda with a default
     for name, content in training.artifacts.items():
         text = content if isinstance(content, str) else as_json(content)
-        yield _inside(name), lambda path, text=text: _write(path, text)  # type: ignore[misc]
+        yield _inside(name), lambda path, text=text: _write(path, text)  # type: ignore[misc]  # mypy infers no lambda with a default
     if training.per_date:
         dates = {"steps": [{"step": i, "as_of": d, **_finite(m)} for i, (d, m) in enumerate(training.per_date)]}
         yield f"{BY_DATE}.json", lambda path: _write(path, as_json(dates))

@@ -19,7 +19,7 @@ class GrowthRanker(mlflow.pyfunc.PythonModel):  # type: ignore[misc]  # mlflow i
         """Read the bundle; its digests are checked."""
         self.fitted = load(Path(context.artifacts["bundle"])).fitted
 
-    def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:  # noqa: ARG002
+    def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:  # noqa: ARG002 - the signature of MLflow
         """Return score and probability, one row per row; probability is null where the ranker has none."""
         scores = self.fitted.score(model_input)
         probability = np.full(len(model_input), np.nan) if scores.probability is None else scores.probability

@@ -152,7 +152,7 @@ def _knock(uri: str) -> None:
 def _database_error() -> type[Exception]:
     from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 - heavy; comes with mlflow
 
-    return SQLAlchemyError  # type: ignore[no-any-return, unused-ignore]
+    return SQLAlchemyError  # type: ignore[no-any-return, unused-ignore]  # typed or not by release
 
 
 def _unusable(store: Store, error: Exception) -> ModelError:
