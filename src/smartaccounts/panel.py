@@ -29,6 +29,12 @@ class Panel:
         """Return snapshot and outcome side by side."""
         return pd.concat([self.snapshot.frame, self.outcome], axis=1)
 
+    @property
+    def base_rate(self) -> float | None:
+        """Return the share of the eligible that became key accounts; None where nobody was eligible."""
+        target = self.outcome["target"][self.snapshot.frame["eligible"]]
+        return float(target.mean()) if len(target) else None
+
     def rows(self, mask: pd.Series) -> Panel:
         """Return the rows where `mask` holds."""
         kept = Snapshot(self.snapshot.frame[mask].reset_index(drop=True), self.snapshot.target, self.snapshot.absent)

@@ -83,6 +83,15 @@ def training_dates(as_of: date, *, first_day: date, horizon_days: int, most: int
     return tuple(dates[-most:] if most else dates)
 
 
+def too_short(as_of: date, *, first_day: date, horizon_days: int) -> HistoryError:
+    """Return the error for an as_of with less than `horizon_days` of history behind it."""
+    return HistoryError(
+        f"Expected an as_of with at least {horizon_days} days of history, got {as_of} "
+        f"in a source that begins on {first_day}.",
+        hint=f"The first possible as_of is {first_day + timedelta(days=horizon_days)}.",
+    )
+
+
 def folds(tests: Sequence[date], *, first_day: date, horizon_days: int, most: int | None = None) -> tuple[Fold, ...]:
     """Return one fold for each test date, ascending; a fold's `train` is empty where no date fits.
 
@@ -91,11 +100,7 @@ def folds(tests: Sequence[date], *, first_day: date, horizon_days: int, most: in
     earliest = first_day + timedelta(days=horizon_days)
     early = [d for d in sorted(set(tests)) if d < earliest]
     if early:
-        raise HistoryError(
-            f"Expected an as_of with at least {horizon_days} days of history, got {early[0]} "
-            f"in a source that begins on {first_day}.",
-            hint=f"The first possible as_of is {earliest}.",
-        )
+        raise too_short(early[0], first_day=first_day, horizon_days=horizon_days)
     return tuple(
         Fold(training_dates(d, first_day=first_day, horizon_days=horizon_days, most=most), d, horizon_days)
         for d in sorted(set(tests))

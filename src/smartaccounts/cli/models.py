@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -189,4 +188,4 @@ def rollback(pipeline: PipelineFile, overrides: Overrides = None) -> None:
     """Take the model in service back to the one before it."""
     from smartaccounts.workflow.service import roll_back
 
-    typer.echo(roll_back(opened(pipeline, overrides), models=Path(MODELS)).sentence)
+    typer.echo(roll_back(opened(pipeline, overrides), models=MODELS).sentence)

@@ -213,9 +213,7 @@ def _test(
 
 def _known_base_rate(fold: Fold, seen: Snapshot, outcomes: _Outcomes) -> float | None:
     before = fold.test - timedelta(days=fold.horizon_days)
-    known = outcomes.panel(seen, [before], known_before=fold.test)
-    target = known.outcome["target"][known.snapshot.frame["eligible"]]
-    return float(target.mean()) if len(target) else None
+    return outcomes.panel(seen, [before], known_before=fold.test).base_rate
 
 
 def _measure(tested: Sequence[Tested], pipeline: Pipeline) -> Resampled | None:

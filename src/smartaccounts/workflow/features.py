@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 
 from smartaccounts.config import Pipeline
 from smartaccounts.engine.duckdb import Engine
-from smartaccounts.errors import HistoryError, PipelineError
+from smartaccounts.errors import PipelineError
 from smartaccounts.features.snapshot import CATALOGUE, absent_features, snapshot_tables
 from smartaccounts.orders.read import read
 from smartaccounts.outputs.staged import written_beside
 from smartaccounts.outputs.tables import Parts
-from smartaccounts.timeline import from_day_number
+from smartaccounts.timeline import from_day_number, too_short
 
 
 @dataclass(frozen=True)
@@ -49,10 +49,6 @@ def write_features(
                 seen |= set(table["as_of"].unique().to_pylist())
                 step(f"{rows:,} rows")
         if not rows:
-            first, horizon = from_day_number(lines.first_day), pipeline.target.horizon_days
-            raise HistoryError(
-                f"Expected an as_of with at least {horizon} days of history, got {as_ofs[-1]} "
-                f"in a source that begins on {first}.",
-                hint=f"The first possible as_of is {first + timedelta(days=horizon)}.",
-            )
+            first = from_day_number(lines.first_day)
+            raise too_short(as_ofs[-1], first_day=first, horizon_days=pipeline.target.horizon_days)
     return Written(rows, tuple(sorted(seen)), len(CATALOGUE), absent_features(lines.provided))

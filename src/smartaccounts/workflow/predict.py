@@ -129,9 +129,7 @@ def check_data(bundle: Bundle, lines: OrderLines, pipeline: Pipeline, as_of: dat
 def known_base_rate(lines: OrderLines, seen: Snapshot, before: date, *, known_before: date) -> float | None:
     """Return the share of the eligible of one horizon ago that became key accounts; None where nobody was eligible."""
     found = outcome(lines, [before], horizon_days=seen.target.horizon_days, known_before=known_before)
-    then = panel(seen.at([before]), found, [before])
-    target = then.outcome["target"][then.snapshot.frame["eligible"]]
-    return float(target.mean()) if len(target) else None
+    return panel(seen.at([before]), found, [before]).base_rate
 
 
 def last_known_day(lines: OrderLines, as_of: date) -> date:

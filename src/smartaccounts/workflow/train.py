@@ -28,7 +28,7 @@ from smartaccounts.rankers.base import Fitted
 from smartaccounts.rankers.growth import Growth
 from smartaccounts.rankers.plain import FALLBACK, PLAIN, calibrated
 from smartaccounts.target import outcome
-from smartaccounts.timeline import training_dates
+from smartaccounts.timeline import too_short, training_dates
 from smartaccounts.tracking.content import Training
 from smartaccounts.workflow.rankers import rankers
 
@@ -111,11 +111,7 @@ def judged_dates(lines: OrderLines, pipeline: Pipeline, as_of: date) -> list[dat
 def _panel(lines: OrderLines, pipeline: Pipeline, as_of: date) -> Panel:
     target, first = pipeline.target, lines.first_known(as_of)
     if as_of < first + timedelta(days=target.horizon_days):
-        raise HistoryError(
-            f"Expected an as_of with at least {target.horizon_days} days of history, got {as_of} "
-            f"in a source that begins on {first}.",
-            hint=f"The first possible as_of is {first + timedelta(days=target.horizon_days)}.",
-        )
+        raise too_short(as_of, first_day=first, horizon_days=target.horizon_days)
     most = pipeline.model.training_dates
     dates = training_dates(as_of, first_day=first, horizon_days=target.horizon_days, most=most)
     seen = snapshot(lines, dates or [as_of], target).at(dates)  # no date, no rows: nothing to learn from
