@@ -14,9 +14,8 @@ from smartaccounts.config import Model
 from smartaccounts.errors import HistoryError
 from smartaccounts.features.snapshot import Snapshot
 from smartaccounts.panel import Panel
-from smartaccounts.rankers import growth
 from smartaccounts.rankers.design import design
-from smartaccounts.rankers.growth import Growth, GrowthModel, training_rows
+from smartaccounts.rankers.growth import Growth, GrowthModel
 
 SMALL = Model(rounds=15, bags=2, leaves=4, min_rows_per_leaf=10)
 
@@ -112,17 +111,6 @@ def test_a_column_that_was_unknown_in_the_earlier_dates_does_no_harm() -> None:
 # what it learns from
 
 
-def test_it_learns_from_all_below_the_key_spend_that_were_alive() -> None:
-    snapshot = snapshot_of(6)
-    frame = snapshot.frame.assign(
-        spend_h=[10.0, 60.0, 100.0, 10.0, 10.0, 10.0],
-        spend_365d=[10.0, 60.0, 100.0, 0.0, -3.0, 10.0],
-        eligible=[True, False, False, False, False, True],
-    )
-    made = with_outcome(Snapshot(frame, snapshot.target, ()), np.array([0.0, 1, 1, 0, 0, np.nan]))
-    assert training_rows(made).snapshot.frame["customer_id"].tolist() == ["c0000", "c0001"]
-
-
 def test_negatives_above_the_cap_are_drawn_and_weighted_back() -> None:
     y = np.zeros(5000)
     y[:50] = 1
@@ -159,28 +147,6 @@ def dates(monthly: int) -> list[date]:
 def test_the_calibrating_fit_does_not_see_what_it_is_calibrated_on(months: int, how: str) -> None:
     panel = panel_of(snapshot_of(200, dates(months)))
     assert how in Growth(SMALL).fit(panel).notes[0]
-
-
-def test_the_split_by_time_leaves_a_horizon_between() -> None:
-    panel = panel_of(snapshot_of(100, dates(9)))
-    parts = growth._later(panel)
-    assert parts is not None
-    ((learn, held),) = parts
-    as_of = panel.snapshot.frame["as_of"]
-    assert as_of[learn].max() + pd.Timedelta(days=91) <= as_of[held].min()
-    assert as_of[held].max() == as_of.max()
-    assert as_of[held].nunique() == 3
-
-
-def test_the_split_by_customer_keeps_a_customers_rows_together_and_holds_every_row_once() -> None:
-    panel = panel_of(snapshot_of(90, dates(2)))
-    ids = panel.snapshot.frame["customer_id"]
-    parts = growth._customer_folds(panel)
-    assert len(parts) == growth.CUSTOMER_FOLDS
-    assert np.sum([held for _, held in parts], axis=0).tolist() == [1] * 180
-    for learn, held in parts:
-        assert not set(ids[learn]) & set(ids[held])
-        assert held.sum() > 20
 
 
 def test_a_history_of_less_than_two_horizons_is_noted() -> None:

@@ -1,0 +1,130 @@
+"""Which rows a model learns from, and how its probabilities are learned from rows that it did not see."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.utils import murmurhash3_32
+
+from smartaccounts.errors import HistoryError
+from smartaccounts.panel import Panel
+from smartaccounts.rankers.base import Floats
+from smartaccounts.rankers.calibration import Calibrator, fit_calibrator, season_came, tail
+from smartaccounts.rankers.design import Design
+
+MIN_POSITIVES = 10
+"""Fewer key accounts among the training rows teach nothing."""
+
+MIN_POSITIVES_CALIBRATION = 20
+CUSTOMER_FOLDS = 3
+
+Mask = NDArray[np.bool_]
+Learn = Callable[[Mask, Mask], Floats]
+"""Given the rows to learn from and the rows held back (masks over all rows): the raw scores of those held back."""
+
+
+def calibrated_on_held(rows: Panel, learn: Learn, *, season: bool = True) -> tuple[Calibrator, str]:
+    """Return the calibrator of a learner's raw scores and one sentence on how it was made.
+
+    On eligible rows only: out of time where a second horizon fits into the training dates, else cross-fitted over
+    customers. HistoryError where a part of the rows has only key accounts or none. With `season` off, probabilities do
+    not follow last year's season.
+    """
+    eligible = rows.snapshot.frame["eligible"].to_numpy(dtype=bool)
+    y = rows.outcome["target"].to_numpy()
+    parts, how = later(rows), "out of time, on the last training dates"
+    if parts is None or y[parts[0][1] & eligible].sum() < MIN_POSITIVES_CALIBRATION:
+        parts, how = customer_folds(rows), "cross-fitted over customers: no second horizon fits into the history"
+    held = [hold & eligible for _, hold in parts]
+    scores = np.concatenate([learn(seen, hold) for (seen, _), hold in zip(parts, held, strict=True)])
+    grown, seasons = (np.concatenate([values[hold] for hold in held]) for values in (y, season_came(rows)))
+    check_both_kinds(grown, np.ones(len(grown), dtype=bool))
+    note = f"probabilities calibrated {how} ({len(grown):,} eligible rows, {int(grown.sum()):,} key accounts)"
+    return fit_calibrator(scores, grown, seasons, tail=tail(rows) if season else 0.0), note
+
+
+def training_rows(panel: Panel) -> Panel:
+    """Return the rows below K in the last horizon and alive in 365 days, with a target; eligible or not."""
+    frame = panel.snapshot.frame
+    return panel.rows(
+        panel.outcome["target"].notna() & (frame["spend_h"] < frame["key_spend"]) & (frame["spend_365d"] > 0)
+    )
+
+
+def short_history(rows: Panel) -> tuple[str, ...]:
+    """Say where returning accounts could not be told from growing ones in training."""
+    days = rows.snapshot.frame["history_days"]
+    short = float((days < 2 * rows.snapshot.target.horizon_days).mean())
+    if short <= 0.5:
+        return ()
+    said = (
+        f"probabilities are likely too high: {short:.0%} of the training rows have less than two horizons of history, "
+        "where an account that returns looks like one that grows"
+    )
+    return (said,)
+
+
+def check_positives(rows: Panel) -> None:
+    """HistoryError where there is nothing to learn from, with what to change."""
+    frame = rows.snapshot.frame
+    positives = int(rows.outcome["target"].sum())
+    if positives < MIN_POSITIVES:
+        dates = frame["as_of"].nunique()
+        raise HistoryError(
+            f"Expected at least {MIN_POSITIVES} customers that grew into key accounts, got {positives} "
+            f"in {len(frame):,} training rows of {dates} as_of dates.",
+            hint="Use a longer history, a lower target.key_quantile, or target.sustained_months: 1.",
+        )
+
+
+def check_both_kinds(y: Floats, used: Mask) -> None:
+    """HistoryError where a part of the rows, learned from or calibrated on, has only key accounts or none.
+
+    The rows of one customer stay together: a few customers may hold all that is to be learned.
+    """
+    positives, rows = int(y[used].sum()), int(used.sum())
+    if not 0 < positives < rows:
+        raise HistoryError(
+            f"Expected key accounts and others in every part of the training rows, got {positives} key accounts "
+            f"in a part of {rows:,} rows.",
+            hint="Use a longer history, a lower target.key_quantile, or target.sustained_months: 1.",
+        )
+
+
+def without_empty(made: Design) -> Design:
+    """Leave out columns that are unknown everywhere in training: the model must not depend on what it never saw."""
+    known: Mask = ~np.all(np.isnan(made.matrix), axis=0)
+    names = tuple(n for n, k in zip(made.names, known, strict=True) if k)
+    rises = tuple(r for r, k in zip(made.rises, known, strict=True) if k)
+    return Design(made.matrix[:, known], names, rises)
+
+
+Parts = Sequence[tuple[Mask, Mask]]
+
+
+def later(rows: Panel) -> Parts | None:
+    """Split by time: hold the dates of the last horizon, learn from those whose outcome was over before them.
+
+    None where fewer dates are left to learn from than are held: such a model says little of the one on all dates.
+    """
+    as_of = rows.snapshot.frame["as_of"]
+    horizon = timedelta(days=rows.snapshot.target.horizon_days)
+    held = as_of > as_of.max() - horizon
+    learn = as_of + horizon <= as_of[held].min()
+    positives = rows.outcome["target"][learn].sum()
+    if as_of[learn].nunique() < as_of[held].nunique() or positives < MIN_POSITIVES:
+        return None
+    return [(learn.to_numpy(), held.to_numpy())]
+
+
+def customer_folds(rows: Panel) -> Parts:
+    """Split by customer: all rows of a customer are held together."""
+    frame = rows.snapshot.frame
+    keys = (frame["market"] + "\x1f" + frame["customer_id"]).to_numpy(dtype=object)
+    codes, unique = pd.factorize(keys)
+    fold = np.array([murmurhash3_32(str(k), positive=True) % CUSTOMER_FOLDS for k in unique])[codes]
+    return [(fold != f, fold == f) for f in range(CUSTOMER_FOLDS)]
