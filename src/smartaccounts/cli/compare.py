@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from smartaccounts.cli.terminal import AsJson, Overrides, PipelineFile, opened, print_json, table
+from smartaccounts.cli.terminal import (
+    AsJson,
+    Overrides,
+    PipelineFile,
+    Verbose,
+    dates,
+    opened,
+    print_json,
+    progress,
+    table,
+)
 
 if TYPE_CHECKING:
     from smartaccounts.evaluation.bootstrap import Interval
+    from smartaccounts.evaluation.selection import Selection
     from smartaccounts.workflow.compare import Standing
 
 
@@ -23,12 +35,71 @@ def register(app: typer.Typer) -> None:
 
 def compare(
     pipeline: PipelineFile,
+    over_time: Annotated[
+        bool, typer.Option("--over-time", help="Follow all rankers over past dates; leaves selection.html in --out.")
+    ] = False,
+    as_of: Annotated[
+        list[str] | None,
+        typer.Option("--as-of", metavar="YYYY-MM-DD", help="A date to follow; may be repeated. Default: every month."),
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Write the figure or report there.")] = None,
     overrides: Overrides = None,
     as_json: AsJson = False,
+    verbose: Verbose = False,
 ) -> None:
-    """Print the leaderboard of a pipeline: every training, what it measured, and its difference to the champion."""
-    _leaderboard(pipeline, out, overrides, as_json=as_json)
+    """Print the leaderboard of a pipeline: every training beside the champion; or follow all rankers over time."""
+    if not over_time:
+        if as_of:
+            raise typer.BadParameter("Expected --over-time with --as-of, got --as-of alone.")
+        _leaderboard(pipeline, out, overrides, as_json=as_json)
+        return
+    if out is None:
+        raise typer.BadParameter("Expected --out DIR with --over-time, got none: the report is a page.")
+    from smartaccounts.evaluation.selection import as_json as said
+    from smartaccounts.workflow.selection import PAGE, run_selection
+
+    opened_pipeline, days = opened(pipeline, overrides), dates(as_of or [])
+    with progress("Over time", verbose=verbose) as step:
+        found, words = run_selection(opened_pipeline, days, out, step=step)
+    if as_json:
+        print_json(said(found) | {"summary": list(words)})
+        return
+    _print_selection(found)
+    for sentence in words:
+        typer.echo(textwrap.fill(sentence, 80, break_long_words=False, break_on_hyphens=False))
+    typer.echo(f"Report: {out / PAGE}")
+
+
+def _print_selection(found: Selection) -> None:
+    head = [
+        "ranker",
+        "avg\nprec",
+        "lift\n2%",
+        "best\nat",
+        "within\n10%",
+        "mean\nregret",
+        "worst\nregret",
+        "listed\nagain",
+    ]
+    rows = [
+        [
+            f.ranker,
+            _plain(f.average_precision.value),
+            _plain(f.lift.value, ".1f"),
+            str(f.best_at),
+            _plain(f.near_share, ".0%"),
+            _plain(f.mean_regret),
+            _plain(f.worst_regret),
+            _plain(f.kept_share, ".0%"),
+        ]
+        for f in sorted(found.followed, key=lambda f: (f is not found.leader, f.mean_regret))
+    ]
+    typer.echo(f"{found.pipeline}: {len(found.dates)} past dates from {found.dates[0]} to {found.dates[-1]}")
+    table("", head, rows, right=tuple(head[1:]))
+
+
+def _plain(value: float, form: str = ".3f") -> str:
+    return "-" if math.isnan(value) else f"{value:{form}}"
 
 
 def _leaderboard(file: Path, out: Path | None, overrides: list[str] | None, *, as_json: bool) -> None:

@@ -48,12 +48,14 @@ def plain_axes(axes: Axes) -> None:
     axes.yaxis.label.set(size=11.5, color=INK)
 
 
-def with_legend(figure: Figure, axes: Axes) -> Figure:
+def with_legend(figure: Figure, axes: Axes, *, columns: int = 2) -> Figure:
     """Put the legend below the axes, where it covers nothing; random order is named last."""
     handles, labels = axes.get_legend_handles_labels()
     named = sorted(zip(labels, handles, strict=True), key=lambda pair: pair[0] == RANDOM)
     labels, handles = [label for label, _ in named], [handle for _, handle in named]
-    figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False, fontsize=11, labelcolor=INK)
+    figure.legend(
+        handles, labels, loc="outside lower center", ncols=columns, frameon=False, fontsize=11, labelcolor=INK
+    )
     return figure
 
 

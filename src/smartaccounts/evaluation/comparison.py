@@ -50,7 +50,7 @@ def comparison_figure(trainings: Sequence[Dots], *, subtitle: str = "") -> Figur
         text.set_fontweight("bold" if training.champion else "normal")
     left.set_ylim(len(shown) - 0.4, -0.6)
     left.set_xlim(left=0)
-    left.set_xlabel("Average precision, mean of its dates")
+    left.set_xlabel("Average precision")
     right.axvline(0, color=SOFT, linewidth=1.2, linestyle=":", zorder=1)
     right.set_xlabel("Difference to the champion")
     if not any(t.difference is not None for t in shown):
