@@ -74,7 +74,7 @@ def test_every_command_was_done(world: World) -> None:
 
 def test_nothing_but_the_files_asked_for_was_left(world: World) -> None:
     assert sorted(p.name for p in world.folder.iterdir()) == [
-        "back", "backtest", "list", "mlruns", "models", "open", "orders.parquet", "other", "promoted",
+        "back", "backtest", "compared", "list", "mlruns", "models", "open", "orders.parquet", "other", "promoted",
         "snapshot.parquet", "supplier.yaml",
     ]  # fmt: skip
     assert sorted(p.name for p in (world.folder / "list").iterdir()) == [

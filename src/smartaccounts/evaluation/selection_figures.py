@@ -28,6 +28,8 @@ from smartaccounts.evaluation.selection import Followed, Judged, Selection
 NARROW = 5.0
 """Inches below which a figure is drawn for a phone: fewer labels, legends in one column."""
 IN_COLOUR = 3
+FEW = 12
+"""Up to so many dates there is room for the intervals of more than the leader."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ def _by_date(found: Selection, frame: Frame, title: str, measured: Callable[[Jud
     """Draw a measure of every ranker over the dates: in colour with a band for its interval, the others thin."""
     figure, axes = _one(found, frame, title, height=4.6 if frame.narrow else 5.0)
     at, coloured = _days(found), in_colour(found)
-    for f in found.followed:
+    for f in by_regret(found):
         intervals = [measured(j) for j in f.judged]
         value, low, high = np.array([(i.value, i.low, i.high) for i in intervals]).T
         if f.ranker not in coloured:
@@ -99,8 +101,8 @@ def _by_date(found: Selection, frame: Frame, title: str, measured: Callable[[Jud
         )  # fmt: skip
         if i == 0:
             axes.fill_between(at, low, high, color=COLOURS[i], alpha=0.16, linewidth=0, zorder=0)
-        else:
-            axes.vlines(at + 2.0 * i, low, high, color=COLOURS[i], linewidth=1, alpha=0.6, zorder=1)
+        elif len(at) <= FEW:
+            axes.vlines(at + 1.5 * i, low, high, color=COLOURS[i], linewidth=1.2, alpha=0.6, zorder=1)
     axes.set_xticks(at, day_labels(found.dates, most=4 if frame.narrow else 8))
     axes.set_xlim(at[0] - 12, at[-1] + 12)
     axes.set_ylim(bottom=0)
@@ -112,7 +114,7 @@ def _distance(found: Selection, frame: Frame) -> Figure:
     """Draw at how many dates each ranker is within so much of the best: a curve in the corner is never far."""
     figure, axes = _one(found, frame, "How far below the best, and how often", height=4.4)
     shares, coloured = np.linspace(0, 1, 201), in_colour(found)
-    for f in found.followed:
+    for f in by_regret(found):
         i = coloured.index(f.ranker) if f.ranker in coloured else None
         within = [f.within(float(s)) for s in shares]
         colour, width = (FAINT, 1.2) if i is None else (COLOURS[i], 2.4)
@@ -120,11 +122,11 @@ def _distance(found: Selection, frame: Frame) -> Figure:
         axes.plot(shares, within, color=colour, linewidth=width, label=label, zorder=1 if i is None else 5 - i)
     axes.axvline(0.1, color=INK, linewidth=1, linestyle=":", zorder=2)
     axes.set(xlim=(0, 1), ylim=(0, 1.02))
-    axes.set_xlabel("How far below the best average precision of the date")
+    axes.set_xlabel("How far below the best of the date")
     axes.set_ylabel("Share of the dates")
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(FuncFormatter(tick))
-    return _legend(figure, axes, frame)
+    return with_legend(figure, axes, columns=1 if frame.narrow else 2)
 
 
 def _stability(found: Selection, frame: Frame) -> Figure:
@@ -183,8 +185,8 @@ def _days(found: Selection) -> np.ndarray:
 
 
 def _others(found: Selection, followed: Followed) -> str:
-    others = [f.ranker for f in found.followed if f.ranker not in in_colour(found)]
-    return f"{len(others)} other rankers" if followed.ranker == others[0] else "_"
+    others = [f.ranker for f in by_regret(found) if f.ranker not in in_colour(found)]
+    return f"{len(others)} other ranker{'s' if len(others) > 1 else ''}" if followed.ranker == others[0] else "_"
 
 
 def _rows(axes: Axes, names: Sequence[str]) -> None:

@@ -25,7 +25,10 @@ def _leads(found: Selection, leader: Followed) -> str:
         often += f" ({most.ranker} at {most.best_at})"
     near = round(leader.near_share * leader.dates)
     rivals = f" of {len(found.followed)} rankers" if len(found.followed) > 1 else ""
-    return f"{leader.ranker} has the least regret{rivals}: {often}, and at {near} it was at most a tenth worse than the best."
+    return (
+        f"{leader.ranker} has the least regret{rivals}: {often}, and at {near} it was at most a tenth worse than the "
+        "best."
+    )
 
 
 def _regret(found: Selection, leader: Followed) -> str:

@@ -15,7 +15,7 @@ from smartaccounts.evaluation.selection import Selection
 from smartaccounts.evaluation.selection_figures import Frame, by_regret, figures, in_colour
 from smartaccounts.outputs.vector import svg
 
-FRAMES = {"wide": Frame(8.4, titled=False), "narrow": Frame(4.4, titled=False)}
+FRAMES = {"wide": Frame(10, titled=False), "narrow": Frame(4.4, titled=False)}
 """Every figure is drawn twice; the page shows the one that fits the screen."""
 
 LABELS = {
@@ -73,6 +73,8 @@ def number(value: float, digits: int = 3) -> str:
 
 def share(value: float) -> str:
     """Write a share in percent, a dash where there is none."""
+    if value >= 0.1:
+        return f"{value:.0%}"
     return "–" if math.isnan(value) else percent(value)  # noqa: RUF001 - a dash, as on paper
 
 
