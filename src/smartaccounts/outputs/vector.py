@@ -27,7 +27,8 @@ def svg(figure: Figure, *, name: str, label: str) -> Markup:
     text = content.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    text = re.sub(r"font: (\w* ?)(\w* ?)([\d.]+px)[^;\"]*", r"font: \1\2\3 system-ui, sans-serif", text)
+    text = re.sub(r"font-family: [^;\"]*; ?", "", text)  # the page's own
+    text = re.sub(r'\b(id="|url\(#|href="#)', rf"\1{name}-", text)  # matplotlib counts from 1 in every figure
     text = re.sub(r"(#[0-9a-f]{6})\b", lambda m: f"var(--{THEMED[m[1]]})" if m[1] in THEMED else m[1], text)
     opening = text[: text.index(">") + 1]
     box = re.search(r'viewBox="[^"]*"', opening)
