@@ -63,11 +63,11 @@ def _stable(leader: Followed) -> str:
         return ""
     steps = len(leader.changes)
     kept, overtaken, left = (sum(getattr(c, w) for c in leader.changes) / steps for w in ("kept", "overtaken", "left"))
-    listed = kept + overtaken + left
+    listed, days = kept + overtaken + left, sum(c.days for c in leader.changes) / steps
     return (
-        f"From one list to the next, of its first {listed:.0f} on average {kept:.0f} are listed again, {overtaken:.0f} "
-        f"are overtaken by others and {left:.0f} are no longer eligible: {leader.kept_share:.0%} of those that still "
-        "could be listed are."
+        f"Of its first {listed:.0f}, {kept:.0f} are listed again on the next list ({days:.0f} days later; on average), "
+        f"{overtaken:.0f} are overtaken by others and {left:.0f} are no longer eligible: "
+        f"{leader.kept_share:.0%} of those that still could be listed are."
     )
 
 

@@ -27,6 +27,11 @@ class Change:
     left: int
 
     @property
+    def days(self) -> int:
+        """Return the days from one date to the other."""
+        return (self.after - self.before).days
+
+    @property
     def share(self) -> float:
         """Return the share that is listed again among those eligible at both dates; nan where nobody is."""
         both = self.kept + self.overtaken

@@ -34,6 +34,7 @@ def run_selection(
     Returns what was found, and its summary in words. HistoryError where there is no date to judge.
     """
     check_folder(out)
+    store = store_at()
     with Engine() as engine:
         lines = read(pipeline, engine)
         step("order lines read")
@@ -56,7 +57,7 @@ def run_selection(
         figures=figures(found),
         artifacts={PAGE: text, "selection.json": as_json(found)},
     )
-    log_report(store_at(), report)
+    log_report(store, report)
     step("logged")
     return found, words
 
