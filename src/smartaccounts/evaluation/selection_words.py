@@ -65,7 +65,7 @@ def _stable(leader: Followed) -> str:
     kept, overtaken, left = (sum(getattr(c, w) for c in leader.changes) / steps for w in ("kept", "overtaken", "left"))
     listed, days = kept + overtaken + left, sum(c.days for c in leader.changes) / steps
     return (
-        f"Of its first {listed:.0f}, {kept:.0f} are listed again on the next list ({days:.0f} days later; on average), "
+        f"Of its first {listed:.0f}, {kept:.0f} are listed again on the next list (on average, {days:.0f} days later), "
         f"{overtaken:.0f} are overtaken by others and {left:.0f} are no longer eligible: "
         f"{leader.kept_share:.0%} of those that still could be listed are."
     )
