@@ -117,6 +117,7 @@ ON_A_PIPELINE = [
     ("train", "{}", "--as-of", AS_OF),
     ("predict", "{}", "--as-of", AS_OF, "--out", "out"),
     ("compare", "{}"),
+    ("compare", "{}", "--over-time", "--as-of", AS_OF, "--out", "out"),
     ("promote", "{}"),
     ("rollback", "{}"),
 ]
@@ -148,7 +149,7 @@ def test_yaml_that_is_none_and_unknown_keys(
     refused(command(*(w.format(path) for w in words)), said, str(path), hint=hint)
 
 
-@pytest.mark.parametrize("words", [w for w in ON_A_PIPELINE if w[0] != "compare"], ids=lambda w: w[0])
+@pytest.mark.parametrize("words", [w for w in ON_A_PIPELINE if w != ("compare", "{}")], ids=lambda w: w[0])
 def test_a_value_of_the_wrong_type(command: Command, tmp_path: Path, words: tuple[str, ...]) -> None:
     path = pipeline(tmp_path, target={"horizon_days": "long"})
     refused(command(*(w.format(path) for w in words)), "Expected a valid target.horizon_days, got 'long' in", str(path))
@@ -186,6 +187,11 @@ def test_an_as_of_before_the_data_or_with_too_little_history(
     if words[0] == "predict":
         given += ["--model", str(model(tmp_path, as_of="2019-01-01"))]
     refused(command(*given), "91 days of history", hint="The first possible as_of is 2020-04-01.")
+
+
+def test_rankers_cannot_be_followed_where_no_outcome_is_known(command: Command, shop: Path) -> None:
+    came = command("compare", shop, "--over-time", "--as-of", AS_OF, "--out", "out")
+    refused(came, "Expected a date whose horizon is over", hint="Name earlier dates with --as-of, or leave it out.")
 
 
 def test_an_as_of_long_after_the_data(command: Command, shop: Path, tmp_path: Path) -> None:
@@ -361,9 +367,9 @@ def test_a_damaged_bundle(
 # where to write
 
 
-@pytest.mark.parametrize("words", [("predict",), ("backtest",)])
+@pytest.mark.parametrize("words", [("predict",), ("backtest",), ("compare", "--over-time")])
 @pytest.mark.parametrize("out", ["taken", "taken/deeper"])
-def test_an_out_that_is_a_file(command: Command, shop: Path, tmp_path: Path, words: tuple[str], out: str) -> None:
+def test_an_out_that_is_a_file(command: Command, shop: Path, tmp_path: Path, words: tuple[str, ...], out: str) -> None:
     (tmp_path / "taken").write_text("mine")
     more = ("--model", model(tmp_path)) if words == ("predict",) else ()
     came = command(*words, shop, "--as-of", AS_OF, "--out", out, *more)
@@ -397,6 +403,8 @@ def test_a_demo_into_a_file(command: Command, tmp_path: Path) -> None:
         (["features", "{}"], "Expected PIPELINE, --as-of and --out (or --list), got less."),
         (["simulate", "--out", "x.parquet", "--customers", "many"], "Invalid value for '--customers'"),
         (["check", "{}", "too", "many"], "unexpected extra argument"),
+        (["compare", "{}", "--over-time"], "Expected --out DIR with --over-time, got none: the report is a page."),
+        (["compare", "{}", "--as-of", AS_OF], "Expected --over-time with --as-of, got --as-of alone."),
     ],
 )
 def test_usage_errors(command: Command, shop: Path, words: list[str], said: str) -> None:

@@ -200,12 +200,3 @@ def test_the_model_of_a_reference(registry: Registry, shop: Pipeline, tmp_path: 
     assert service.bundle_of(shop, None, models=models) == MODEL
     with pytest.raises(ModelError, match="Expected a model bundle"):
         service.bundle_of(shop, "models/none", models=models)
-
-
-def test_no_trainings_are_said(shop: Pipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    with pytest.raises(ModelError, match="Expected trainings of 'shop', got none in") as no:
-        service.leaderboard_of(shop)
-    assert "smartaccounts train" in no.value.hint
-    assert not (tmp_path / "mlruns").exists()

@@ -15,6 +15,7 @@ import pytest
 from smartaccounts.config import Pipeline, pipeline_from
 from smartaccounts.engine.duckdb import Engine
 from smartaccounts.errors import HistoryError
+from smartaccounts.evaluation.draws import DRAWS, from_text
 from smartaccounts.evaluation.gate import JUDGED_DATES
 from smartaccounts.evaluation.served import past_dates
 from smartaccounts.orders.contract import OrderLines
@@ -122,9 +123,12 @@ def test_what_is_logged_is_complete_and_holds_no_customer(made: Trained) -> None
     assert len(content.per_date) == 5
     assert {"average_precision", "ratio_to_best_plain"} <= set(content.metrics)
     assert len(list(points(content))) > 20
-    assert set(content.artifacts) == {"quality.json", "metrics.json", "verdict.json", "catalogue.json"}
+    assert set(content.artifacts) == {"quality.json", "metrics.json", "verdict.json", "catalogue.json", DRAWS}
+    drawn = from_text(str(content.artifacts[DRAWS]))
+    assert (drawn.ranker, drawn.dates) == ("growth", tuple(d for d, _ in content.per_date))
+    assert [p.value for p in drawn.points] == [m["average_precision"] for _, m in content.per_date]
     said = json.dumps(content.artifacts, allow_nan=False)
-    assert '"k07"' not in said
+    assert "k07" not in said
     assert "k07" not in json.dumps([dict(content.tags), dict(content.params)])
 
 
