@@ -86,7 +86,7 @@ def test_better_by_chance_is_not_good_enough() -> None:
     found = [judged(*(fold_of(m + i, {"growth": 1.0, "past_h": 1.0}) for m in (1, 2, 3))) for i in range(8)]
     ahead = [f for f in found if f.ratio is not None and f.ratio > 1]
     assert len(ahead) > 2
-    assert sum(bool(f.better) for f in ahead) <= 1
+    assert any(f.better is False for f in ahead)
     for verdict in ahead:
         assert verdict.better == ((verdict.sure or 0) >= 0.95)
         said = f"in {verdict.sure:.0%} of the draws of customers it is better, 95% are asked."
