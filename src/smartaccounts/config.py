@@ -6,6 +6,7 @@ import difflib
 import os
 import re
 from collections.abc import Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
@@ -113,6 +114,11 @@ class Model(_Strict):
     season: bool = Field(default=True, description="probabilities follow last year's season")
     training_dates: int = Field(48, ge=1, description="at most this many monthly as_of dates, the latest")
     seed: int = 0
+    tuned_before: date | None = Field(
+        None,
+        description="lines before it were seen when the settings were chosen: the gate judges only on dates whose "
+        "horizon ends after it",
+    )
 
 
 class GrowthList(_Strict):

@@ -128,17 +128,12 @@ def backtest(
     HistoryError where a test date has too little history, or nobody was eligible at any. `step` is told what was done.
     """
     target = pipeline.target
-    most, days = pipeline.model.training_dates, target.horizon_days
-    plan = [
-        fold
-        for test in sorted(set(as_ofs))
-        for fold in folds([test], first_day=lines.first_known(test), horizon_days=days, most=most)
-    ]
+    plan = planned(lines, as_ofs, pipeline)
     horizon = timedelta(days=target.horizon_days)
     dates = sorted({d for f in plan for d in (*f.train, f.test, f.test - horizon)})
     seen = snapshot(lines, dates, target)
     step(f"features at {len(dates)} dates")
-    outcomes = _Outcomes(lines, dates, target)
+    outcomes = Outcomes(lines, dates, target)
     tested = []
     for fold in plan:
         tested.append(_test(fold, seen, outcomes, rankers, known_before=known_before))
@@ -146,6 +141,16 @@ def backtest(
     if not any(len(t.rows) for t in tested):
         raise nobody_eligible(seen, [f.test for f in plan])
     return Backtest(pipeline.name, target, pipeline.growth_list.capacity, tuple(tested), _measure(tested, pipeline))
+
+
+def planned(lines: OrderLines, as_ofs: Sequence[date], pipeline: Pipeline) -> list[Fold]:
+    """Return one fold for each test date, ascending; HistoryError where one has too little history."""
+    most, days = pipeline.model.training_dates, pipeline.target.horizon_days
+    return [
+        fold
+        for test in sorted(set(as_ofs))
+        for fold in folds([test], first_day=lines.first_known(test), horizon_days=days, most=most)
+    ]
 
 
 def nobody_eligible(seen: Snapshot, dates: Sequence[date]) -> HistoryError:
@@ -159,10 +164,11 @@ def nobody_eligible(seen: Snapshot, dates: Sequence[date]) -> HistoryError:
     )
 
 
-class _Outcomes:
+class Outcomes:
     """Outcomes as they were known at a test date; computed once where every line is known on its day."""
 
     def __init__(self, lines: OrderLines, dates: Sequence[date], target: Target) -> None:
+        """Hold the lines; `dates` are all as_of dates whose outcomes will be asked for."""
         self.lines, self.horizon_days = lines, target.horizon_days
         self._all: pd.DataFrame | None = None
         if "known_date" not in lines.provided:
@@ -186,7 +192,7 @@ class _Outcomes:
 
 
 def _test(
-    fold: Fold, seen: Snapshot, outcomes: _Outcomes, rankers: Sequence[Ranker], *, known_before: date | None
+    fold: Fold, seen: Snapshot, outcomes: Outcomes, rankers: Sequence[Ranker], *, known_before: date | None
 ) -> Tested:
     learned = outcomes.panel(seen, fold.train, known_before=fold.test)
     tested = outcomes.panel(seen, [fold.test], known_before=known_before)
@@ -211,7 +217,7 @@ def _test(
     return Tested(fold, rows, scores, left_out, notes, len(learned.outcome), rate, small)
 
 
-def _known_base_rate(fold: Fold, seen: Snapshot, outcomes: _Outcomes) -> float | None:
+def _known_base_rate(fold: Fold, seen: Snapshot, outcomes: Outcomes) -> float | None:
     before = fold.test - timedelta(days=fold.horizon_days)
     return outcomes.panel(seen, [before], known_before=fold.test).base_rate
 

@@ -99,13 +99,16 @@ def fit(pipeline: Pipeline, as_of: date, *, step: Callable[[str], None] = lambda
     return Trained(model, plain, result, verdict, quality, content, _means(result, plain_name, pipeline))
 
 
-def judged_dates(lines: OrderLines, pipeline: Pipeline, as_of: date) -> list[date]:
-    """Return up to JUDGED_DATES firsts of months whose horizon is over by as_of, with training dates before them."""
+def judged_dates(lines: OrderLines, pipeline: Pipeline, as_of: date, *, most: int = JUDGED_DATES) -> list[date]:
+    """Return up to `most` firsts of months, ascending, a quarter of a year apart, with training dates before them.
+
+    The horizon of each is over by as_of.
+    """
     horizon = pipeline.target.horizon_days
     first = lines.first_known(as_of)
     possible = training_dates(as_of, first_day=first, horizon_days=horizon)[::-1][::3]
     tested = [d for d in possible if training_dates(d, first_day=first, horizon_days=horizon)]
-    return sorted(tested[:JUDGED_DATES])
+    return sorted(tested[:most])
 
 
 def _panel(lines: OrderLines, pipeline: Pipeline, as_of: date) -> Panel:

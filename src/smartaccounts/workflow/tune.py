@@ -1,0 +1,175 @@
+"""Search for the growth model's settings on past dates, and never see the last horizon before as_of."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from smartaccounts.config import Pipeline
+from smartaccounts.engine.duckdb import Engine
+from smartaccounts.errors import HistoryError
+from smartaccounts.evaluation.choice import Choice, choose
+from smartaccounts.evaluation.course import Course, course
+from smartaccounts.evaluation.search import Budget, Trial, present_settings, search, space_around
+from smartaccounts.orders.contract import OrderLines
+from smartaccounts.orders.digest import digest
+from smartaccounts.orders.read import read
+from smartaccounts.timeline import firsts_of_months
+from smartaccounts.tracking.store import Store, store_at
+from smartaccounts.tracking.trials import Tuning, begin, end, log_trials
+from smartaccounts.workflow.train import judged_dates
+
+CUT_OFFS = 6
+"""On how many past dates settings are tried, a quarter of a year apart, the last one two horizons before as_of."""
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What a search found. tuned_before: lines known from that date on were not seen. cut_offs: ascending."""
+
+    pipeline: str
+    as_of: date
+    tuned_before: date
+    cut_offs: tuple[date, ...]
+    best_plain: str
+    trials: tuple[Trial, ...]
+    choice: Choice
+    warnings: tuple[str, ...]
+
+    @property
+    def counted(self) -> int:
+        """Return how many trials ended, those that were pruned among them."""
+        return sum(t.state != "failed" for t in self.trials)
+
+    @property
+    def yaml(self) -> str:
+        """Return the best settings as they are pasted below `model:` of the pipeline file."""
+        said = self.choice.best.settings | {"tuned_before": self.tuned_before}
+        return yaml.safe_dump(said, sort_keys=False)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as a mapping; ratios to the best plain ranking, null where nothing is known."""
+        choice = self.choice
+        return {
+            "pipeline": self.pipeline,
+            "as_of": str(self.as_of),
+            "tuned_before": str(self.tuned_before),
+            "cut_offs": [str(d) for d in self.cut_offs],
+            "best_plain": self.best_plain,
+            "trials": self.counted,
+            "pruned": sum(t.state == "pruned" for t in self.trials),
+            "present": {"ratio": math.exp(choice.present.value), "settings": choice.present.settings},
+            "best": {
+                "trial": choice.best.number,
+                "ratio": math.exp(choice.best.value),
+                "settings": choice.best.settings,
+            },
+            "held_out_gain": None if math.isnan(choice.gain) else math.exp(choice.gain),
+            "held_out_gain_low": None if math.isnan(choice.low) else math.exp(choice.low),
+            "change": choice.changes if choice.better else {},
+            "warnings": list(self.warnings),
+        }
+
+
+def tune(
+    pipeline: Pipeline,
+    as_of: date,
+    *,
+    trials: int,
+    minutes: float | None = None,
+    step: Callable[[str], None] = lambda _: None,
+) -> Tuned:
+    """Try settings on past dates until `trials` are done in all or `minutes` are over; a next call goes on.
+
+    Nothing known from one horizon before as_of on is used: those dates are left for the gate. HistoryError where no
+    past date can be tried on.
+    """
+    until = None if minutes is None else time.monotonic() + 60 * minutes
+    before = as_of - timedelta(days=pipeline.target.horizon_days)
+    store = store_at()  # refused before the work, not after it
+    with Engine() as engine:
+        lines = read(pipeline, engine)
+        step("order lines read")
+        dates = judged_dates(lines, pipeline, before, most=CUT_OFFS)
+        if not dates:
+            raise _too_short(lines, pipeline, as_of, before)
+        ground = course(lines, dates, pipeline, known_before=before, step=step)
+        key = study_key(pipeline, as_of, digest(lines, known_before=before))
+    tuning = Tuning(pipeline.name, as_of, before, key, tuple(c.as_of for c in ground.cut_offs), ground.best_plain)
+    run = begin(store, tuning)
+    done: tuple[Trial, ...] = ()
+
+    def after(ended: tuple[Trial, ...]) -> None:
+        nonlocal done
+        log_trials(store, run, tuning, ended[len(done) :])
+        done = ended
+        step(_so_far(ended, trials))
+
+    try:
+        file = _folder(store) / f"{pipeline.name}-{as_of}-{key}.db"
+        search(ground, pipeline.model, file, budget=Budget(trials, until), after=after)
+        choice = choose(done, present_settings(pipeline.model))
+        made = Tuned(
+            pipeline.name, as_of, before, tuple(sorted(c.as_of for c in ground.cut_offs)), ground.best_plain, done,
+            choice, _warnings(ground),
+        )  # fmt: skip
+    except BaseException as error:
+        end(store, run, status="FAILED" if isinstance(error, Exception) else "KILLED")
+        raise
+    note = "" if choice.better else "# not better than the present settings by more than the noise: keep those\n"
+    end(store, run, metrics={"present": choice.present.value, "best": choice.best.value}, model=note + made.yaml)
+    return made
+
+
+def study_key(pipeline: Pipeline, as_of: date, data: str) -> str:
+    """Return what tells one study from another: other lines, another target or another search is another study.
+
+    `data` is the digest of the order lines that are seen. The present settings are not in it where they are searched.
+    """
+    space = space_around(pipeline.model)
+    fixed = pipeline.model.model_dump(mode="json", exclude={*space, "tuned_before", "season"})
+    said = [pipeline.name, str(as_of), pipeline.target.model_dump(), data, space, fixed]
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _folder(store: Store) -> Path:
+    return (store.database.parent if store.database else Path.cwd() / "mlruns") / "tuning"
+
+
+def _so_far(trials: tuple[Trial, ...], wanted: int) -> str:
+    complete = [t.value for t in trials if t.state == "complete"]
+    count = sum(t.state != "failed" for t in trials)
+    best = f", the best {math.exp(max(complete)):.2f} x the best plain ranking" if complete else ""
+    return f"{count} of {wanted} trials{best}"
+
+
+def _warnings(ground: Course) -> tuple[str, ...]:
+    said = [f"{d} was left out. {why}" for d, why in sorted(ground.left_out.items())]
+    if len(ground.cut_offs) == 1:
+        said.append("Only 1 past date fits: differences are mostly noise.")
+    return tuple(said)
+
+
+def _too_short(lines: OrderLines, pipeline: Pipeline, as_of: date, before: date) -> HistoryError:
+    """Return the error for an as_of without a past date to try on, with the first that has one."""
+    horizon, first = timedelta(days=pipeline.target.horizon_days), lines.first_known(before)
+    learn = _next_first(first + horizon)
+    possible = _next_first(learn + horizon) + 2 * horizon
+    return HistoryError(
+        f"Expected an as_of with a past date to try settings on, two horizons of {horizon.days} days before it and "
+        f"with a training date before that, got {as_of} in a source that begins on {first}.",
+        hint=f"The first possible as_of is {possible}.",
+    )
+
+
+def _next_first(day: date) -> date:
+    return firsts_of_months(day, day + timedelta(days=31))[0]
