@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import textwrap
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,9 +19,11 @@ from smartaccounts.cli.terminal import (
     opened,
     print_json,
     progress,
+    table,
 )
 
 if TYPE_CHECKING:
+    from smartaccounts.evaluation.choice import Choice
     from smartaccounts.workflow.tune import Tuned
 
 
@@ -48,36 +52,52 @@ def tune(
     with progress("Tune", verbose=verbose) as step:
         made = tuned(opened_pipeline, day, trials=trials, minutes=minutes, step=step)
     if as_json:
-        print_json(made.as_json() | {"model": made.yaml})
+        print_json(made.as_json())
         return
     _say(made)
 
 
 def _say(made: Tuned) -> None:
-    choice = made.choice
-    pruned = sum(t.state == "pruned" for t in made.trials)
-    count = len(made.cut_offs)
-    dates_said = f"{count} past date{'s' if count > 1 else ''} ({', '.join(map(str, made.cut_offs))})"
-    typer.echo(f"{made.counted} trials ({pruned} stopped early) on {dates_said};")
-    typer.echo(f"nothing known on {made.tuned_before} or later was seen.")
-    for warning in made.warnings:
-        typer.echo(f"Note: {warning}")
-    typer.echo("Average precision against the best ranking by past spend, geometric mean over dates and markets:")
-    typer.echo(f"  present settings  {math.exp(choice.present.value):.3f} x {made.best_plain}")
-    typer.echo(f"  best of the trials {math.exp(choice.best.value):.3f} x, number {choice.best.number}")
-    for name, value in choice.changes.items():
-        typer.echo(f"    {name}: {choice.present.settings[name]:g} -> {value:g}")
-    typer.echo(
-        f"The best of {made.counted} trials was picked on these dates, and is flattered by that; "
-        "the gate judges on later ones."
+    choice, tuning = made.choice, made.tuning
+    dates_said = ", ".join(str(d) for d in sorted(tuning.cut_offs))
+    _paragraph(
+        f"{made.counted} trials ({made.pruned} stopped early) on past dates: {dates_said}. "
+        f"Nothing known on {tuning.tuned_before} or later was seen."
     )
-    if not math.isnan(choice.gain):
-        typer.echo(
-            "Picked on all dates but one and measured at that one, the choice gave "
-            f"{math.exp(choice.gain):.3f} x the present settings (95% sure of {math.exp(choice.low):.3f} x or more)."
-        )
-    if not choice.better:
-        typer.echo("That is not more than the noise: keep the present settings.")
+    for warning in made.warnings:
+        _paragraph(f"Note: {warning}")
+    _paragraph(
+        "Average precision over that of the best ranking by past spend, geometric mean over dates and markets: "
+        f"present settings {math.exp(choice.present.value):.3f} x {tuning.best_plain}, "
+        f"best (trial {choice.best.number}) {math.exp(choice.best.value):.3f} x."
+    )
+    if choice.changes:
+        now = choice.present.settings
+        rows = [[name, f"{now[name]:g}", f"{value:g}"] for name, value in choice.changes.items()]
+        table("", ["setting", "present", "best"], rows, right=("present", "best"))
+    for sentence in _honest(choice, made.counted):
+        _paragraph(sentence)
+    if choice.better:
+        typer.echo("To use the best, paste below `model:` in the pipeline file:\n")
+        typer.echo(textwrap.indent(made.yaml, "  "))
+
+
+def _paragraph(text: str) -> None:
+    typer.echo(textwrap.fill(text, 100, break_on_hyphens=False))
+
+
+def _honest(choice: Choice, count: int) -> Iterator[str]:
+    """Say how much of it to believe."""
+    yield (
+        f"The best of {count} trials was picked on these dates and is flattered by that; the gate judges on later ones."
+    )
+    if math.isnan(choice.gain):
+        yield "One date cannot tell a gain from noise: keep the present settings."
         return
-    typer.echo("To use them, paste below `model:` in the pipeline file:\n")
-    typer.echo("".join(f"  {line}\n" for line in made.yaml.splitlines()))
+    yield (
+        "Picked on all dates but one and measured at that one, the choice was "
+        f"{math.exp(choice.gain):.3f} x as good as the present settings, "
+        f"{math.exp(choice.low):.3f} x or more with 95% confidence."
+    )
+    if not choice.better:
+        yield "That is not more than the noise: keep the present settings."

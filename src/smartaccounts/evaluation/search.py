@@ -99,11 +99,10 @@ def search(
     The study lives in `file`: what an earlier call did is not done again, a trial that it left unfinished is marked as
     failed and does not count. Every proposal depends on the trials before it and on `model.seed` alone: a search that
     was stopped proposes what it would have proposed. `after` is told of all trials at the start and after each trial.
-
-    PipelineError where another process searches in the same file.
+    One process at a time: call it inside `alone`.
     """
     present = present_settings(model)
-    with _alone(file), _study(file) as study:
+    with _study(file) as study:
         for left in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             study.tell(left.number, state=TrialState.FAIL)
         if not any(t.settings == present for t in _ended(study) if t.state == "complete") and not study.get_trials(
@@ -203,8 +202,11 @@ def _study(file: Path) -> Iterator[optuna.Study]:
 
 
 @contextmanager
-def _alone(file: Path) -> Iterator[None]:
-    """Hold a lock that ends with its process: an exclusive transaction on a file of its own."""
+def alone(file: Path) -> Iterator[None]:
+    """Hold a lock on a study that ends with its process: an exclusive transaction on a file of its own.
+
+    PipelineError where another process holds it.
+    """
     file.parent.mkdir(parents=True, exist_ok=True)
     with closing(sqlite3.connect(file.with_name(f".{file.name}.lock"), timeout=1, isolation_level=None)) as lock:
         try:

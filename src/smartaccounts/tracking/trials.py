@@ -81,11 +81,16 @@ def log_trials(store: Store, run_id: str, tuning: Tuning, trials: Sequence[Trial
 
 
 def end(
-    store: Store, run_id: str, *, status: str = "FINISHED", metrics: Mapping[str, float] | None = None, model: str = ""
+    store: Store,
+    run_id: str,
+    *,
+    status: str = "FINISHED",
+    log_ratios: Mapping[str, float] | None = None,
+    model: str = "",
 ) -> None:
     """End the run of a study with the log ratios of the present and the best settings, and those settings as YAML."""
     with reached(store) as (_, client):
-        for name, value in (metrics or {}).items():
+        for name, value in (log_ratios or {}).items():
             client.log_metric(run_id, f"{LOG_RATIO}_{name}", value)
             client.log_metric(run_id, f"{RATIO}_{name}", math.exp(value))
         if model:

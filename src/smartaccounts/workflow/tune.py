@@ -19,7 +19,7 @@ from smartaccounts.engine.duckdb import Engine
 from smartaccounts.errors import HistoryError
 from smartaccounts.evaluation.choice import Choice, choose
 from smartaccounts.evaluation.course import Course, course
-from smartaccounts.evaluation.search import Budget, Trial, present_settings, search, space_around
+from smartaccounts.evaluation.search import Budget, Trial, alone, present_settings, search, space_around
 from smartaccounts.orders.contract import OrderLines
 from smartaccounts.orders.digest import digest
 from smartaccounts.orders.read import read
@@ -34,13 +34,9 @@ CUT_OFFS = 6
 
 @dataclass(frozen=True)
 class Tuned:
-    """What a search found. tuned_before: lines known from that date on were not seen. cut_offs: ascending."""
+    """What a search found: what it was about, every trial that ended, the choice, and what a reader should know."""
 
-    pipeline: str
-    as_of: date
-    tuned_before: date
-    cut_offs: tuple[date, ...]
-    best_plain: str
+    tuning: Tuning
     trials: tuple[Trial, ...]
     choice: Choice
     warnings: tuple[str, ...]
@@ -51,31 +47,40 @@ class Tuned:
         return sum(t.state != "failed" for t in self.trials)
 
     @property
+    def pruned(self) -> int:
+        """Return how many trials were stopped early."""
+        return sum(t.state == "pruned" for t in self.trials)
+
+    @property
     def yaml(self) -> str:
         """Return the best settings as they are pasted below `model:` of the pipeline file."""
-        said = self.choice.best.settings | {"tuned_before": self.tuned_before}
+        said = self.choice.best.settings | {"tuned_before": self.tuning.tuned_before}
         return yaml.safe_dump(said, sort_keys=False)
+
+    @property
+    def file(self) -> str:
+        """Return the content of model.yaml: the best settings, and a comment where they are not recommended."""
+        kept = "# not better than the present settings by more than the noise: keep those\n"
+        return self.yaml if self.choice.better else kept + self.yaml
 
     def as_json(self) -> dict[str, Any]:
         """Return it as a mapping; ratios to the best plain ranking, null where nothing is known."""
-        choice = self.choice
+        choice, tuning = self.choice, self.tuning
+        best, present = choice.best, choice.present
         return {
-            "pipeline": self.pipeline,
-            "as_of": str(self.as_of),
-            "tuned_before": str(self.tuned_before),
-            "cut_offs": [str(d) for d in self.cut_offs],
-            "best_plain": self.best_plain,
+            "pipeline": tuning.pipeline,
+            "as_of": str(tuning.as_of),
+            "tuned_before": str(tuning.tuned_before),
+            "cut_offs": [str(d) for d in sorted(tuning.cut_offs)],
+            "best_plain": tuning.best_plain,
             "trials": self.counted,
-            "pruned": sum(t.state == "pruned" for t in self.trials),
-            "present": {"ratio": math.exp(choice.present.value), "settings": choice.present.settings},
-            "best": {
-                "trial": choice.best.number,
-                "ratio": math.exp(choice.best.value),
-                "settings": choice.best.settings,
-            },
+            "pruned": self.pruned,
+            "present": {"trial": present.number, "ratio": math.exp(present.value), "settings": present.settings},
+            "best": {"trial": best.number, "ratio": math.exp(best.value), "settings": best.settings},
             "held_out_gain": None if math.isnan(choice.gain) else math.exp(choice.gain),
             "held_out_gain_low": None if math.isnan(choice.low) else math.exp(choice.low),
-            "change": choice.changes if choice.better else {},
+            "better": choice.better,
+            "model": self.file,
             "warnings": list(self.warnings),
         }
 
@@ -91,7 +96,7 @@ def tune(
     """Try settings on past dates until `trials` are done in all or `minutes` are over; a next call goes on.
 
     Nothing known from one horizon before as_of on is used: those dates are left for the gate. HistoryError where no
-    past date can be tried on.
+    past date can be tried on, PipelineError where another process runs the same search.
     """
     until = None if minutes is None else time.monotonic() + 60 * minutes
     before = as_of - timedelta(days=pipeline.target.horizon_days)
@@ -99,35 +104,43 @@ def tune(
     with Engine() as engine:
         lines = read(pipeline, engine)
         step("order lines read")
-        dates = judged_dates(lines, pipeline, before, most=CUT_OFFS)
-        if not dates:
-            raise _too_short(lines, pipeline, as_of, before)
-        ground = course(lines, dates, pipeline, known_before=before, step=step)
+        ground = ground_of(lines, pipeline, as_of, step=step)
         key = study_key(pipeline, as_of, digest(lines, known_before=before))
     tuning = Tuning(pipeline.name, as_of, before, key, tuple(c.as_of for c in ground.cut_offs), ground.best_plain)
-    run = begin(store, tuning)
-    done: tuple[Trial, ...] = ()
+    file = _folder(store) / f"{pipeline.name}-{as_of}-{key}.db"
+    with alone(file):
+        run = begin(store, tuning)
+        logged = 0
 
-    def after(ended: tuple[Trial, ...]) -> None:
-        nonlocal done
-        log_trials(store, run, tuning, ended[len(done) :])
-        done = ended
-        step(_so_far(ended, trials))
+        def after(ended: tuple[Trial, ...]) -> None:
+            nonlocal logged
+            log_trials(store, run, tuning, ended[logged:])
+            logged = len(ended)
+            step(_so_far(ended, trials))
 
-    try:
-        file = _folder(store) / f"{pipeline.name}-{as_of}-{key}.db"
-        search(ground, pipeline.model, file, budget=Budget(trials, until), after=after)
-        choice = choose(done, present_settings(pipeline.model))
-        made = Tuned(
-            pipeline.name, as_of, before, tuple(sorted(c.as_of for c in ground.cut_offs)), ground.best_plain, done,
-            choice, _warnings(ground),
-        )  # fmt: skip
-    except BaseException as error:
-        end(store, run, status="FAILED" if isinstance(error, Exception) else "KILLED")
-        raise
-    note = "" if choice.better else "# not better than the present settings by more than the noise: keep those\n"
-    end(store, run, metrics={"present": choice.present.value, "best": choice.best.value}, model=note + made.yaml)
+        try:
+            done = search(ground, pipeline.model, file, budget=Budget(trials, until), after=after)
+            made = Tuned(tuning, done, choose(done, present_settings(pipeline.model)), _warnings(ground))
+        except BaseException as error:
+            end(store, run, status="FAILED" if isinstance(error, Exception) else "KILLED")
+            raise
+        found = {"present": made.choice.present.value, "best": made.choice.best.value}
+        end(store, run, log_ratios=found, model=made.file)
     return made
+
+
+def ground_of(
+    lines: OrderLines, pipeline: Pipeline, as_of: date, *, step: Callable[[str], None] = lambda _: None
+) -> Course:
+    """Return the past dates on which settings are tried: their horizons are over one horizon before as_of.
+
+    HistoryError, with the first possible as_of, where there are none.
+    """
+    before = as_of - timedelta(days=pipeline.target.horizon_days)
+    dates = judged_dates(lines, pipeline, before, most=CUT_OFFS)
+    if not dates:
+        raise _too_short(lines, pipeline, as_of)
+    return course(lines, dates, pipeline, known_before=before, step=step)
 
 
 def study_key(pipeline: Pipeline, as_of: date, data: str) -> str:
@@ -159,9 +172,10 @@ def _warnings(ground: Course) -> tuple[str, ...]:
     return tuple(said)
 
 
-def _too_short(lines: OrderLines, pipeline: Pipeline, as_of: date, before: date) -> HistoryError:
+def _too_short(lines: OrderLines, pipeline: Pipeline, as_of: date) -> HistoryError:
     """Return the error for an as_of without a past date to try on, with the first that has one."""
-    horizon, first = timedelta(days=pipeline.target.horizon_days), lines.first_known(before)
+    horizon = timedelta(days=pipeline.target.horizon_days)
+    first = lines.first_known(as_of - horizon)
     learn = _next_first(first + horizon)
     possible = _next_first(learn + horizon) + 2 * horizon
     return HistoryError(
