@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 import optuna
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
 from smartaccounts.config import Model
@@ -135,11 +137,12 @@ def _objective(trial: optuna.Trial, course: Course, model: Model) -> float:
     values: list[float] = []
     for value in course.run(model.model_copy(update=settings)):
         values.append(value)
-        trial.set_user_attr(BY_CUT_OFF, values)
         trial.report(float(np.mean(values)), len(values))
         unfinished = PRUNE_FROM <= len(values) < len(course.cut_offs)
         if unfinished and settings != present and trial.should_prune():
+            trial.set_user_attr(BY_CUT_OFF, values)
             raise optuna.TrialPruned
+    trial.set_user_attr(BY_CUT_OFF, values)
     return float(np.mean(values))
 
 
@@ -179,26 +182,30 @@ def _trial(trial: FrozenTrial, state: str) -> Trial:
 
 @contextmanager
 def _study(file: Path) -> Iterator[optuna.Study]:
-    """Yield the study of a file, new where there is none; Optuna's log lines and warnings are kept off the terminal."""
+    """Yield the study of a file, new where there is none; Optuna's log lines are kept off the terminal.
+
+    The file is a journal, one line per fact: what is written stays, whenever the process ends.
+    """
     loud = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            storage = optuna.storages.RDBStorage(f"sqlite:///{file.absolute().as_posix()}")
-            try:
-                yield optuna.create_study(
-                    storage=storage,
-                    study_name=file.stem,
-                    direction="maximize",
-                    pruner=optuna.pruners.MedianPruner(n_startup_trials=5),
-                    load_if_exists=True,
-                )
-            finally:
-                storage.remove_session()
-                storage.engine.dispose()
+        _mend(file)
+        yield optuna.create_study(
+            storage=JournalStorage(JournalFileBackend(str(file))),
+            study_name=file.stem,
+            direction="maximize",
+            pruner=optuna.pruners.MedianPruner(n_startup_trials=5),
+            load_if_exists=True,
+        )
     finally:
         optuna.logging.set_verbosity(loud)
+
+
+def _mend(file: Path) -> None:
+    """Take away what a process leaves that ends while it writes: a lock, and the beginning of a line."""
+    Path(f"{file}.lock").unlink(missing_ok=True)
+    if file.exists() and not (content := file.read_bytes()).endswith(b"\n"):
+        os.truncate(file, content.rfind(b"\n") + 1)
 
 
 @contextmanager
@@ -208,7 +215,7 @@ def alone(file: Path) -> Iterator[None]:
     PipelineError where another process holds it.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
-    with closing(sqlite3.connect(file.with_name(f".{file.name}.lock"), timeout=1, isolation_level=None)) as lock:
+    with closing(sqlite3.connect(file.with_name(f".{file.name}.alone"), timeout=1, isolation_level=None)) as lock:
         try:
             lock.execute("BEGIN EXCLUSIVE")
         except sqlite3.OperationalError:

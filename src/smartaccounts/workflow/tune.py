@@ -107,7 +107,7 @@ def tune(
         ground = ground_of(lines, pipeline, as_of, step=step)
         key = study_key(pipeline, as_of, digest(lines, known_before=before))
     tuning = Tuning(pipeline.name, as_of, before, key, tuple(c.as_of for c in ground.cut_offs), ground.best_plain)
-    file = _folder(store) / f"{pipeline.name}-{as_of}-{key}.db"
+    file = _folder(store) / f"{pipeline.name}-{as_of}-{key}.journal"
     with alone(file):
         run = begin(store, tuning)
         logged = 0
