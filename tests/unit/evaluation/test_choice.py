@@ -46,7 +46,8 @@ def test_the_best_of_many_lucky_trials_is_no_better() -> None:
 
 
 def test_pruned_and_failed_trials_are_not_chosen() -> None:
-    made = choose([trial(0, 0.1, 0.1), trial(1, 9.0, leaves=5, state="pruned"), trial(2, leaves=6, state="failed")], PRESENT)  # fmt: skip
+    others = [trial(1, 9.0, leaves=5, state="pruned"), trial(2, leaves=6, state="failed")]
+    made = choose([trial(0, 0.1, 0.1), *others], PRESENT)
     assert made.best.number == made.present.number == 0
     assert made.changes == {}
     assert not made.better

@@ -13,8 +13,10 @@ from tests.unit.workflow.test_train import END, pipeline, write
 
 from smartaccounts.engine.duckdb import Engine
 from smartaccounts.errors import HistoryError
+from smartaccounts.evaluation.backtest import Outcomes, planned
 from smartaccounts.evaluation.course import Course, CutOff, Market, course, spread
 from smartaccounts.evaluation.metrics import average_precision
+from smartaccounts.features.snapshot import snapshot
 from smartaccounts.orders.contract import OrderLines
 from smartaccounts.orders.read import read
 from smartaccounts.panel import Panel
@@ -61,9 +63,6 @@ def test_training_horizons_are_over_at_the_cut_off_and_outcomes_before_the_end(g
 def test_a_run_is_the_growth_model_against_the_best_plain_ranking(
     ground: Course, lines: OrderLines, folder: Path
 ) -> None:
-    from smartaccounts.evaluation.backtest import Outcomes, planned
-    from smartaccounts.features.snapshot import snapshot
-
     shop = pipeline(folder)
     (fold,) = planned(lines, [TESTS[2]], shop)
     dates = [*fold.train, fold.test]
@@ -83,6 +82,7 @@ def test_a_run_is_the_same_each_time(ground: Course, folder: Path) -> None:
     assert list(ground.run(model)) == list(ground.run(model))
 
 
+@pytest.mark.slow
 def test_what_is_known_later_changes_nothing(ground: Course, folder: Path, tmp_path: Path) -> None:
     rows = (folder / "lines.csv").read_text().splitlines()
     later = [r for r in rows[1:] if r.split(",")[1] >= str(BEFORE)]
@@ -100,6 +100,7 @@ def test_what_is_known_later_changes_nothing(ground: Course, folder: Path, tmp_p
         assert [c.plain for c in again.cut_offs] == [c.plain for c in ground.cut_offs]
 
 
+@pytest.mark.slow
 def test_a_line_that_becomes_known_later_is_not_seen_though_it_is_of_an_earlier_day(
     folder: Path, tmp_path: Path
 ) -> None:

@@ -37,7 +37,9 @@ class Slope:
             yield model.leaves / 100 - model.rounds / 1000 + date / 10
 
 
-def go(file: Path, trials: int, *, model: Model | None = None, slope: Slope | None = None, **more: float) -> tuple[Trial, ...]:  # fmt: skip
+def go(
+    file: Path, trials: int, *, model: Model | None = None, slope: Slope | None = None, **more: float
+) -> tuple[Trial, ...]:
     ground: Course = slope or Slope()  # type: ignore[assignment]
     return search(ground, model or Model(), file, budget=Budget(trials, **more))
 

@@ -18,9 +18,8 @@ from smartaccounts.tracking.store import Store, reached
 from smartaccounts.tracking.trials import Tuning, begin, end, log_trials
 
 START = datetime(2021, 1, 1, 12, tzinfo=UTC)
-TUNING = Tuning(
-    "shop", date(2011, 12, 1), date(2011, 6, 2), "abc", (date(2010, 12, 1), date(2010, 6, 1), date(2010, 9, 1)), "past_h"
-)  # fmt: skip
+VISITED = (date(2010, 12, 1), date(2010, 6, 1), date(2010, 9, 1))
+TUNING = Tuning("shop", date(2011, 12, 1), date(2011, 6, 2), "abc", VISITED, "past_h")
 
 
 def trial(number: int, *by_cut_off: float, state: str = "complete") -> Trial:
@@ -37,7 +36,8 @@ def children(store: Store, run_id: str) -> list[Any]:
 
 def test_each_trial_is_a_child_with_settings_measures_and_how_it_ended(store: Store) -> None:
     run_id = begin(store, TUNING)
-    log_trials(store, run_id, TUNING, [trial(0, 0.1, 0.2, 0.3), trial(1, -0.5, -0.4, state="pruned"), trial(2, state="failed")])  # fmt: skip
+    stopped = [trial(1, -0.5, -0.4, state="pruned"), trial(2, state="failed")]
+    log_trials(store, run_id, TUNING, [trial(0, 0.1, 0.2, 0.3), *stopped])
     whole, pruned, failed = children(store, run_id)
     assert [r.data.tags["state"] for r in (whole, pruned, failed)] == ["complete", "pruned", "failed"]
     assert [r.info.status for r in (whole, pruned, failed)] == ["FINISHED", "FINISHED", "FAILED"]

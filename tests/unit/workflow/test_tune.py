@@ -57,6 +57,7 @@ def told(made: Tuned) -> list[tuple[Any, ...]]:
     return [(t.settings, t.by_cut_off, t.state) for t in made.trials]
 
 
+@pytest.mark.slow
 def test_a_search_is_logged_and_goes_on(log: Log, tmp_path: Path) -> None:
     steps: list[str] = []
     shop = pipeline(tmp_path)
@@ -75,6 +76,7 @@ def test_a_search_is_logged_and_goes_on(log: Log, tmp_path: Path) -> None:
     assert log.ended[1]["log_ratios"]["best"] >= log.ended[1]["log_ratios"]["present"]
 
 
+@pytest.mark.slow
 def test_what_is_known_in_the_last_horizon_changes_nothing(log: Log, tmp_path: Path) -> None:
     rows = (tmp_path / "lines.csv").read_text().splitlines()
     whole = tune(pipeline(tmp_path), END, trials=4)
@@ -112,6 +114,7 @@ def test_a_study_is_known_by_what_it_rests_on(tmp_path: Path) -> None:
     assert {study_key(p, day, "7-aa") for p in same} == {key}
 
 
+@pytest.mark.slow
 def test_other_lines_are_another_study(log: Log, tmp_path: Path) -> None:
     tune(pipeline(tmp_path), END, trials=1)
     with (tmp_path / "lines.csv").open("a") as file:
@@ -121,6 +124,7 @@ def test_other_lines_are_another_study(log: Log, tmp_path: Path) -> None:
     assert len(list(tmp_path.glob("mlruns/tuning/*.journal"))) == 2
 
 
+@pytest.mark.slow
 def test_the_yaml_is_what_a_pipeline_file_takes(log: Log, tmp_path: Path) -> None:
     made = tune(pipeline(tmp_path), END, trials=3)
     said = yaml.safe_load(made.yaml)
@@ -132,6 +136,7 @@ def test_the_yaml_is_what_a_pipeline_file_takes(log: Log, tmp_path: Path) -> Non
     assert made.file.startswith("# not better") != made.choice.better
 
 
+@pytest.mark.slow
 def test_an_interrupted_search_is_logged_as_such_and_nothing_is_lost(
     log: Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -160,6 +165,7 @@ def test_a_first_possible_date_is_tried_though_it_may_teach_nothing(log: Log, tm
         tune(pipeline(tmp_path), date(2020, 12, 30), trials=1)
 
 
+@pytest.mark.slow
 def test_one_past_date_is_warned_of_and_changes_nothing(log: Log, tmp_path: Path) -> None:
     made = tune(pipeline(tmp_path), date(2021, 4, 1), trials=2)
     assert len(made.tuning.cut_offs) == 1
