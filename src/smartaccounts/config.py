@@ -112,11 +112,13 @@ class Model(_Strict):
     )
     monotone: bool = Field(default=True, description="never a lower score for more spend, orders or recency")
     season: bool = Field(default=True, description="probabilities follow last year's season")
-    tuned_before: date | None = Field(
-        None, description="the knobs were chosen on lines before this date: the gate judges on horizons that end later"
-    )
     training_dates: int = Field(48, ge=1, description="at most this many monthly as_of dates, the latest")
     seed: int = 0
+    tuned_before: date | None = Field(
+        None,
+        description="lines before it were seen when the settings were chosen: the gate judges only on dates whose "
+        "horizon ends after it",
+    )
 
 
 class GrowthList(_Strict):

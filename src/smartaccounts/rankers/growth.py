@@ -106,6 +106,11 @@ class Growth:
         )
         return replace(fitted, calibrator=calibrator, notes=(note, *short_history(rows)))
 
+    def order(self, made: Design, rows: Panel) -> GrowthModel:
+        """Learn the order alone from `training_rows` and their design: the probabilities are not calibrated."""
+        made = without_empty(made)
+        return self._learn(made, rows, np.ones(len(made.matrix), dtype=bool), bags=self.model.bags)
+
     def _learn(self, made: Design, rows: Panel, mask: NDArray[np.bool_], *, bags: int) -> GrowthModel:
         """Fit bags and curves side by side, each on one thread: as fast as the cores allow, the same on any machine."""
         y = rows.outcome["target"].to_numpy()[mask]

@@ -42,7 +42,7 @@ def log_training(store: Store, training: Training, *, alias: str | None = CHALLE
     has no registered version.
     """
     with reached(store) as (mlflow, client):
-        run_id = client.create_run(experiment(client, store, training.pipeline), **_about(training)).info.run_id
+        run_id = client.create_run(experiment_id(client, store, training.pipeline), **_about(training)).info.run_id
         try:
             _log_run(mlflow, client, run_id, training)
             model = _log_model(mlflow, client, run_id, training)
@@ -56,7 +56,7 @@ def log_training(store: Store, training: Training, *, alias: str | None = CHALLE
         return Logged(run_id, version)
 
 
-def experiment(client: Any, store: Store, pipeline: str) -> str:
+def experiment_id(client: Any, store: Store, pipeline: str) -> str:
     """Return the id of the pipeline's experiment, created with its own artifact folder where it is new."""
     name = experiment_name(pipeline)
     found = client.get_experiment_by_name(name)

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from smartaccounts.evaluation.figures import save
 from smartaccounts.tracking.content import Point, as_json
-from smartaccounts.tracking.log import KIND, datasets, experiment, log_points
+from smartaccounts.tracking.log import KIND, datasets, experiment_id, log_points
 from smartaccounts.tracking.store import Store, reached
 
 
@@ -46,7 +46,7 @@ def log_report(store: Store, report: Report) -> str:
         "mlflow.note.content": report.description,
     }
     with reached(store) as (mlflow, client):
-        made = client.create_run(experiment(client, store, report.pipeline), run_name=report.name, tags=tags)
+        made = client.create_run(experiment_id(client, store, report.pipeline), run_name=report.name, tags=tags)
         run_id = str(made.info.run_id)
         try:
             finite = [Point(name, value) for name, value in report.metrics.items() if math.isfinite(value)]
