@@ -33,7 +33,7 @@ SPACE: dict[str, tuple[float, float, bool]] = {
     "column_sample": (0.1, 0.8, False),
     "l2": (1.0, 200.0, True),
     "weight_not_eligible": (0.0, 1.0, False),
-    "curve_share": (0.0, 1.0, False),
+    "curve_strength": (30.0, 30_000.0, True),
 }
 """Knob of config.Model -> lowest, highest, on a log scale or not. Bins, bags and rows per bag trade time for noise."""
 

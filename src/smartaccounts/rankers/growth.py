@@ -128,7 +128,8 @@ class Growth:
         boosters = Parallel(n_jobs=threads(), prefer="threads")(delayed(boost)(bag) for bag in range(bags))
         picked, weight = self._sample(y, eligible, np.random.default_rng([self.model.seed, bags]))
         curves = fit_curves(matrix[picked], made.names, y[picked], weight)
-        return GrowthModel(tuple(boosters), curves, self.model.curve_share, made.names, UNCALIBRATED)
+        strength, positives = self.model.curve_strength, float(y[eligible | (self.model.weight_not_eligible > 0)].sum())
+        return GrowthModel(tuple(boosters), curves, strength / (strength + positives), made.names, UNCALIBRATED)
 
     def _sample(
         self, y: Floats, eligible: NDArray[np.bool_], rng: np.random.Generator
@@ -155,6 +156,7 @@ class Growth:
             "bagging_freq": 1,
             "feature_fraction": m.column_sample,
             "lambda_l2": m.l2,
+            "extra_trees": m.random_splits,
             "max_bin": m.bins,
             "seed": m.seed * 1000 + bag,
             "deterministic": True,
