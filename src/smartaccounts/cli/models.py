@@ -59,6 +59,8 @@ def backtest(
 
 
 def _print_backtest(result: Backtest) -> None:
+    from smartaccounts.evaluation.expectation import stated
+
     if not result.judged:
         typer.echo("Scored; no outcome is known yet, so nothing is measured.")
         return
@@ -94,7 +96,16 @@ def _print_backtest(result: Backtest) -> None:
             f"The growth model's lists are {ratio.value:.2f} x as good as {result.best_plain}'s "
             f"(average precision; 90% interval {ratio.low:.2f} to {ratio.high:.2f})."
         )
+    for ranker in ("growth", "served"):
+        if said := stated(result).get(ranker):
+            held = sum(s.first.holds(s.came_first) for s in said)
+            typer.echo(
+                f"{ranker}: {sum(s.first.mean for s in said):,.0f} key accounts expected in all lists of {k}, "
+                f"{sum(s.came_first for s in said):,} came; the 80% range held at {held} of {judged} dates."
+            )
     for tested in result.tested:
+        if tested.notes.get("served"):
+            typer.echo(f"{tested.fold.test}: {tested.notes['served'][0]}")
         for ranker, reason in tested.left_out.items():
             typer.echo(f"{tested.fold.test} without {ranker}: {reason}")
 
