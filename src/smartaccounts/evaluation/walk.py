@@ -134,6 +134,10 @@ class Walk:
             small_markets=small,
         )
 
+    def forget(self) -> None:
+        """Fit every ranker anew from now on."""
+        self._ranked.clear()
+
     def _rank(self, fold: Fold, ranker: Ranker, learned: Panel, frame: pd.DataFrame) -> Ranked:
         key = (fold.test, ranker.name)
         if key not in self._ranked:
