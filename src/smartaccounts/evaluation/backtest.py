@@ -200,10 +200,10 @@ def _test(
     for ranker in rankers:
         try:
             fitted = ranker.fit(learned)
+            scored = fitted.score(frame)
         except HistoryError as error:
             left_out[ranker.name] = error.message
             continue
-        scored = fitted.score(frame)
         scores[ranker.name] = (scored.score, scored.probability)
         notes[ranker.name] = fitted.notes
     rows = pd.concat([frame[[*KEY, "key_spend"]], tested.outcome[["spend_ahead", "target"]]], axis=1)

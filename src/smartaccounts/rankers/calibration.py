@@ -53,6 +53,10 @@ class Calibrator:
         return likely
 
 
+UNCALIBRATED = Calibrator(0.0, 1.0)
+"""Takes a raw score for log odds, as it is."""
+
+
 def fit_calibrator(raw: Floats, y: Floats, season: Floats | float = 0.0, *, tail: float = 0.0) -> Calibrator:
     """Fit intercept and slope on rows that the model did not learn from; `y` is 0 or 1, tail * season an offset."""
     offset = tail * np.broadcast_to(season, raw.shape)

@@ -56,7 +56,7 @@ class CalibratedPlain:
     def score(self, frame: pd.DataFrame) -> Scores:
         """Return the plain ranking's score with its probability."""
         score = self.plain.score(frame).score
-        return Scores(score, self.calibrator.probability(_log(score), season_expected(frame)))
+        return Scores(score, self.calibrator.probability(log_score(score), season_expected(frame)))
 
     def contributions(self, frame: pd.DataFrame) -> Contributions:
         """Return one term: the score itself."""
@@ -73,11 +73,12 @@ def calibrated(plain: Plain, panel: Panel) -> CalibratedPlain:
             hint="Use a longer history, a lower target.key_quantile, or target.sustained_months: 1.",
         )
     note = f"probabilities calibrated on {len(grown):,} eligible rows, {int(grown.sum()):,} key accounts"
-    raw = _log(plain.score(rows.snapshot.frame).score)
+    raw = log_score(plain.score(rows.snapshot.frame).score)
     return CalibratedPlain(plain, fit_calibrator(raw, grown, season_came(rows), tail=tail(rows)), (note,))
 
 
-def _log(score: Floats) -> Floats:
+def log_score(score: Floats) -> Floats:
+    """Return log(max(score, 0) + FLOOR) of a score that is money over K: what its probabilities are made from."""
     logs: Floats = np.log(np.maximum(score, 0) + FLOOR)
     return logs
 
