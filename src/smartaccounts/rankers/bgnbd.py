@@ -83,8 +83,9 @@ def fit_bgnbd(seen: Histories, *, prior: float = 0.0) -> BgNbd:
     prior: as in likelihood.maximum, over r, alpha over the mean of T, a and b; 0 for none.
     NotFoundError where the search does not converge or ends at a bound.
     """
-    scale = float(seen.T.mean())
-    rows, counts = Histories(seen.x, seen.t_x / scale, seen.T / scale).distinct()
+    rows, counts = seen.distinct()
+    scale = float(np.average(rows.T, weights=counts))  # of ordered rows: their order as given must not matter
+    rows = Histories(rows.x, rows.t_x / scale, rows.T / scale)
 
     def loss(values: Floats) -> tuple[float, Floats]:
         each, slopes = _terms(values, rows)

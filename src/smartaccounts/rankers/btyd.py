@@ -22,7 +22,7 @@ from smartaccounts.rankers.calibration import Calibrator, season_expected
 from smartaccounts.rankers.gamma_gamma import GammaGamma, fit_gamma_gamma
 from smartaccounts.rankers.likelihood import NotFoundError
 from smartaccounts.rankers.plain import log_score
-from smartaccounts.rankers.training import MIN_POSITIVES, calibrated_on_held
+from smartaccounts.rankers.training import MIN_POSITIVES, calibrated_on_held, short_history
 
 MIN_CUSTOMERS = 50
 """Seven parameters are not told from fewer."""
@@ -83,7 +83,8 @@ class BtydModel:
         for name in sorted(set(names)):
             mine = names == name
             money[mine] = self.markets[name].expected_spend(frame[mine], self.horizon_days)
-        return money / frame["key_spend"].to_numpy(dtype=float)
+        score: Floats = money / frame["key_spend"].to_numpy(dtype=float)
+        return score
 
 
 @dataclass(frozen=True)
@@ -115,8 +116,10 @@ class Btyd:
                     raise
         fitted = BtydModel(markets, panel.snapshot.target.horizon_days, name=self.name)
         usable = frame["eligible"] & frame["market"].isin(list(markets)) & panel.outcome["target"].notna()
-        calibrator, note = _calibrated(fitted, panel.rows(usable), season=self.model.season)
-        return replace(fitted, calibrator=calibrator, notes=(note,))
+        rows = panel.rows(usable)
+        calibrator, note = _calibrated(fitted, rows, season=self.model.season)
+        how = f"fitted per market on purchases known before {frame['as_of'].max():%Y-%m-%d}; learned from no outcome"
+        return replace(fitted, calibrator=calibrator, notes=(how, note, *(short_history(rows) if calibrator else ())))
 
 
 def histories(frame: pd.DataFrame) -> Histories:

@@ -39,9 +39,9 @@ def fit_gamma_gamma(purchases: Floats, mean: Floats, *, prior: float = 0.0) -> G
     prior: as in likelihood.maximum, over p, q - 1 and gamma over the mean value; 0 for none.
     NotFoundError where the search does not converge or ends at a bound, q = 1 included: without it there is no mean.
     """
-    scale = float(mean.mean())
-    rows, counts = np.unique(np.column_stack([purchases, mean / scale]), axis=0, return_counts=True)
-    n, m = np.ascontiguousarray(rows.T)
+    rows, counts = np.unique(np.column_stack([purchases, mean]), axis=0, return_counts=True)
+    scale = float(np.average(rows[:, 1], weights=counts))  # of ordered rows: their order as given must not matter
+    n, m = rows[:, 0].copy(), rows[:, 1] / scale
 
     def loss(values: Floats) -> tuple[float, Floats]:
         """By the density of equation 1a of the note; q is 1 + the value that is sought."""

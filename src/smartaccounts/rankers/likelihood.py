@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from scipy.optimize import OptimizeResult, minimize
+from threadpoolctl import threadpool_limits
 
 from smartaccounts.rankers.base import Floats
 
@@ -42,20 +43,23 @@ def maximum(
         return (value + prior / 2 * float(logs @ logs)) / total, (slopes * values + prior * logs) / total
 
     failed = []
-    for start in starts:
-        found = minimize(scaled, np.log(start), jac=True, method="L-BFGS-B", bounds=[LOGS] * len(start), options=EXACT)
-        values = np.exp(found.x)
-        wrong = _wrong(found, names)
-        if not wrong:
-            return tuple(values.tolist())
-        said = ", ".join(f"{name} {value:.4g}" for name, value in zip(names, values, strict=True))
-        failed.append(f"{wrong} at {said}")
+    with threadpool_limits(1):  # a parallel BLAS waits longer for its threads than these few numbers take
+        for start in starts:
+            bounds = [LOGS] * len(start)
+            found = minimize(scaled, np.log(start), jac=True, method="L-BFGS-B", bounds=bounds, options=EXACT)
+            values = np.exp(found.x)
+            wrong = _wrong(found, names)
+            if not wrong:
+                return tuple(values.tolist())
+            said = ", ".join(f"{name} {value:.4g}" for name, value in zip(names, values, strict=True))
+            failed.append(f"{wrong} ({said})")
     raise NotFoundError(failed[0])
 
 
 def _wrong(found: OptimizeResult, names: Sequence[str]) -> str:
     """Say what is wrong with the end of a search, nothing where it is sound."""
-    if not np.isfinite(found.fun) or np.abs(found.jac).max() > FLAT:
-        return "a search that did not converge"
     outside = [n for n, x in zip(names, found.x, strict=True) if min(x - LOGS[0], LOGS[1] - x) < 0.01]
-    return f"{' and '.join(outside)} at the bounds of the search" if outside else ""
+    if outside:
+        return f"{' and '.join(outside)} at the bounds of the search"
+    arrived = np.isfinite(found.fun) and np.abs(found.jac).max() <= FLAT
+    return "" if arrived else "a search that did not converge"
