@@ -27,6 +27,9 @@ from smartaccounts.rankers.training import (
 INVERSE_L2 = 0.1
 """scikit-learn's C, for standardised columns."""
 
+STILL = 1e-9
+"""A column that spreads less over the training rows, but for rounding, never changes: it gets no say."""
+
 
 def _level(column: str) -> Callable[[pd.DataFrame], Floats]:
     return lambda frame: level(frame[column].to_numpy(dtype=float), frame["key_spend"].to_numpy(dtype=float))
@@ -113,7 +116,7 @@ class Logistic:
         medians = pd.DataFrame(seen).median().fillna(0.0).to_numpy()
         seen = np.where(np.isnan(seen), medians, seen)
         means, spread = seen.mean(axis=0), seen.std(axis=0)
-        spread = np.where(spread > 0, spread, 1.0)
+        spread = np.where(spread > STILL, spread, np.inf)
         learner = LogisticRegression(C=INVERSE_L2, solver="newton-cholesky", max_iter=200)
         with threadpool_limits(1):  # sums of a parallel BLAS depend on the number of cores
             found = learner.fit((seen - means) / spread, y, sample_weight=weight)

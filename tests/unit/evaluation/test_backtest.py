@@ -153,7 +153,7 @@ class Stranger:
     name: str = "stranger"
     notes: tuple[str, ...] = ("learned",)
 
-    def fit(self, panel: Panel) -> Fitted:
+    def fit(self, panel: Panel) -> Fitted:  # noqa: ARG002 - the interface of all rankers
         return self
 
     def score(self, frame: pd.DataFrame) -> Scores:

@@ -96,7 +96,7 @@ def test_derivatives_are_those_of_the_log_likelihood(seen: Histories) -> None:
 
 
 def integral(model: BgNbd, x: float, age: float, ahead: float) -> float:
-    """Return the purchases to expect of a customer that has not stopped: its rate of buying, summed over the time ahead.
+    """Return the purchases to expect of a customer that has not stopped: its rate, summed over the time ahead.
 
     E[lambda exp(-lambda p s)] over Gamma(r + x, alpha + T) and Beta(a, b + x), in which no term is large or negative.
     """
