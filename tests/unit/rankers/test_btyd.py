@@ -115,8 +115,7 @@ def test_who_returned_more_than_it_bought_scores_as_if_it_had_paid_nothing(model
 def test_every_market_is_fitted_on_all_its_customers_of_the_latest_date(panel: Panel, model: BtydModel) -> None:
     latest = panel.snapshot.frame["as_of"] == panel.snapshot.frame["as_of"].max()
     frame = panel.snapshot.frame
-    older = Btyd().fit(Panel(Snapshot(frame[latest].reset_index(drop=True), TARGET, ()), panel.outcome[latest]))
-    assert older.markets == model.markets
+    assert Btyd().fit(panel.rows(latest)).markets == model.markets
     nobody = Panel(Snapshot(frame.assign(eligible=False), TARGET, ()), panel.outcome)
     assert Btyd().fit(nobody).markets == model.markets
     assert set(model.markets) == {"a", "b"}
