@@ -18,7 +18,7 @@ from smartaccounts.errors import HistoryError, culprits
 from smartaccounts.panel import Panel
 from smartaccounts.rankers.base import Contributions, Floats, Scores
 from smartaccounts.rankers.bgnbd import BgNbd, Histories, fit_bgnbd
-from smartaccounts.rankers.calibration import Calibrator, season_expected
+from smartaccounts.rankers.calibration import Calibrator, calibrated_scores
 from smartaccounts.rankers.gamma_gamma import GammaGamma, fit_gamma_gamma
 from smartaccounts.rankers.likelihood import NotFoundError
 from smartaccounts.rankers.plain import log_score
@@ -64,7 +64,7 @@ class BtydModel:
         score = self._expected(frame)
         if self.calibrator is None:
             return Scores(score)
-        return Scores(score, self.calibrator.probability(log_score(score), season_expected(frame)))
+        return calibrated_scores(self.calibrator, score, log_score(score), frame)
 
     def contributions(self, frame: pd.DataFrame) -> Contributions:
         """Return one term: the score itself."""

@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 from smartaccounts.config import Model
 from smartaccounts.panel import Panel
 from smartaccounts.rankers.base import Contributions, Floats, Scores
-from smartaccounts.rankers.calibration import UNCALIBRATED, Calibrator, season_expected
+from smartaccounts.rankers.calibration import UNCALIBRATED, Calibrator, calibrated_scores
 from smartaccounts.rankers.design import level
 from smartaccounts.rankers.training import (
     Mask,
@@ -69,7 +69,7 @@ class LogisticModel:
     def score(self, frame: pd.DataFrame) -> Scores:
         """Score rows of a snapshot's frame."""
         raw = self.raw(matrix(frame))
-        return Scores(raw, self.calibrator.probability(raw, season_expected(frame)))
+        return calibrated_scores(self.calibrator, raw, raw, frame)
 
     def raw(self, values: Floats) -> Floats:
         """Return the raw score of rows x COLUMNS."""
