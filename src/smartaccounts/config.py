@@ -94,7 +94,7 @@ class Target(_Strict):
 class Model(_Strict):
     """The growth model's knobs; what the defaults rest on is in docs/experiments.md."""
 
-    rounds: int = Field(200, ge=1)
+    rounds: int = Field(400, ge=1)
     learning_rate: float = Field(0.03, gt=0, le=1)
     leaves: int = Field(10, ge=2)
     min_rows_per_leaf: int = Field(100, ge=1)
@@ -107,16 +107,24 @@ class Model(_Strict):
         20_000, ge=100, description="above it negatives are sampled afresh per bag, weighted back"
     )
     weight_not_eligible: float = Field(1.0, ge=0, le=1, description="weight of training rows that are not eligible")
-    curve_share: float = Field(
-        0.5, ge=0, le=1, description="share of the additive curves in the raw score, trees the rest"
+    random_splits: bool = Field(
+        default=True, description="each tree tries one random threshold per column (extremely randomised trees)"
+    )
+    curve_strength: float = Field(
+        1000,
+        ge=0,
+        description="n key accounts to learn from give the additive curves the share strength / (strength + n) of the "
+        "raw score, the trees the rest",
     )
     monotone: bool = Field(default=True, description="never a lower score for more spend, orders or recency")
     season: bool = Field(default=True, description="probabilities follow last year's season")
-    tuned_before: date | None = Field(
-        None, description="the knobs were chosen on lines before this date: the gate judges on horizons that end later"
-    )
     training_dates: int = Field(48, ge=1, description="at most this many monthly as_of dates, the latest")
     seed: int = 0
+    tuned_before: date | None = Field(
+        None,
+        description="lines before it were seen when the settings were chosen: the gate judges only on dates whose "
+        "horizon ends after it",
+    )
 
 
 class GrowthList(_Strict):

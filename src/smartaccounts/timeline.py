@@ -88,14 +88,18 @@ def judged_dates(
 ) -> tuple[date, ...]:
     """Return up to `most` past dates on which rankers can be judged as of `as_of`, ascending.
 
-    Firsts of months whose horizon is over by `as_of` and that have training dates before them, the last ones, a quarter
-    of a year apart. With `after`, only dates whose horizon ends after it, and every month of them: they are few.
+    Firsts of quarters (so that trainings of different days share dates) whose horizon is over by `as_of` and that have
+    training dates before them, the last ones; where fewer than half of `most` fit, firsts of months. With `after`, only
+    dates whose horizon ends after it.
     """
     horizon = timedelta(days=horizon_days)
-    over = training_dates(as_of, first_day=first_day, horizon_days=horizon_days)[::-1]
-    over = over[::3] if after is None else tuple(d for d in over if d + horizon > after)
-    able = [d for d in over if training_dates(d, first_day=first_day, horizon_days=horizon_days)]
-    return tuple(sorted(able[:most]))
+    able = [
+        d
+        for d in training_dates(as_of, first_day=first_day, horizon_days=horizon_days)
+        if training_dates(d, first_day=first_day, horizon_days=horizon_days) and (after is None or d + horizon > after)
+    ]
+    quarters = [d for d in able if d.month % 3 == 1]
+    return tuple((quarters if len(quarters) >= most / 2 else able)[-most:])
 
 
 def too_short(as_of: date, *, first_day: date, horizon_days: int) -> HistoryError:

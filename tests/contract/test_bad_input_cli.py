@@ -115,8 +115,10 @@ ON_A_PIPELINE = [
     ("features", "{}", "--as-of", AS_OF, "--out", "snapshot.parquet"),
     ("backtest", "{}", "--as-of", AS_OF, "--out", "out"),
     ("train", "{}", "--as-of", AS_OF),
+    ("tune", "{}", "--as-of", AS_OF),
     ("predict", "{}", "--as-of", AS_OF, "--out", "out"),
     ("compare", "{}"),
+    ("compare", "{}", "--over-time", "--as-of", AS_OF, "--out", "out"),
     ("promote", "{}"),
     ("rollback", "{}"),
 ]
@@ -148,7 +150,7 @@ def test_yaml_that_is_none_and_unknown_keys(
     refused(command(*(w.format(path) for w in words)), said, str(path), hint=hint)
 
 
-@pytest.mark.parametrize("words", [w for w in ON_A_PIPELINE if w[0] != "compare"], ids=lambda w: w[0])
+@pytest.mark.parametrize("words", [w for w in ON_A_PIPELINE if w != ("compare", "{}")], ids=lambda w: w[0])
 def test_a_value_of_the_wrong_type(command: Command, tmp_path: Path, words: tuple[str, ...]) -> None:
     path = pipeline(tmp_path, target={"horizon_days": "long"})
     refused(command(*(w.format(path) for w in words)), "Expected a valid target.horizon_days, got 'long' in", str(path))
@@ -161,6 +163,7 @@ def test_a_value_of_the_wrong_type(command: Command, tmp_path: Path, words: tupl
         ("target.horizon=91", "Did you mean 'horizon_days'?"),
         ("target.horizon_days=soon", "Expected a valid target.horizon_days, got 'soon' in"),
         ("growth_list.capacity=0", "Expected a valid growth_list.capacity, got 0 in"),
+        ("model.tuned_before=soon", "Expected a valid model.tuned_before, got 'soon' in"),
     ],
 )
 def test_nonsense_in_set(command: Command, shop: Path, override: str, said: str) -> None:
@@ -178,7 +181,7 @@ def test_an_as_of_that_is_no_date(command: Command, shop: Path, words: tuple[str
 
 
 @pytest.mark.parametrize("day", ["2019-06-01", "2020-01-01", "2020-02-01"])
-@pytest.mark.parametrize("words", [w for w in ON_A_PIPELINE if "--as-of" in w], ids=lambda w: w[0])
+@pytest.mark.parametrize("words", [w for w in ON_A_PIPELINE if "--as-of" in w and w[0] != "tune"], ids=lambda w: w[0])
 def test_an_as_of_before_the_data_or_with_too_little_history(
     command: Command, shop: Path, tmp_path: Path, words: tuple[str, ...], day: str
 ) -> None:
@@ -186,6 +189,27 @@ def test_an_as_of_before_the_data_or_with_too_little_history(
     if words[0] == "predict":
         given += ["--model", str(model(tmp_path, as_of="2019-01-01"))]
     refused(command(*given), "91 days of history", hint="The first possible as_of is 2020-04-01.")
+
+
+def test_rankers_cannot_be_followed_where_no_outcome_is_known(command: Command, shop: Path) -> None:
+    came = command("compare", shop, "--over-time", "--as-of", AS_OF, "--out", "out")
+    refused(came, "Expected a date whose horizon is over", hint="Name earlier dates with --as-of, or leave it out.")
+
+
+@pytest.mark.parametrize("day", ["2019-06-01", "2020-02-01", "2020-12-29"])
+def test_an_as_of_without_a_past_date_to_try_settings_on(command: Command, shop: Path, day: str) -> None:
+    came = command("tune", shop, "--as-of", day)
+    refused(
+        came,
+        f"two horizons of 91 days before it and with a training date before that, got {day}",
+        hint="The first possible as_of is 2020-12-30.",
+    )
+
+
+def test_settings_cannot_be_tried_where_nobody_grows(command: Command, shop: Path, tmp_path: Path) -> None:
+    (tmp_path / "lines.csv").write_text(lines(flat=True))
+    came = command("tune", shop, "--as-of", AS_OF, "--trials", "1")
+    refused(came, "Expected past dates to choose settings on, got none of use among", hint="Use a longer history")
 
 
 def test_an_as_of_long_after_the_data(command: Command, shop: Path, tmp_path: Path) -> None:
@@ -196,7 +220,7 @@ def test_an_as_of_long_after_the_data(command: Command, shop: Path, tmp_path: Pa
 # the data
 
 
-@pytest.mark.parametrize("words", ON_A_PIPELINE[:5], ids=lambda w: w[0])
+@pytest.mark.parametrize("words", ON_A_PIPELINE[:6], ids=lambda w: w[0])
 @pytest.mark.parametrize(
     ("content", "said"),
     [
@@ -361,9 +385,9 @@ def test_a_damaged_bundle(
 # where to write
 
 
-@pytest.mark.parametrize("words", [("predict",), ("backtest",)])
+@pytest.mark.parametrize("words", [("predict",), ("backtest",), ("compare", "--over-time")])
 @pytest.mark.parametrize("out", ["taken", "taken/deeper"])
-def test_an_out_that_is_a_file(command: Command, shop: Path, tmp_path: Path, words: tuple[str], out: str) -> None:
+def test_an_out_that_is_a_file(command: Command, shop: Path, tmp_path: Path, words: tuple[str, ...], out: str) -> None:
     (tmp_path / "taken").write_text("mine")
     more = ("--model", model(tmp_path)) if words == ("predict",) else ()
     came = command(*words, shop, "--as-of", AS_OF, "--out", out, *more)
@@ -392,11 +416,17 @@ def test_a_demo_into_a_file(command: Command, tmp_path: Path) -> None:
         (["predict", "{}", "--as-of", AS_OF], "Missing option '--out'"),
         (["backtest", "{}", "--out", "out"], "Missing option '--as-of'"),
         (["train"], "Missing argument 'PIPELINE'"),
+        (["tune", "{}"], "Missing option '--as-of'"),
+        (["tune", "{}", "--as-of", AS_OF, "--trials", "0"], "Invalid value for '--trials'"),
+        (["tune", "{}", "--as-of", AS_OF, "--trials", "many"], "Invalid value for '--trials'"),
+        (["tune", "{}", "--as-of", AS_OF, "--minutes", "-1"], "Invalid value for '--minutes'"),
         (["train", "{}", "--as-off", AS_OF], "No such option: --as-off"),
         (["trian", "{}"], "No such command 'trian'"),
         (["features", "{}"], "Expected PIPELINE, --as-of and --out (or --list), got less."),
         (["simulate", "--out", "x.parquet", "--customers", "many"], "Invalid value for '--customers'"),
         (["check", "{}", "too", "many"], "unexpected extra argument"),
+        (["compare", "{}", "--over-time"], "Expected --out DIR with --over-time, got none: the report is a page."),
+        (["compare", "{}", "--as-of", AS_OF], "Expected --over-time with --as-of, got --as-of alone."),
     ],
 )
 def test_usage_errors(command: Command, shop: Path, words: list[str], said: str) -> None:

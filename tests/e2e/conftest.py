@@ -28,6 +28,9 @@ model: {rounds: 30, bags: 2, training_dates: 8}
 growth_list: {capacity: 40}
 """
 BEFORE, NOW, OPEN = "2023-06-01", "2023-07-01", "2024-01-01"
+LONG_BEFORE = "2022-12-01"
+"""Its horizon is over by BEFORE."""
+OVER_TIME = ("--over-time", "--as-of", LONG_BEFORE, "--as-of", BEFORE, "--as-of", NOW)
 
 
 @pytest.fixture(scope="session")
@@ -113,6 +116,8 @@ def world(supplier: Path, template: Path, tmp_path_factory: pytest.TempPathFacto
             ("train again", "train", on, "--as-of", OPEN),
             ("predict challenger", "predict", on, "--as-of", OPEN, "--out", "other", "--model", "challenger"),
             ("compare", "compare", on),
+            ("compare figure", "compare", on, "--out", "compared"),
+            ("over time", "compare", on, *OVER_TIME, "--out", "compared", "--json"),
             ("promote", "promote", on, "--force"),
             ("compare promoted", "compare", on, "--json"),
             ("predict promoted", "predict", on, "--as-of", OPEN, "--out", "promoted", "--json"),

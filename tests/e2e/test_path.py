@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tests.e2e.conftest import BEFORE, NOW, OPEN, World
+from tests.e2e.conftest import BEFORE, LONG_BEFORE, NOW, OPEN, World
 
 from smartaccounts.bundle import load
 from smartaccounts.config import read_pipeline
@@ -75,7 +75,7 @@ def test_every_command_was_done(world: World) -> None:
 
 def test_nothing_but_the_files_asked_for_was_left(world: World) -> None:
     assert sorted(p.name for p in world.folder.iterdir()) == [
-        "back", "backtest", "list", "mlruns", "models", "open", "orders.parquet", "other", "promoted",
+        "back", "backtest", "compared", "list", "mlruns", "models", "open", "orders.parquet", "other", "promoted",
         "snapshot.parquet", "supplier.yaml",
     ]  # fmt: skip
     assert sorted(p.name for p in (world.folder / "list").iterdir()) == [
@@ -328,3 +328,51 @@ def test_no_customer_reaches_the_store(world: World) -> None:
     for file in files:
         content = file.read_bytes()
         assert not any(i in content for i in some), file
+
+
+# trainings and rankers compared
+
+
+def test_a_training_beside_the_champion(world: World) -> None:
+    rows = world.said["compare promoted"].json
+    by_as_of = {r["as_of"]: r["against_champion"] for r in rows if r["ranker"] == "growth"}
+    assert by_as_of[OPEN]["reason"] == "in service"
+    assert by_as_of[NOW]["reason"]
+    assert "to champion: difference in average precision" in world.said["compare"].words
+    assert all(len(line) <= 100 for line in world.said["compare"].out.splitlines())
+
+
+def test_every_training_left_its_draws_and_none_names_a_customer(world: World) -> None:
+    files = list((world.folder / "mlruns").rglob("draws.json"))
+    assert len(files) == len(world.said["compare promoted"].json)
+    for file in files:
+        said = json.loads(file.read_text())
+        assert len(said["dates"]) >= 2
+        assert {len(d["draws"]) for d in said["dates"]} == {300}
+
+
+def test_a_report_on_rankers_over_time(world: World) -> None:
+    said = world.said["over time"].json
+    assert said["dates"] == [LONG_BEFORE, BEFORE, NOW]
+    assert {f["ranker"] for f in said["followed"]} == PLAINS | {"growth"}
+    by_name = {f["ranker"]: f for f in said["followed"]}
+    for i, best in enumerate(said["best"]):
+        values = {r: f["judged"][i]["average_precision"]["value"] for r, f in by_name.items()}
+        assert max(values.values()) == best
+        assert {r: best - v for r, v in values.items()} == {r: f["judged"][i]["regret"] for r, f in by_name.items()}
+    for f in said["followed"]:
+        assert [c["kept"] + c["overtaken"] + c["left"] for c in f["changes"]] == [40, 40]
+    for rule in said["rules"]:
+        assert [(p["as_of"], p["seen"]) for p in rule["picks"]] == [(BEFORE, LONG_BEFORE), (NOW, LONG_BEFORE)]
+    assert sorted(p.name for p in (world.folder / "compared").iterdir()) == ["compare.png", "selection.html"]
+    page = (world.folder / "compared" / "selection.html").read_text()
+    assert said["summary"][0] in page
+    assert page.count("<svg") == 10
+
+
+def test_the_measures_of_the_report_are_those_of_the_backtest(world: World, metrics: Any) -> None:
+    said = world.said["over time"].json
+    for f in said["followed"]:
+        ours = [j["average_precision"]["value"] for j in f["judged"][1:]]
+        theirs = [d["value"] for d in metrics["rankers"][f["ranker"]]["average_precision"]["by_date"][:2]]
+        assert ours == theirs

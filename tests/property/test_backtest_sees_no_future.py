@@ -61,7 +61,7 @@ def test_lines_after_the_test_date_do_not_change_what_is_learned(
     for some in (rows, [row for row in rows if row["known_day"] < TEST and row["day"] < TEST]):
         watched = Watched()
         tested = backtest(order_lines(some, provided=columns), [TEST], pipeline, [watched]).tested[0]
-        found.append((watched.seen[0], tested.scores["past_h"][0].tolist(), tested.known_base_rate))
+        found.append((watched.seen[0], tested.scores["past_h"].score.tolist(), tested.known_base_rate))
     whole, cut = found
     assert whole[0]["target"].sum() > 0
     assert TEST - timedelta(days=HORIZON) in set(whole[0]["as_of"].dt.date)

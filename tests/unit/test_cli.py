@@ -21,7 +21,19 @@ from smartaccounts.evaluation.bootstrap import Interval
 from smartaccounts.features.snapshot import CATALOGUE
 
 Captured = pytest.CaptureFixture[str]
-COMMANDS = ("demo", "predict", "backtest", "train", "compare", "promote", "rollback", "check", "features", "simulate")
+COMMANDS = (
+    "demo",
+    "predict",
+    "backtest",
+    "train",
+    "tune",
+    "compare",
+    "promote",
+    "rollback",
+    "check",
+    "features",
+    "simulate",
+)
 
 
 @pytest.mark.parametrize("word", ["--help", "-h"])

@@ -88,7 +88,11 @@ def _say(run: dict[str, Any], out: Path) -> None:
         said.append(f"Base rate: of 1,000 such customers, {grown} became key accounts within {months} months.")
     if run["expected_key_accounts_listed"] is not None:
         expected, random = run["expected_key_accounts_listed"], run["expected_key_accounts_random"]
-        said.append(f"Of the {run['listed']} listed, expect about {expected:.0f}; of as many at random, {random:.1f}.")
+        low, high = run["expected_key_accounts_range"]
+        said.append(
+            f"Of the {run['listed']} listed, expect about {expected:.0f} ({low} to {high} in four cases of five); "
+            f"of as many at random, {random:.1f}."
+        )
     said += [
         run["verdict"],
         *(f"Note: {n}." for n in run["notes"]),

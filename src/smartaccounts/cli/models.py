@@ -1,4 +1,4 @@
-"""Commands about models: backtest, train, compare, promote, rollback."""
+"""Commands about models: backtest, train, promote, rollback."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Ref = Annotated[str, typer.Option("--model", metavar="REF", help="challenger, a 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
-    for command in (backtest, train, compare, promote, rollback):
+    for command in (backtest, train, promote, rollback):
         app.command()(command)
 
 
@@ -59,6 +59,8 @@ def backtest(
 
 
 def _print_backtest(result: Backtest) -> None:
+    from smartaccounts.evaluation.expectation import stated
+
     if not result.judged:
         typer.echo("Scored; no outcome is known yet, so nothing is measured.")
         return
@@ -94,7 +96,16 @@ def _print_backtest(result: Backtest) -> None:
             f"The growth model's lists are {ratio.value:.2f} x as good as {result.best_plain}'s "
             f"(average precision; 90% interval {ratio.low:.2f} to {ratio.high:.2f})."
         )
+    for ranker in ("growth", "served"):
+        if said := stated(result).get(ranker):
+            held = sum(s.first.holds(s.came_first) for s in said)
+            typer.echo(
+                f"{ranker}: {sum(s.first.mean for s in said):,.0f} key accounts expected in all lists of {k}, "
+                f"{sum(s.came_first for s in said):,} came; the 80% range held at {held} of {judged} dates."
+            )
     for tested in result.tested:
+        if tested.notes.get("served"):
+            typer.echo(f"{tested.fold.test}: {tested.notes['served'][0]}")
         for ranker, reason in tested.left_out.items():
             typer.echo(f"{tested.fold.test} without {ranker}: {reason}")
 
@@ -136,35 +147,6 @@ def train(
         typer.echo(served.sentence)
     if promote and not trained.verdict.better:
         raise typer.Exit(1)
-
-
-def compare(pipeline: PipelineFile, overrides: Overrides = None, as_json: AsJson = False) -> None:
-    """Print the leaderboard of a pipeline: every training, what it measured, what is in service."""
-    from smartaccounts.workflow.service import leaderboard_of
-
-    rows = leaderboard_of(opened(pipeline, overrides))
-    if as_json:
-        print_json(rows)
-        return
-    head = ["version", "in service", "ranker", "as of", "avg prec", "to best plain", "trained"]
-    body = [
-        [
-            str(r["version"] or ""),
-            ", ".join(r["aliases"]),
-            r["ranker"],
-            r["as_of"],
-            _number(r["metrics"].get("average_precision"), 3),
-            _number(r["metrics"].get("ratio_to_best_plain"), 2),
-            f"{r['created']:%Y-%m-%d}",
-        ]
-        for r in rows
-    ]
-    table("Trainings, the latest first", head, body, right=("version", "as of", "avg prec", "to best plain", "trained"))
-
-
-def _number(measured: dict[str, float | None] | None, digits: int) -> str:
-    value = (measured or {}).get("value")
-    return "" if value is None else f"{value:.{digits}f}"
 
 
 def promote(

@@ -81,7 +81,11 @@ def table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]], *, rig
     for name in head:
         number = name in right
         made.add_column(
-            name, justify="right" if number else "left", no_wrap=number, overflow="fold", min_width=len(name)
+            name,
+            justify="right" if number else "left",
+            no_wrap=number,
+            overflow="fold",
+            min_width=max(map(len, name.split("\n"))),
         )
     for row in rows:
         made.add_row(*(Text(cell) for cell in row))  # a customer id may look like markup

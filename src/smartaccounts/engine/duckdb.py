@@ -36,6 +36,7 @@ class Engine:
             }
         )
         self._con.execute("SET TimeZone='UTC'")
+        self._con.execute("SET enable_progress_bar=false")  # it would be drawn on stdout, into what --json prints
 
     def __enter__(self) -> Self:
         """Return itself."""

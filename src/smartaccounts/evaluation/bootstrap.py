@@ -89,12 +89,13 @@ class Resampled:
     """Measures of rankers at every date: of the data themselves and of every draw.
 
     points[ranker, measure]: one Measured per date. draws[ranker, measure]: array (dates, draws), nan where a draw left
-    no key account.
+    no key account. seed: what the draws were drawn with.
     """
 
     level: float
     points: Mapping[tuple[str, str], tuple[Measured, ...]]
     draws: Mapping[tuple[str, str], Floats]
+    seed: int = 0
 
     def by_date(self, ranker: str, name: str) -> tuple[Interval, ...]:
         """Return the interval of a measure at each date."""
@@ -180,7 +181,7 @@ def resample(
         for r, dates in rankers.items()
         for n in asked
     }
-    return Resampled(level, points, values)
+    return Resampled(level, points, values, seed)
 
 
 def measure(scored: Scored, name: str, *, weight: ArrayLike | None = None) -> Measured:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 from numpy.polynomial.hermite_e import hermegauss
 from scipy.special import expit, logit
 from scipy.stats import norm
 
+from smartaccounts.evaluation.backtest import Backtest
 from smartaccounts.evaluation.metrics import Floats
 from smartaccounts.rankers.calibration import RANGE
 
@@ -56,3 +59,30 @@ def _at_most(counts: Floats, probability: Floats) -> Floats:
     for p in probability:
         exact = np.convolve(exact, [1 - p, p])
     return np.cumsum(exact)
+
+
+@dataclass(frozen=True)
+class Stated:
+    """What was expected of a list at one past date, and how many key accounts came: of all eligible, of the first k."""
+
+    as_of: date
+    everybody: Expectation
+    came: int
+    first: Expectation
+    came_first: int
+
+
+def stated(result: Backtest) -> Mapping[str, tuple[Stated, ...]]:
+    """Return, per ranker with ranges, what it stated at the judged dates and what came; k is the list's capacity."""
+    found: dict[str, list[Stated]] = {}
+    for tested in result.judged:
+        y = tested.rows["target"].to_numpy()
+        for ranker, scores in tested.scores.items():
+            if scores.probability is None or scores.low is None or scores.high is None:
+                continue
+            top = np.argsort(-scores.score, kind="stable")[: result.capacity]
+            everybody = expectation(scores.probability, scores.low, scores.high)
+            first = expectation(scores.probability[top], scores.low[top], scores.high[top])
+            said = Stated(tested.fold.test, everybody, int(y.sum()), first, int(y[top].sum()))
+            found.setdefault(ranker, []).append(said)
+    return {ranker: tuple(said) for ranker, said in found.items()}

@@ -16,19 +16,26 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from smartaccounts.evaluation.bootstrap import Interval
+from smartaccounts.evaluation.canvas import (
+    COLOURS,
+    FAINT,
+    INK,
+    MARKERS,
+    RANDOM,
+    SOFT,
+    canvas,
+    day_labels,
+    percent,
+    tick,
+    with_legend,
+)
 from smartaccounts.evaluation.metrics import Bin, Curve
 
-INK, SOFT, FAINT = "#222222", "#666666", "#b5b5b5"
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
-MARKERS = ("o", "^", "D", "v")
 NICE_SHARES = (0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1)
-RANDOM = "random order"
 DOTS_PER_INCH = 150
 
 
@@ -63,7 +70,7 @@ def gain_figure(
     curves: one per ranker (`metrics.gain_curve`). highlight: the rankers in colour, at most four; best_plain is dashed;
     all others are thin and grey. capacity: where the list will be cut; what each ranker finds until there is told.
     """
-    figure, (axes,) = _canvas("Share of future key accounts found when you work through the list", subtitle)
+    figure, (axes,) = canvas("Share of future key accounts found when you work through the list", subtitle)
     axes.plot([0, 1], [0, 1], color=SOFT, linewidth=1.2, linestyle=":", label=RANDOM, zorder=1)
     for ranker, look in _looks(curves, highlight, best_plain).items():
         curve, label = curves[ranker], look.label
@@ -76,9 +83,9 @@ def gain_figure(
         _mark(axes, capacity)
     axes.set(xlim=(0, 1), ylim=(0, 1.005), xlabel="Share of the list worked through, from the top")
     axes.set_ylabel("Share of key accounts found")
-    axes.xaxis.set_major_formatter(FuncFormatter(_tick))
-    axes.yaxis.set_major_formatter(FuncFormatter(_tick))
-    return _with_legend(figure, axes)
+    axes.xaxis.set_major_formatter(FuncFormatter(tick))
+    axes.yaxis.set_major_formatter(FuncFormatter(tick))
+    return with_legend(figure, axes)
 
 
 def lift_figure(
@@ -93,7 +100,7 @@ def lift_figure(
 
     curves: one per ranker (`metrics.lift_curve`); shares below 0.5% are too few rows to draw. Else as `gain_figure`.
     """
-    figure, (axes,) = _canvas("How many times more key accounts than in random order", subtitle)
+    figure, (axes,) = canvas("How many times more key accounts than in random order", subtitle)
     axes.axhline(1, color=SOFT, linewidth=1.2, linestyle=":", label=RANDOM, zorder=1)
     top = 1.0
     for ranker, look in _looks(curves, highlight, best_plain).items():
@@ -108,9 +115,9 @@ def lift_figure(
     axes.set_ylabel("Times as many as in random order")
     axes.xaxis.set_major_locator(FixedLocator([0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1]))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(_tick))
+    axes.xaxis.set_major_formatter(FuncFormatter(tick))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda lift, _: f"{lift:g}x"))
-    return _with_legend(figure, axes)
+    return with_legend(figure, axes)
 
 
 def reliability_figure(bins: Sequence[Bin], *, subtitle: str = "") -> Figure:
@@ -120,11 +127,11 @@ def reliability_figure(bins: Sequence[Bin], *, subtitle: str = "") -> Figure:
     which spreads the low chances and still has a 0.
     """
     if not bins:
-        figure, (axes,) = _canvas("Do the predicted chances come true?", subtitle)
+        figure, (axes,) = canvas("Do the predicted chances come true?", subtitle)
         axes.set_axis_off()
         axes.annotate("No customers to show.", (0.004, 0.95), xycoords="axes fraction", fontsize=11.5, color=INK)
         return figure
-    figure, (axes, below) = _canvas("Do the predicted chances come true?", subtitle, height=7.4, panels=(2.6, 1))
+    figure, (axes, below) = canvas("Do the predicted chances come true?", subtitle, height=7.4, panels=(2.6, 1))
     predicted = np.array([b.predicted for b in bins])
     observed = np.array([b.observed for b in bins])
     ends = np.array([[b.observed - b.low for b in bins], [b.high - b.observed for b in bins]]).reshape(2, -1)
@@ -144,7 +151,7 @@ def reliability_figure(bins: Sequence[Bin], *, subtitle: str = "") -> Figure:
         scale("function", functions=(lambda v: np.sqrt(np.maximum(v, 0)), np.square))
         axis.set_major_locator(FixedLocator(_spread_shares(limit)))
         axis.set_minor_locator(NullLocator())
-        axis.set_major_formatter(FuncFormatter(_tick))
+        axis.set_major_formatter(FuncFormatter(tick))
     axes.set(xlim=(0, limit), ylim=(0, limit), ylabel="Share that became key accounts")
     axes.set_xlabel("Predicted chance (mean of a group of customers; square-root scale)")
     _legend_above(axes)
@@ -165,7 +172,7 @@ def average_precision_figure(
 
     intervals: per ranker one Interval per date (nan is left out). base_rates: what a random order would reach.
     """
-    figure, (axes,) = _canvas("How well each list was ordered, date by date", subtitle)
+    figure, (axes,) = canvas("How well each list was ordered, date by date", subtitle)
     looks = _looks(intervals, highlight, best_plain)
     shown = [r for r in looks if looks[r].depth > 1]
     at = np.arange(len(dates), dtype=float)
@@ -186,9 +193,9 @@ def average_precision_figure(
     axes.set(xlim=(-0.6, max(len(dates), 1) - 0.4), ylabel="Average precision (1 is perfect)")
     axes.set_ylim(bottom=0)
     axes.set_xlabel("Date of the list")
-    axes.set_xticks(at, _day_labels(dates))
+    axes.set_xticks(at, day_labels(dates))
     axes.grid(visible=False, axis="x")
-    return _with_legend(figure, axes)
+    return with_legend(figure, axes)
 
 
 def save(figure: Figure, path: Path) -> None:
@@ -204,32 +211,6 @@ def save(figure: Figure, path: Path) -> None:
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
-
-
-def _canvas(
-    title: str, subtitle: str, *, height: float = 5.6, panels: Sequence[float] = (1,)
-) -> tuple[Figure, list[Axes]]:
-    """Return a figure 8 inches wide with its title and, one below the other, as many axes as `panels` has heights."""
-    strip = 0.72 if subtitle else 0.45  # inches kept for the title
-    layout = ConstrainedLayoutEngine(rect=(0.005, 0.01, 0.985, 0.99 - strip / height), hspace=0.06)
-    figure = Figure(figsize=(8, height), layout=layout)
-    FigureCanvasAgg(figure)
-    figure.text(0.015, 1 - 0.1 / height, title, va="top", fontsize=14, fontweight="bold", color=INK)
-    figure.text(0.015, 1 - 0.4 / height, subtitle, va="top", fontsize=11, color=SOFT)
-    axes = list(figure.subplots(len(panels), 1, height_ratios=panels, squeeze=False)[:, 0])
-    for panel in axes:
-        _plain_axes(panel)
-    return figure, axes
-
-
-def _plain_axes(axes: Axes) -> None:
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(FAINT)
-    axes.tick_params(colors=INK, labelsize=11, length=3, color=FAINT)
-    axes.grid(visible=True, color="#e6e6e6", linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.xaxis.label.set(size=11.5, color=INK)
-    axes.yaxis.label.set(size=11.5, color=INK)
 
 
 def _looks(rankers: Mapping[str, object], highlight: Sequence[str], best_plain: str | None) -> dict[str, _Look]:
@@ -258,7 +239,7 @@ def _mark(axes: Axes, mark: Mark) -> None:
     axes.axvline(mark.share, color=INK, linewidth=1, zorder=2)
     left = mark.share > 0.6
     axes.annotate(
-        f"{mark.label} ({_percent(mark.share)})", (mark.share, 1), xycoords=("data", "axes fraction"),
+        f"{mark.label} ({percent(mark.share)})", (mark.share, 1), xycoords=("data", "axes fraction"),
         xytext=(3 if left else -3, 3), textcoords="offset points", ha="right" if left else "left", va="bottom",
         fontsize=10.5, color=INK,
     )  # fmt: skip
@@ -276,7 +257,7 @@ def _bin_counts(axes: Axes, bins: Sequence[Bin]) -> None:
             str(number), (place, height), xytext=(0, 4), textcoords="offset points", ha="center", fontsize=10, color=INK
         )
     axes.set_ylim(0, 1.25 * top)
-    axes.set_xticks(at, [_percent(b.predicted) for b in bins])
+    axes.set_xticks(at, [percent(b.predicted) for b in bins])
     axes.grid(visible=False, axis="x")
     sizes = sorted({b.rows for b in bins})
     size = f"{sizes[0]:,}" if len(sizes) == 1 else f"{sizes[0]:,} to {sizes[-1]:,}" if sizes else "no"
@@ -290,15 +271,6 @@ def _legend_above(axes: Axes) -> None:
     axes.legend(frameon=False, fontsize=10.5, labelcolor=INK, **where)
 
 
-def _with_legend(figure: Figure, axes: Axes) -> Figure:
-    """Put the legend below the axes, where it covers nothing; random order is named last."""
-    handles, labels = axes.get_legend_handles_labels()
-    named = sorted(zip(labels, handles, strict=True), key=lambda pair: pair[0] == RANDOM)
-    labels, handles = [label for label, _ in named], [handle for _, handle in named]
-    figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False, fontsize=11, labelcolor=INK)
-    return figure
-
-
 def _spread_shares(limit: float) -> list[float]:
     """Return round shares up to `limit` that do not crowd each other on a square-root scale."""
     ticks = [0.0]
@@ -306,29 +278,3 @@ def _spread_shares(limit: float) -> list[float]:
         if share <= limit and np.sqrt(share) - np.sqrt(ticks[-1]) >= 0.07 * np.sqrt(limit):
             ticks.append(share)
     return ticks
-
-
-def _day_labels(dates: Sequence[date]) -> list[str]:
-    """Return 'Jan 2011' for firsts of months, with the day where there is another; every second one above 8."""
-    firsts = all(d.day == 1 for d in dates)
-    every = 1 + (len(dates) - 1) // 8
-    months = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-    names = [
-        f"{months[d.month - 1]}\n{d.year}" if firsts else f"{d.day} {months[d.month - 1]}\n{d.year}" for d in dates
-    ]
-    return [name if i % every == 0 else "" for i, name in enumerate(names)]
-
-
-def _tick(share: float, _place: int) -> str:
-    return _percent(share)
-
-
-def _percent(share: float) -> str:
-    """Return a share in at most two significant digits below 10%, and never more than two decimals.
-
-    >>> [_percent(v) for v in (0, 0.00002, 0.0056, 0.021, 0.995, 1)]
-    ['0%', '<0.01%', '0.56%', '2.1%', '99.5%', '100%']
-    """
-    if 0 < share < 0.0001:
-        return "<0.01%"
-    return f"{round(float(f'{100 * share:.2g}'), 2) if share < 0.1 else round(100 * share, 1):g}%"

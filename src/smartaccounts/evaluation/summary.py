@@ -8,6 +8,7 @@ import numpy as np
 
 from smartaccounts.evaluation.backtest import BAR, Backtest, measures
 from smartaccounts.evaluation.bootstrap import Interval
+from smartaccounts.evaluation.expectation import Expectation, stated
 
 
 def as_json(result: Backtest) -> dict[str, Any]:
@@ -41,12 +42,22 @@ def as_json(result: Backtest) -> dict[str, Any]:
     }
     if result.measured is None:
         return said
+    expected = stated(result)
     for ranker in result.judged_rankers:
         said["rankers"][ranker] = {
             name: _interval(result.mean(ranker, name))
             | {"by_date": [_interval(i) for i in result.measured.by_date(ranker, name)]}
             for name in measures(result.capacity)
         }
+        if ranker in expected:
+            said["rankers"][ranker]["key_accounts"] = [
+                {
+                    "as_of": str(s.as_of),
+                    "everybody": _expected(s.everybody, s.came),
+                    f"first_{result.capacity}": _expected(s.first, s.came_first),
+                }
+                for s in expected[ranker]
+            ]
         if result.best_plain:
             compared = result.measured.compare(ranker, result.best_plain, BAR)
             said["against_best_plain"][ranker] = {
@@ -60,6 +71,11 @@ def as_json(result: Backtest) -> dict[str, Any]:
 def _interval(interval: Interval) -> dict[str, Any]:
     said = {"value": _number(interval.value), "low": _number(interval.low), "high": _number(interval.high)}
     return said | ({"reason": interval.reason} if interval.reason else {})
+
+
+def _expected(expectation: Expectation, came: int) -> dict[str, Any]:
+    said = {"expected": expectation.mean, "low": expectation.low, "high": expectation.high}
+    return said | {"came": came, "held": expectation.holds(came)}
 
 
 def _number(value: float) -> float | None:

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 import numpy as np
 import pandas as pd
 
-from smartaccounts.config import Pipeline
+from smartaccounts.config import Pipeline, Target
 from smartaccounts.errors import HistoryError
 from smartaccounts.features.snapshot import KEY, Snapshot, snapshot
 from smartaccounts.orders.contract import OrderLines
@@ -53,37 +53,58 @@ class Ranked:
     reason: str = ""
 
 
+def planned(lines: OrderLines, as_ofs: Sequence[date], pipeline: Pipeline) -> list[Fold]:
+    """Return one fold for each test date, ascending; HistoryError where one has too little history."""
+    most, days = pipeline.model.training_dates, pipeline.target.horizon_days
+    return [
+        fold
+        for test in sorted(set(as_ofs))
+        for fold in folds([test], first_day=lines.first_known(test), horizon_days=days, most=most)
+    ]
+
+
+class Outcomes:
+    """Outcomes as they were known at a date; computed once where every line is known on its day."""
+
+    def __init__(self, lines: OrderLines, dates: Sequence[date], target: Target) -> None:
+        """Hold the lines; `dates` are all as_of dates whose outcomes will be asked for."""
+        self.lines, self.horizon_days = lines, target.horizon_days
+        self._all: pd.DataFrame | None = None
+        if "known_date" not in lines.provided:
+            # a horizon is over by the calendar: the source's last line, which may be of any day, has no say
+            end = max(dates) + timedelta(days=self.horizon_days)
+            self._all = outcome(lines, dates, horizon_days=self.horizon_days, known_before=end)
+
+    def panel(self, seen: Snapshot, dates: Sequence[date], *, known_before: date | None) -> Panel:
+        """Return the panel of `dates` with the outcomes known before `known_before` (None: in the source)."""
+        days = self.horizon_days
+        over = complete(dates, horizon_days=days, known_before=known_before, last_day=self.lines.last_day)
+        found = self._all
+        if found is None:
+            found = outcome(self.lines, over, horizon_days=days, known_before=known_before)
+        return panel(seen.at(dates), found, over)
+
+
 class Walk:
     """Snapshots and outcomes of some as_of dates, computed once; a ranker is fitted once per fold and remembered."""
 
     def __init__(self, lines: OrderLines, dates: Sequence[date], pipeline: Pipeline) -> None:
         """Compute the snapshots at `dates`, at the dates that train for them, and one horizon before them."""
-        self.lines, self.target, self._most = lines, pipeline.target, pipeline.model.training_dates
-        horizon = timedelta(days=self.target.horizon_days)
-        plan = [self.fold(test) for test in sorted(set(dates))]
-        needed = sorted({d for f in plan for d in (*f.train, f.test, f.test - horizon)})
-        self.dates = tuple(needed)
-        self.seen = snapshot(lines, needed, self.target)
+        self.lines, self.pipeline = lines, pipeline
+        horizon = timedelta(days=pipeline.target.horizon_days)
+        plan = planned(lines, dates, pipeline)
+        self.dates = tuple(sorted({d for f in plan for d in (*f.train, f.test, f.test - horizon)}))
+        self.seen = snapshot(lines, self.dates, pipeline.target)
+        self._outcomes = Outcomes(lines, self.dates, pipeline.target)
         self._ranked: dict[tuple[date, str], Ranked] = {}
-        self._all: pd.DataFrame | None = None
-        if "known_date" not in lines.provided:
-            # a horizon is over by the calendar: the source's last line, which may be of any day, has no say
-            end = max(needed) + horizon
-            self._all = outcome(lines, needed, horizon_days=self.target.horizon_days, known_before=end)
 
     def fold(self, test: date) -> Fold:
         """Return the fold of a test date; HistoryError where it has less than a horizon of history."""
-        first, days = self.lines.first_known(test), self.target.horizon_days
-        return folds([test], first_day=first, horizon_days=days, most=self._most)[0]
+        return planned(self.lines, [test], self.pipeline)[0]
 
     def panel(self, dates: Sequence[date], *, known_before: date | None) -> Panel:
         """Return the panel of `dates` with the outcomes known before `known_before` (None: in the source)."""
-        days = self.target.horizon_days
-        over = complete(dates, horizon_days=days, known_before=known_before, last_day=self.lines.last_day)
-        found = self._all
-        if found is None:
-            found = outcome(self.lines, over, horizon_days=days, known_before=known_before)
-        return panel(self.seen.at(dates), found, over)
+        return self._outcomes.panel(self.seen, dates, known_before=known_before)
 
     def learned(self, fold: Fold) -> Panel:
         """Return what rankers learn from for a fold."""

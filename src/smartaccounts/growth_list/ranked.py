@@ -20,7 +20,7 @@ COLUMNS = [
 ]  # fmt: skip
 """The columns of growth_list.parquet; up to `model_version` they are relied on from outside."""
 
-UNKNOWN = ["probability_low", "probability_high", "potential_low", "potential", "potential_high"]
+UNKNOWN = ["potential_low", "potential", "potential_high"]
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class GrowthList:
     """frame: one row per eligible customer with COLUMNS, by rank; `listed` marks the first `capacity`.
 
     Money in currency; spend_12m is [as_of-365, as_of), spend_prior_12m the 365 days before. Reasons are lists of
-    sentences for the listed rows, null for the others; probability ranges, potential, play and flags are null so far.
+    sentences for the listed rows, null for the others; potential, play and flags are null so far.
     """
 
     frame: pd.DataFrame
@@ -60,6 +60,8 @@ def growth_list(
             "customer_id": ranked["customer_id"],
             "name": _names(ranked, names),
             "probability": np.nan if scored.probability is None else scored.probability[order],
+            "probability_low": np.nan if scored.low is None else scored.low[order],
+            "probability_high": np.nan if scored.high is None else scored.high[order],
             "spend_12m": ranked["spend_365d"],
             "spend_prior_12m": ranked["spend_prior_365d"],
             "play": texts,

@@ -26,7 +26,7 @@ def _same(values: Floats) -> Floats:
 
 
 def _log(values: Floats) -> Floats:
-    logs: Floats = np.log1p(values)
+    logs: Floats = np.log1p(np.maximum(values, 0))
     return logs
 
 
@@ -38,6 +38,9 @@ CORE: dict[str, Callable[[Floats], Floats]] = {
     "spend_decay_60d": _same,
     "spend_decay_180d": _same,
     "spend_decay_365d": _same,
+    "rate_decay_30d": _same,
+    "rate_decay_60d": _same,
+    "rate_decay_180d": _same,
     "orders_91d": _log,
     "orders_365d": _log,
     "recency_days": _log,
@@ -49,6 +52,9 @@ CORE: dict[str, Callable[[Floats], Floats]] = {
     "affinity_365d": _same,
     "quantity_position_mean_365d": _same,
     "small_to_key": _same,
+    "rank_elsewhere_365d": _same,
+    "size_elsewhere_365d": _log,
+    "size_elsewhere_91d": _log,
 }
 """The columns of the design that get a curve, and what is done to them before (their order matters not)."""
 

@@ -104,6 +104,11 @@ class Growth:
         )
         return replace(fitted, calibrator=calibrator, notes=(note, *short_history(rows)))
 
+    def order(self, made: Design, rows: Panel) -> GrowthModel:
+        """Learn the order alone from `training_rows` and their design: the probabilities are not calibrated."""
+        made = without_empty(made)
+        return self._learn(made, rows, np.ones(len(made.matrix), dtype=bool), bags=self.model.bags)
+
     def _learn(self, made: Design, rows: Panel, mask: NDArray[np.bool_], *, bags: int) -> GrowthModel:
         """Fit bags and curves side by side, each on one thread: as fast as the cores allow, the same on any machine."""
         y = rows.outcome["target"].to_numpy()[mask]
@@ -121,7 +126,8 @@ class Growth:
         boosters = Parallel(n_jobs=threads(), prefer="threads")(delayed(boost)(bag) for bag in range(bags))
         picked, weight = self._sample(y, eligible, np.random.default_rng([self.model.seed, bags]))
         curves = fit_curves(matrix[picked], made.names, y[picked], weight)
-        return GrowthModel(tuple(boosters), curves, self.model.curve_share, made.names, UNCALIBRATED)
+        strength, positives = self.model.curve_strength, float(y[eligible | (self.model.weight_not_eligible > 0)].sum())
+        return GrowthModel(tuple(boosters), curves, strength / (strength + positives), made.names, UNCALIBRATED)
 
     def _sample(
         self, y: Floats, eligible: NDArray[np.bool_], rng: np.random.Generator
@@ -148,6 +154,7 @@ class Growth:
             "bagging_freq": 1,
             "feature_fraction": m.column_sample,
             "lambda_l2": m.l2,
+            "extra_trees": m.random_splits,
             "max_bin": m.bins,
             "seed": m.seed * 1000 + bag,
             "deterministic": True,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -42,7 +42,7 @@ def log_training(store: Store, training: Training, *, alias: str | None = CHALLE
     has no registered version.
     """
     with reached(store) as (mlflow, client):
-        run_id = client.create_run(_experiment(client, store, training.pipeline), **_about(training)).info.run_id
+        run_id = client.create_run(experiment_id(client, store, training.pipeline), **_about(training)).info.run_id
         try:
             _log_run(mlflow, client, run_id, training)
             model = _log_model(mlflow, client, run_id, training)
@@ -56,7 +56,7 @@ def log_training(store: Store, training: Training, *, alias: str | None = CHALLE
         return Logged(run_id, version)
 
 
-def _experiment(client: Any, store: Store, pipeline: str) -> str:
+def experiment_id(client: Any, store: Store, pipeline: str) -> str:
     """Return the id of the pipeline's experiment, created with its own artifact folder where it is new."""
     name = experiment_name(pipeline)
     found = client.get_experiment_by_name(name)
@@ -108,8 +108,8 @@ def _log_run(mlflow: Any, client: Any, run_id: str, training: Training) -> None:
     params = [mlflow.entities.Param(k, v) for k, v in training.params.items()]
     for start in range(0, len(params), PARAMS_AT_ONCE):
         client.log_batch(run_id, params=params[start : start + PARAMS_AT_ONCE])
-    _log_points(mlflow, client, run_id, points(training))
-    client.log_inputs(run_id, datasets=list(_datasets(mlflow, training)))
+    log_points(mlflow, client, run_id, points(training))
+    client.log_inputs(run_id, datasets=list(datasets(mlflow, training.digests)))
     with TemporaryDirectory() as temporary:
         for name, write in files(training):
             path = Path(temporary) / name
@@ -118,7 +118,8 @@ def _log_run(mlflow: Any, client: Any, run_id: str, training: Training) -> None:
         client.log_artifacts(run_id, temporary)
 
 
-def _log_points(mlflow: Any, client: Any, run_id: str, logged: Iterable[Point], model_id: str | None = None) -> None:
+def log_points(mlflow: Any, client: Any, run_id: str, logged: Iterable[Point], model_id: str | None = None) -> None:
+    """Log metrics of a run, and of a model where one is named."""
     now = int(time.time() * 1000)
     metrics = [
         mlflow.entities.Metric(
@@ -131,10 +132,10 @@ def _log_points(mlflow: Any, client: Any, run_id: str, logged: Iterable[Point], 
         client.log_batch(run_id, metrics=metrics[start : start + METRICS_AT_ONCE])
 
 
-def _datasets(mlflow: Any, training: Training) -> Iterator[Any]:
+def datasets(mlflow: Any, digests: Mapping[str, str]) -> Iterator[Any]:
     """Yield the data sets by name and digest: enough to see that two runs saw the same data, and no more."""
     entities = mlflow.entities
-    for name, digest in training.digests.items():
+    for name, digest in digests.items():
         dataset = entities.Dataset(name, digest[:DIGEST_LENGTH], source_type="order lines", source="{}")
         yield entities.DatasetInput(dataset, [entities.InputTag("mlflow.data.context", "training")])
 
@@ -150,7 +151,7 @@ def _log_model(mlflow: Any, client: Any, run_id: str, training: Training) -> Any
         model_type="ranker",
     )
     client.log_outputs(run_id, [mlflow.entities.LoggedModelOutput(model.model_id, step=0)])
-    _log_points(mlflow, client, run_id, [p for p in points(training) if p in set(means(training))], model.model_id)
+    log_points(mlflow, client, run_id, [p for p in points(training) if p in set(means(training))], model.model_id)
     with TemporaryDirectory() as temporary:
         folder = Path(temporary) / "model"
         write_model(mlflow, training.bundle, folder, run_id=run_id, model_id=model.model_id)

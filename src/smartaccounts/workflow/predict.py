@@ -9,10 +9,13 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from smartaccounts.bundle import Bundle
 from smartaccounts.config import Pipeline
 from smartaccounts.engine.duckdb import Engine
 from smartaccounts.errors import HistoryError, ModelError
+from smartaccounts.evaluation.expectation import expectation
 from smartaccounts.evaluation.walk import nobody_eligible
 from smartaccounts.features.snapshot import Snapshot, snapshot
 from smartaccounts.growth_list.ranked import GrowthList, growth_list
@@ -155,9 +158,19 @@ def _run(pipeline: Pipeline, as_of: date, bundle: Bundle, now: Snapshot, made: G
         "eligible": len(made.frame),
         "listed": int(made.frame["listed"].sum()),
         "expected_key_accounts_listed": None if probability.isna().all() else float(probability.sum()),
+        "expected_key_accounts_range": _range(made.frame[made.frame["listed"]]),
         "expected_key_accounts_random": None if everyone.isna().all() else float(everyone.mean() * len(probability)),
         "features_absent": list(now.absent),
     }
+
+
+def _range(listed: pd.DataFrame) -> list[int] | None:
+    """Return the ends of the range of the number of key accounts among the listed rows; None without probabilities."""
+    if listed["probability_low"].isna().any() or not len(listed):
+        return None
+    ends = (listed[c].to_numpy(dtype=float) for c in ("probability", "probability_low", "probability_high"))
+    found = expectation(*ends)
+    return [found.low, found.high]
 
 
 def _warnings(last: date, as_of: date, now: Snapshot) -> list[str]:

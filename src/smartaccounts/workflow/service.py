@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from smartaccounts.bundle import Bundle, load, save
 from smartaccounts.config import Model, Pipeline
-from smartaccounts.errors import ModelError
+from smartaccounts.evaluation.draws import draws_file
 from smartaccounts.rankers.plain import PLAIN
-from smartaccounts.tracking.leaderboard import leaderboard
 from smartaccounts.tracking.log import log_training
 from smartaccounts.tracking.registry import CHAMPION, fetch, has_champion, promote, rollback
 from smartaccounts.tracking.store import store_at
@@ -100,7 +98,12 @@ def _plain_serves(trained: Trained, champion: Bundle | None) -> bool:
 
 def _of_plain(trained: Trained) -> Any:
     tags = {**trained.content.tags, "ranker": trained.plain.card.ranker}
-    return replace(trained.content, bundle=trained.plain, metrics=trained.plain_metrics, per_date=(), tags=tags)
+    card = trained.plain.card
+    drawn = draws_file(trained.result, card.ranker, order_lines=card.data_digest)
+    return replace(
+        trained.content, bundle=trained.plain, metrics=trained.plain_metrics, per_date=(), tags=tags,
+        artifacts={**trained.content.artifacts, **drawn},
+    )  # fmt: skip
 
 
 def bundle_of(pipeline: Pipeline, ref: str | None, *, models: Path) -> Bundle:
@@ -139,21 +142,3 @@ def roll_back(pipeline: Pipeline, *, models: Path) -> Served:
     bundle = fetch(store, pipeline.name, CHAMPION)
     save(bundle, models / pipeline.name)
     return Served(bundle, number, done=True, sentence=f"Version {number} ({bundle.version}) is in service again.")
-
-
-def leaderboard_of(pipeline: Pipeline) -> list[dict[str, Any]]:
-    """Return the trainings of a pipeline, the latest first; ModelError where there are none."""
-    rows = leaderboard(store_at(), pipeline.name)
-    if not rows:
-        raise ModelError(
-            f"Expected trainings of {pipeline.name!r}, got none in {store_at().shown}.",
-            hint="Run smartaccounts train PIPELINE --as-of D.",
-        )
-    measured = [asdict(r) for r in rows]
-    for row in measured:
-        row["metrics"] = {k: {n: _finite(v[n]) for n in ("value", "low", "high")} for k, v in row["metrics"].items()}
-    return measured
-
-
-def _finite(value: float) -> float | None:
-    return None if math.isnan(value) else value

@@ -15,6 +15,7 @@ from smartaccounts.engine.duckdb import Engine
 from smartaccounts.errors import HistoryError
 from smartaccounts.evaluation.backtest import Backtest, backtest, measures
 from smartaccounts.evaluation.bootstrap import Interval
+from smartaccounts.evaluation.draws import draws_file
 from smartaccounts.evaluation.gate import Verdict, judge
 from smartaccounts.evaluation.served import past_dates, plain_fit
 from smartaccounts.evaluation.summary import as_json
@@ -144,6 +145,7 @@ def _content(
             "metrics.json": as_json(result) if result is not None else {},
             "verdict.json": verdict.as_json(),
             "catalogue.json": dictionary.rows(),
+            **draws_file(result, bundle.card.ranker, order_lines=bundle.card.data_digest),
         },
         bundle=bundle,
         tags={"ranker": bundle.card.ranker, "as_of": str(as_of)},

@@ -81,3 +81,8 @@ def test_closing_leaves_no_folder() -> None:
         folder = Path(str(engine.rows("SELECT current_setting('temp_directory')")[0][0]))
         assert folder.is_dir()
     assert not folder.exists()
+
+
+def test_no_progress_bar_gets_into_what_a_command_prints() -> None:
+    with Engine() as engine:
+        assert engine.rows("SELECT current_setting('enable_progress_bar')") == [(False,)]

@@ -118,7 +118,7 @@ def test_average_precision_by_date_shows_intervals_and_leaves_out_what_is_nan():
 
 def test_dates_that_are_no_firsts_of_months_show_their_day():
     days = [date(2011, 3, 14), *(date(2011, 4, d) for d in range(1, 10))]
-    assert figures._day_labels(days)[:3] == ["14 Mar\n2011", "", "2 Apr\n2011"]
+    assert figures.day_labels(days)[:3] == ["14 Mar\n2011", "", "2 Apr\n2011"]
 
 
 def test_a_curve_without_key_accounts_is_named_and_not_drawn():

@@ -103,3 +103,38 @@ def test_a_market_that_lost_everything_or_is_unknown_has_no_season() -> None:
     for ratio in (0.0, -1.0, np.nan):
         lost = Panel(made.snapshot, made.outcome.assign(season_ahead=pd.Series([ratio] * 3)))
         assert season_came(lost).tolist() == [0, 0, 0]
+
+
+def test_a_range_holds_its_probability_and_keeps_the_order() -> None:
+    raw, y = scored(4000, slope=1.0, intercept=-2.0)
+    found = fit_calibrator(raw, y)
+    at = np.linspace(-6, 6, 101)
+    low, high = found.bounds(at)
+    likely = found.probability(at)
+    assert ((low < likely) & (likely < high)).all()
+    assert (np.diff(low) >= -1e-12).all()
+    assert (np.diff(high) >= -1e-12).all()
+
+
+def test_few_key_accounts_make_a_wider_range() -> None:
+    widths = []
+    for rows in (200, 20_000):
+        raw, y = scored(rows, slope=1.0, intercept=-2.0)
+        low, high = fit_calibrator(raw, y, drift=0.0).bounds(np.zeros(1))
+        widths.append(float((high - low)[0]))
+    assert widths[0] > 5 * widths[1] > 0
+
+
+def test_rows_of_one_customer_are_no_independent_evidence() -> None:
+    raw, y = scored(500, slope=1.0, intercept=-1.0)
+    once = fit_calibrator(raw, y, customers=np.arange(500))
+    six = fit_calibrator(np.tile(raw, 6), np.tile(y, 6), customers=np.tile(np.arange(500), 6))
+    alone = fit_calibrator(np.tile(raw, 6), np.tile(y, 6))
+    assert six.variance[0] == pytest.approx(once.variance[0], rel=0.15)  # the prior weighs less
+    assert alone.variance[0] < 0.3 * six.variance[0]
+
+
+def scored(rows: int, *, slope: float, intercept: float) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    raw = rng.normal(0, 1, rows)
+    return raw, (rng.random(rows) < 1 / (1 + np.exp(-(intercept + slope * raw)))).astype(float)

@@ -48,9 +48,9 @@ def test_probabilities_are_calibrated_and_in_the_order_of_the_score(model: Growt
     assert scored.probability.mean() == pytest.approx(0.2, abs=0.05)
 
 
-@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
-def test_contributions_and_the_base_add_up_to_the_score(panel: Panel, later: pd.DataFrame, share: float) -> None:
-    fitted = Growth(SMALL.model_copy(update={"curve_share": share})).fit(panel)
+@pytest.mark.parametrize("strength", [0.0, 300.0, 1e9])
+def test_contributions_and_the_base_add_up_to_the_score(panel: Panel, later: pd.DataFrame, strength: float) -> None:
+    fitted = Growth(SMALL.model_copy(update={"curve_strength": strength})).fit(panel)
     made = fitted.contributions(later)
     assert made.values.shape == (100, len(fitted.columns))
     np.testing.assert_allclose(made.base + made.values.sum(axis=1), fitted.score(later).score, rtol=0, atol=1e-6)
@@ -80,7 +80,7 @@ def test_another_seed_gives_another_model(panel: Panel, model: GrowthModel) -> N
 
 
 def test_the_trees_never_lower_the_score_for_a_higher_level(panel: Panel, later: pd.DataFrame) -> None:
-    trees = Growth(SMALL.model_copy(update={"curve_share": 0.0, "rounds": 60})).fit(panel)
+    trees = Growth(SMALL.model_copy(update={"curve_strength": 0.0, "rounds": 120})).fit(panel)
     made = design(later)
     matrix = made.matrix[:, [made.names.index(c) for c in trees.columns]]
     rising = [i for i, c in enumerate(trees.columns) if made.rises[made.names.index(c)]]
@@ -91,6 +91,14 @@ def test_the_trees_never_lower_the_score_for_a_higher_level(panel: Panel, later:
         assert (trees.raw(more) >= before).all()
         used += int((trees.raw(more) > before).any())
     assert used > 10
+
+
+def test_the_more_key_accounts_there_are_to_learn_from_the_more_the_trees_say(panel: Panel) -> None:
+    positives = panel.outcome["target"].sum()
+    share = Growth(SMALL).fit(panel).curve_share
+    assert share == pytest.approx(1000 / (1000 + positives))
+    half = panel.rows(panel.snapshot.frame["as_of"] > panel.snapshot.frame["as_of"].median())
+    assert Growth(SMALL).fit(half).curve_share > share
 
 
 def test_columns_that_were_never_known_are_left_out(later: pd.DataFrame) -> None:

@@ -1,0 +1,105 @@
+"""The leaderboard: every training of a pipeline beside the champion."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from smartaccounts.config import Pipeline
+from smartaccounts.errors import ModelError
+from smartaccounts.evaluation.bootstrap import Interval
+from smartaccounts.evaluation.comparison import Dots, comparison_figure
+from smartaccounts.evaluation.draws import Against, Draws, against
+from smartaccounts.evaluation.figures import save
+from smartaccounts.outputs.staged import staged
+from smartaccounts.tracking.draws import read_draws
+from smartaccounts.tracking.leaderboard import Row, leaderboard
+from smartaccounts.tracking.registry import CHAMPION
+from smartaccounts.tracking.store import store_at
+
+NO_CHAMPION = "no training is in service"
+IS_CHAMPION = "in service"
+NO_DRAWS = "its draws were not logged"
+NO_CHAMPION_DRAWS = "the draws of the champion were not logged"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One training and how it compares with the champion by average precision."""
+
+    row: Row
+    against: Against
+
+    @property
+    def champion(self) -> bool:
+        """Say whether it is in service."""
+        return CHAMPION in self.row.aliases
+
+
+def standings(pipeline: Pipeline) -> list[Standing]:
+    """Return the trainings of a pipeline, the latest first; ModelError where there are none."""
+    store = store_at()
+    rows = leaderboard(store, pipeline.name)
+    if not rows:
+        raise ModelError(
+            f"Expected trainings of {pipeline.name!r}, got none in {store.shown}.",
+            hint="Run smartaccounts train PIPELINE --as-of D.",
+        )
+    champion = next((r for r in rows if CHAMPION in r.aliases), None)
+    drawn = read_draws(store, [r.run_id for r in rows])
+    return [Standing(r, _against(r, champion, drawn)) for r in rows]
+
+
+def _against(row: Row, champion: Row | None, drawn: dict[str, Draws]) -> Against:
+    if champion is None or row is champion:
+        return Against(None, reason=NO_CHAMPION if champion is None else IS_CHAMPION)
+    if row.run_id not in drawn or champion.run_id not in drawn:
+        return Against(None, reason=NO_DRAWS if row.run_id not in drawn else NO_CHAMPION_DRAWS)
+    return against(drawn[row.run_id], drawn[champion.run_id])
+
+
+def as_json(standing: Sequence[Standing]) -> list[dict[str, Any]]:
+    """Return what --json prints: a mapping per training; NaN as null."""
+    return [
+        {
+            **asdict(s.row),
+            "metrics": {name: _ends(m) for name, m in s.row.metrics.items()},
+            "against_champion": {
+                "difference": _ends(s.against.comparison.difference) if s.against.comparison else None,
+                "better_share": _known(s.against.comparison.better_share) if s.against.comparison else None,
+                "paired": s.against.paired,
+                "dates": list(s.against.dates),
+                "reason": s.against.reason,
+            },
+        }
+        for s in standing
+    ]
+
+
+def write_figure(standing: Sequence[Standing], pipeline: Pipeline, out: Path) -> Path:
+    """Write `out`/compare.png: average precision of every training, and its difference to the champion."""
+    dots = [
+        Dots(
+            label=f"{s.row.version or '-'} {s.row.ranker} {s.row.as_of}",
+            mean=s.row.metrics.get("average_precision"),
+            difference=s.against.comparison.difference if s.against.comparison else None,
+            champion=s.champion,
+            paired=s.against.paired,
+        )
+        for s in standing
+    ]
+    figure = comparison_figure(dots, subtitle=f"{pipeline.name}: trainings, the latest first; 90% intervals")
+    with staged(out) as folder:
+        save(figure, folder / "compare.png")
+    return out / "compare.png"
+
+
+def _ends(interval: Interval) -> dict[str, float | None]:
+    return {"value": _known(interval.value), "low": _known(interval.low), "high": _known(interval.high)}
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)
