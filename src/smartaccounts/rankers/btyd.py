@@ -1,8 +1,8 @@
 """Buy till you die: the spend to expect of each customer from its own history alone; no outcome is learned from.
 
 Per market, BG/NBD says how often a customer will buy in the horizon, gamma-gamma what a purchase of it is worth. A
-purchase is a day with one; its value is the customer's net spend over all its purchase days, the first included: most
-of those who may grow bought once or twice, and the first order of a business is no trial.
+purchase is a day with one; its value is the customer's net spend over all its purchase days, the first included, so
+that who bought only once (half of the eligible in a young history) has a value of its own.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MIN_CUSTOMERS = 50
 
 PRIOR = 0.1
 """Precision of the prior on the log of each parameter: a market in which nobody is seen to stop yet says only that
-stopping is rare, not how rare. With a thousand customers it moves the other parameters in the third digit."""
+stopping is rare, not how rare. With a thousand customers it moves r and alpha in the third digit."""
 
 HINT = "Merge small markets (columns.market), raise target.min_active, or use a longer history."
 
