@@ -34,6 +34,7 @@ GROWTH_LIST = {
     "potential_low": NUMBER, "potential": NUMBER, "potential_high": NUMBER, "play": TEXT, "reasons_for": TEXTS,
     "reasons_against": TEXTS, "flags": TEXTS, "as_of": pa.date32(), "model_version": TEXT, "listed": YES_NO,
 }  # fmt: skip
+LEARNED = {"growth", "logistic", "btyd"}
 PLAINS = {"past_h", "past_365", "decay_60", "decay_180", "decay_365", "spend_change", "rfm"}
 
 
@@ -107,15 +108,16 @@ def test_scores_have_the_columns_and_types_that_are_promised(world: World) -> No
 def test_scores_are_of_every_eligible_customer_by_every_ranker(scores: pd.DataFrame, metrics: Any) -> None:
     for fold, (as_of, rows) in zip(metrics["folds"], scores.groupby("as_of"), strict=True):
         assert str(as_of) == fold["as_of"]
-        assert rows["ranker"].value_counts().to_dict() == dict.fromkeys(PLAINS | {"growth"}, fold["eligible"])
+        assert rows["ranker"].value_counts().to_dict() == dict.fromkeys(PLAINS | LEARNED, fold["eligible"])
     assert not scores.duplicated(["as_of", "market", "customer_id", "ranker"]).any()
     assert np.isfinite(scores["score"]).all()
     assert scores.groupby(["as_of", "market", "customer_id"])["target"].nunique(dropna=False).eq(1).all()
 
 
-def test_only_the_growth_model_has_probabilities_and_they_follow_its_score(scores: pd.DataFrame) -> None:
-    assert scores.loc[scores["ranker"] != "growth", "probability"].isna().all()
-    for _, rows in scores[scores["ranker"] == "growth"].groupby("as_of"):
+def test_only_the_learned_rankers_have_probabilities_and_they_follow_their_scores(scores: pd.DataFrame) -> None:
+    learned = scores["ranker"].isin(LEARNED)
+    assert scores.loc[~learned, "probability"].isna().all()
+    for _, rows in scores[learned].groupby(["as_of", "ranker"]):
         ordered = rows.sort_values("score")["probability"]
         assert ordered.between(0, 1).all()
         assert (np.diff(ordered) >= 0).all()
@@ -130,7 +132,7 @@ def test_targets_are_null_only_where_the_horizon_is_not_over(scores: pd.DataFram
 def test_metrics(metrics: Any, scores: pd.DataFrame) -> None:
     assert metrics["pipeline"] == "supplier"
     assert metrics["best_plain"] in PLAINS
-    assert set(metrics["rankers"]) == PLAINS | {"growth"}
+    assert set(metrics["rankers"]) == PLAINS | LEARNED
     for fold in metrics["folds"]:
         assert len(fold["training_dates"]) == 8
         assert max(fold["training_dates"]) < fold["as_of"]
@@ -147,7 +149,7 @@ def test_metrics(metrics: Any, scores: pd.DataFrame) -> None:
 def test_the_table_of_a_backtest_names_the_bar_and_every_ranker(world: World, metrics: Any) -> None:
     out = world.said["backtest"].out
     assert f"{metrics['best_plain']} *" in out
-    assert all(r in out for r in PLAINS | {"growth"})
+    assert all(r in out for r in PLAINS | LEARNED)
     assert "x as good as" in out
     assert out.rstrip().endswith("Scores, metrics and figures: backtest")
     assert all(len(line.rstrip()) <= 120 for line in out.splitlines())
@@ -352,7 +354,7 @@ def test_every_training_left_its_draws_and_none_names_a_customer(world: World) -
 def test_a_report_on_rankers_over_time(world: World) -> None:
     said = world.said["over time"].json
     assert said["dates"] == [LONG_BEFORE, BEFORE, NOW]
-    assert {f["ranker"] for f in said["followed"]} == PLAINS | {"growth"}
+    assert {f["ranker"] for f in said["followed"]} == PLAINS | LEARNED
     by_name = {f["ranker"]: f for f in said["followed"]}
     for i, best in enumerate(said["best"]):
         values = {r: f["judged"][i]["average_precision"]["value"] for r, f in by_name.items()}

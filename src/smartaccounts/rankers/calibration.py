@@ -77,6 +77,10 @@ class Calibrator:
         return margin
 
 
+UNCALIBRATED = Calibrator(0.0, 1.0)
+"""Takes a raw score for log odds, as it is."""
+
+
 def _likely(margin: Floats) -> Floats:
     likely: Floats = np.clip(expit(margin), 1e-9, 1 - 1e-9)
     return likely

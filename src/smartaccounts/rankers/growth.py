@@ -15,7 +15,7 @@ from smartaccounts.config import Model
 from smartaccounts.engine.threads import threads
 from smartaccounts.panel import Panel
 from smartaccounts.rankers.base import Contributions, Floats, Scores
-from smartaccounts.rankers.calibration import Calibrator, calibrated_scores
+from smartaccounts.rankers.calibration import UNCALIBRATED, Calibrator, calibrated_scores
 from smartaccounts.rankers.curves import Curves, fit_curves
 from smartaccounts.rankers.design import Design, design
 from smartaccounts.rankers.training import (
@@ -26,8 +26,6 @@ from smartaccounts.rankers.training import (
     training_rows,
     without_empty,
 )
-
-UNCALIBRATED = Calibrator(0.0, 1.0)
 
 
 @dataclass(frozen=True)

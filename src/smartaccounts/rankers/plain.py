@@ -64,7 +64,7 @@ class CalibratedPlain:
     def score(self, frame: pd.DataFrame) -> Scores:
         """Return the plain ranking's score with its probability."""
         score = self.plain.score(frame).score
-        return calibrated_scores(self.calibrator, score, _log(score), frame)
+        return calibrated_scores(self.calibrator, score, log_score(score), frame)
 
     def contributions(self, frame: pd.DataFrame) -> Contributions:
         """Return one term: the score itself."""
@@ -83,7 +83,7 @@ def calibrated(plain: Plain, panel: Panel) -> CalibratedPlain:
     note = f"probabilities calibrated on {len(grown):,} eligible rows, {int(grown.sum()):,} key accounts"
     frame = rows.snapshot.frame
     calibrator = fit_calibrator(
-        _log(plain.score(frame).score),
+        log_score(plain.score(frame).score),
         grown,
         season_came(rows),
         tail=tail(rows),
@@ -93,7 +93,8 @@ def calibrated(plain: Plain, panel: Panel) -> CalibratedPlain:
     return CalibratedPlain(plain, calibrator, (note,))
 
 
-def _log(score: Floats) -> Floats:
+def log_score(score: Floats) -> Floats:
+    """Return log(max(score, 0) + FLOOR) of a score that is money over K: what its probabilities are made from."""
     logs: Floats = np.log(np.maximum(score, 0) + FLOOR)
     return logs
 

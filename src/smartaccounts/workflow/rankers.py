@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from smartaccounts.config import Model, Pipeline
 from smartaccounts.rankers.base import Ranker
+from smartaccounts.rankers.btyd import Btyd
 from smartaccounts.rankers.growth import Growth
+from smartaccounts.rankers.logistic import Logistic
 from smartaccounts.rankers.plain import PLAIN
 
 CHAMPION = "champion"
@@ -13,7 +15,12 @@ CHAMPION = "champion"
 
 def rankers(pipeline: Pipeline) -> tuple[Ranker, ...]:
     """Return all rankers of a backtest, the challenger first; a new ranker is one line here."""
-    return (*judged_rankers(pipeline), *PLAIN.values())
+    return (
+        *judged_rankers(pipeline),
+        Logistic(pipeline.model),
+        Btyd(pipeline.model),
+        *PLAIN.values(),
+    )
 
 
 def judged_rankers(pipeline: Pipeline, champion: Model | None = None) -> tuple[Ranker, ...]:

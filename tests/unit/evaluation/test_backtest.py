@@ -21,7 +21,7 @@ from smartaccounts.evaluation.summary import as_json
 from smartaccounts.orders.contract import OrderLines
 from smartaccounts.outputs.drawings import drawings
 from smartaccounts.panel import Panel
-from smartaccounts.rankers.base import Fitted
+from smartaccounts.rankers.base import Contributions, Fitted, Scores
 from smartaccounts.rankers.plain import PLAIN
 
 HORIZON = 60
@@ -145,6 +145,32 @@ def test_a_ranker_that_cannot_be_trained_is_left_out_with_the_reason_and_the_bac
     assert said["folds"][1]["notes"] == {"learner": ["learned"]}
     by_date = said["rankers"]["learner"]["average_precision"]["by_date"]
     assert [d["value"] is None for d in by_date] == [True, False]
+
+
+@dataclass(frozen=True)
+class Stranger:
+    """Learns, and then meets rows at LATE that it cannot score."""
+
+    name: str = "stranger"
+    notes: tuple[str, ...] = ("learned",)
+
+    def fit(self, panel: Panel) -> Fitted:  # noqa: ARG002 - the interface of all rankers
+        return self
+
+    def score(self, frame: pd.DataFrame) -> Scores:
+        if frame["as_of"].max() == pd.Timestamp(LATE):
+            raise HistoryError("Expected rows of known markets, got ''.")
+        return PLAIN["past_h"].score(frame)
+
+    def contributions(self, frame: pd.DataFrame) -> Contributions:
+        return PLAIN["past_h"].contributions(frame)
+
+
+def test_a_ranker_that_cannot_score_a_date_is_left_out_of_it_with_the_reason(lines: OrderLines) -> None:
+    early, late = backtest(lines, [EARLY, LATE], pipeline(), [Stranger(), *PLAINS]).tested
+    assert (list(early.scores), early.left_out) == (["stranger", "past_h", "decay_60"], {})
+    assert late.left_out == {"stranger": "Expected rows of known markets, got ''."}
+    assert set(late.scores) == set(late.notes) == {"past_h", "decay_60"}
 
 
 def test_a_horizon_that_is_not_over_has_scores_but_no_outcome(result: Backtest) -> None:

@@ -64,9 +64,9 @@ def lines(grows: Path) -> Iterator[OrderLines]:
         yield read(pipeline(grows), engine)
 
 
-def test_the_rankers_of_a_pipeline_are_the_growth_model_and_the_plain_ones(tmp_path: Path) -> None:
+def test_the_rankers_of_a_pipeline_are_the_learned_and_the_plain_ones(tmp_path: Path) -> None:
     assert [r.name for r in rankers(pipeline(tmp_path))] == [
-        "growth", "past_h", "past_365", "decay_60", "decay_180", "decay_365", "spend_change", "rfm",
+        "growth", "logistic", "btyd", "past_h", "past_365", "decay_60", "decay_180", "decay_365", "spend_change", "rfm",
     ]  # fmt: skip
 
 
