@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from smartaccounts.config import Model
 from smartaccounts.engine.threads import threads
 from smartaccounts.panel import Panel
-from smartaccounts.rankers.base import Contributions, Floats, Scores
+from smartaccounts.rankers.base import Contributions, Floats, PredictProba, Scores
 from smartaccounts.rankers.calibration import Calibrator, season_expected
 from smartaccounts.rankers.curves import Curves, fit_curves
 from smartaccounts.rankers.design import Design, design
@@ -31,7 +31,7 @@ UNCALIBRATED = Calibrator(0.0, 1.0)
 
 
 @dataclass(frozen=True)
-class GrowthModel:
+class GrowthModel(PredictProba):
     """A fitted growth model: boosters as text, curves, the columns they expect, and the calibrator.
 
     The raw score is the boosters' mean raw score and the curves' raw score, weighted 1 - share and share; it is also
@@ -77,9 +77,7 @@ class GrowthModel:
         return Contributions(self.columns, values, base)
 
     def _matrix(self, frame: pd.DataFrame) -> NDArray[np.float32]:
-        made = design(frame)
-        at = {name: i for i, name in enumerate(made.names)}
-        return made.matrix[:, [at[c] for c in self.columns]]
+        return design(frame).of(self.columns)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from smartaccounts.errors import HistoryError
 from smartaccounts.panel import Panel
-from smartaccounts.rankers.base import Contributions, Floats, Scores
+from smartaccounts.rankers.base import Contributions, Floats, PredictProba, Scores
 from smartaccounts.rankers.calibration import Calibrator, fit_calibrator, season_came, season_expected, tail
 from smartaccounts.rankers.design import FLOOR
 
@@ -41,7 +41,7 @@ class Plain:
 
 
 @dataclass(frozen=True)
-class CalibratedPlain:
+class CalibratedPlain(PredictProba):
     """A plain ranking with probabilities: a logistic curve over log(score + FLOOR). The order stays."""
 
     plain: Plain
