@@ -175,7 +175,7 @@ def _raw(estimator: Any, table: pd.DataFrame) -> Floats:
     if chances.shape != (len(table), 2) or not np.isfinite(chances).all():
         raise PipelineError(
             f"Expected {len(table)} x 2 finite chances, got shape {chances.shape} "
-            f"with {int((~np.isfinite(chances)).sum())} others in predict_proba of {type(estimator).__name__}."
+            f"with {int((~np.isfinite(chances)).sum())} not finite in predict_proba of {type(estimator).__name__}."
         )
     raw: Floats = logit(np.clip(chances[:, 1], LEAST, 1 - LEAST))
     return raw
