@@ -24,7 +24,7 @@ from smartaccounts.rankers.design import DERIVED
 from smartaccounts.rankers.growth import GrowthModel
 from smartaccounts.rankers.plain import PLAIN, CalibratedPlain
 
-FORMAT = 1
+FORMAT = 2
 CARD = "bundle.json"
 AGAIN = "Train or export it again."
 
@@ -35,7 +35,7 @@ class Card:
 
     pipeline: the name of its pipeline. as_of: the date it was trained for. needs: contract columns it cannot do
     without. verdict: one sentence on how it compares with the best plain ranking; `better` the same as yes, no
-    or not judged. versions: of the libraries.
+    or not judged. versions: of the libraries. recipe: the settings of a growth model (config.Model), None for others.
     """
 
     pipeline: str
@@ -49,6 +49,7 @@ class Card:
     better: bool | None
     notes: tuple[str, ...]
     versions: Mapping[str, str]
+    recipe: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,7 @@ def _fitted(card: Card, files: Mapping[str, str]) -> Fitted:
         plain = PLAIN[card.ranker]
         if "plain.json" not in files:
             return plain
-        return CalibratedPlain(plain, Calibrator(**json.loads(files["plain.json"])["calibrator"]), card.notes)
+        return CalibratedPlain(plain, _calibrator(json.loads(files["plain.json"])["calibrator"]), card.notes)
     learned = json.loads(files["growth.json"])
     if unknown := sorted({*learned["columns"]} - {*CATALOGUE, *DERIVED}):
         raise ModelError(
@@ -161,10 +162,14 @@ def _fitted(card: Card, files: Mapping[str, str]) -> Fitted:
         Curves(learned["curves"]["intercept"], curves),
         learned["curve_share"],
         tuple(learned["columns"]),
-        Calibrator(**learned["calibrator"]),
+        _calibrator(learned["calibrator"]),
         card.notes,
         card.ranker,
     )
+
+
+def _calibrator(said: Mapping[str, Any]) -> Calibrator:
+    return Calibrator(**{**said, "variance": tuple(said["variance"])})
 
 
 def _curve(said: Mapping[str, Any]) -> Curve:

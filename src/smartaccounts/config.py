@@ -6,6 +6,7 @@ import difflib
 import os
 import re
 from collections.abc import Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
@@ -111,6 +112,9 @@ class Model(_Strict):
     )
     monotone: bool = Field(default=True, description="never a lower score for more spend, orders or recency")
     season: bool = Field(default=True, description="probabilities follow last year's season")
+    tuned_before: date | None = Field(
+        None, description="the knobs were chosen on lines before this date: the gate judges on horizons that end later"
+    )
     training_dates: int = Field(48, ge=1, description="at most this many monthly as_of dates, the latest")
     seed: int = 0
 

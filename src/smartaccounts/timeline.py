@@ -83,6 +83,21 @@ def training_dates(as_of: date, *, first_day: date, horizon_days: int, most: int
     return tuple(dates[-most:] if most else dates)
 
 
+def judged_dates(
+    as_of: date, *, first_day: date, horizon_days: int, most: int, after: date | None = None
+) -> tuple[date, ...]:
+    """Return up to `most` past dates on which rankers can be judged as of `as_of`, ascending.
+
+    Firsts of months whose horizon is over by `as_of` and that have training dates before them, the last ones, a quarter
+    of a year apart. With `after`, only dates whose horizon ends after it, and every month of them: they are few.
+    """
+    horizon = timedelta(days=horizon_days)
+    over = training_dates(as_of, first_day=first_day, horizon_days=horizon_days)[::-1]
+    over = over[::3] if after is None else tuple(d for d in over if d + horizon > after)
+    able = [d for d in over if training_dates(d, first_day=first_day, horizon_days=horizon_days)]
+    return tuple(sorted(able[:most]))
+
+
 def too_short(as_of: date, *, first_day: date, horizon_days: int) -> HistoryError:
     """Return the error for an as_of with less than `horizon_days` of history behind it."""
     return HistoryError(

@@ -14,10 +14,11 @@ from tests.unit.rankers.synthetic import TARGET, card, firsts, panel_of, snapsho
 
 from smartaccounts.bundle import Bundle
 from smartaccounts.config import Model, Pipeline, pipeline_from
-from smartaccounts.evaluation import backtest as walked
+from smartaccounts.evaluation import walk as walked
+from smartaccounts.evaluation.backtest import Backtest
 from smartaccounts.growth_list.ranked import growth_list
 from smartaccounts.outputs.tables import write_parquet
-from smartaccounts.rankers.base import Fitted
+from smartaccounts.rankers.base import Fitted, Scores
 from smartaccounts.rankers.growth import Growth
 from smartaccounts.rankers.plain import PLAIN, calibrated
 from smartaccounts.timeline import Fold
@@ -71,9 +72,9 @@ def test_scores(tmp_path: Path, known: bool, probability: bool) -> None:
     rows = frame[["as_of", "market", "customer_id", "key_spend"]].assign(
         spend_ahead=1.0, target=1.0 if known else np.nan
     )  # fmt: skip
-    scored = (np.arange(5.0), np.full(5, 0.5) if probability else None)
+    scored = Scores(np.arange(5.0), np.full(5, 0.5) if probability else None)
     fold = walked.Tested(Fold((), date(2021, 1, 1), 91), rows, {"growth": scored}, {}, {}, 0, None)
-    result = walked.Backtest("shop", TARGET, 5, (fold,), None)
+    result = Backtest("shop", TARGET, 5, (fold,), None)
     assert fields(result.scores(), tmp_path / "scores.parquet") == SCORES
     table = pq.read_table(tmp_path / "scores.parquet")
     assert table["probability"].null_count == (0 if probability else 5)
@@ -81,6 +82,6 @@ def test_scores(tmp_path: Path, known: bool, probability: bool) -> None:
 
 
 def test_scores_of_nobody(tmp_path: Path) -> None:
-    nothing = walked.Backtest("shop", TARGET, 5, (), None).scores()
+    nothing = Backtest("shop", TARGET, 5, (), None).scores()
     assert [name for name, _ in fields(nothing, tmp_path / "scores.parquet")] == [name for name, _ in SCORES]
     assert fields(nothing, tmp_path / "scores.parquet") == SCORES

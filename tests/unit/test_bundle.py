@@ -171,8 +171,8 @@ def test_a_link_to_a_file_outside_is_not_followed(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", ["", "{", "[]", "7", "{}", '{"format": 1}', '{"format": 1, "files": [], "card": {}}',
-                '{"format": 1, "files": {}, "card": "x"}', "\x00", "nulL"]
+    "content", ["", "{", "[]", "7", "{}", '{"format": 2}', '{"format": 2, "files": [], "card": {}}',
+                '{"format": 2, "files": {}, "card": "x"}', "\x00", "nulL"]
 )  # fmt: skip
 def test_a_card_that_is_none_is_refused(folder: Path, content: str) -> None:
     (folder / CARD).write_text(content)
@@ -186,7 +186,7 @@ def test_a_card_that_is_no_text_is_refused(folder: Path) -> None:
 
 def test_another_format_is_refused(folder: Path) -> None:
     edit(folder, lambda said: said.update(format=99))
-    assert refused(folder) == f"Expected a bundle of format 1, got 99 in {folder / CARD}."
+    assert refused(folder) == f"Expected a bundle of format 2, got 99 in {folder / CARD}."
 
 
 def test_a_model_with_features_of_another_version_is_refused(growth: Bundle, tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def backtest(
     verbose: Verbose = False,
 ) -> None:
     """Walk forward over past dates: how good would the lists have been, beside every plain ranking?"""
-    from smartaccounts.evaluation.backtest import as_json as said
+    from smartaccounts.evaluation.summary import as_json as said
     from smartaccounts.workflow.backtest import run_backtest
 
     opened_pipeline, days = opened(pipeline, overrides), dates(as_of)
@@ -113,18 +113,18 @@ def _shown(interval: Interval) -> str:
 def train(
     pipeline: PipelineFile,
     as_of: AsOf,
-    promote: Annotated[bool, typer.Option("--promote", help="Put it in service if it is not worse.")] = False,
+    promote: Annotated[bool, typer.Option("--promote", help="Put it in service if the gate finds it better.")] = False,
     overrides: Overrides = None,
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
     """Fit, calibrate, judge, log to MLflow and register; the first training leaves a model in service."""
-    from smartaccounts.workflow.service import put_in_service
+    from smartaccounts.workflow.service import put_in_service, recipe_in_service
     from smartaccounts.workflow.train import fit
 
     opened_pipeline, day = opened(pipeline, overrides), dates([as_of])[0]
     with progress("Train", verbose=verbose) as step:
-        trained = fit(opened_pipeline, day, step=step)
+        trained = fit(opened_pipeline, day, champion=recipe_in_service(opened_pipeline), step=step)
         served = put_in_service(trained, opened_pipeline, models=MODELS, promote_it=promote)
     if as_json:
         print_json(served.as_json() | {"verdict": trained.verdict.as_json()})

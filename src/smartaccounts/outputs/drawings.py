@@ -46,7 +46,7 @@ def drawings(result: Backtest, *, ranker: str = "growth") -> dict[str, Figure]:
             subtitle=said,
         ),
     }
-    chances = [(t.rows["target"].to_numpy(), t.scores[ranker][1]) for t in judged if ranker in t.scores]
+    chances = [(t.rows["target"].to_numpy(), t.scores[ranker].probability) for t in judged if ranker in t.scores]
     known = [(y, p) for y, p in chances if p is not None]
     if known:
         y, p = (np.concatenate(parts) for parts in zip(*known, strict=True))
@@ -57,7 +57,7 @@ def drawings(result: Backtest, *, ranker: str = "growth") -> dict[str, Figure]:
 def _curves(result: Backtest, curve: Callable[..., Curve]) -> dict[str, Curve]:
     return {
         r: mean_curve(
-            [curve(t.rows["target"].to_numpy(), t.scores[r][0], SHARES) for t in result.judged if r in t.scores]
+            [curve(t.rows["target"].to_numpy(), t.scores[r].score, SHARES) for t in result.judged if r in t.scores]
         )
         for r in result.judged_rankers
     }

@@ -17,10 +17,15 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Scores:
-    """score: one per row, higher is better, finite. probability: of becoming a key account, or None where unknown."""
+    """score: one per row, higher is better, finite. probability: of becoming a key account, or None where unknown.
+
+    low, high: the range of each probability (calibration.RANGE of the half years to come); None where unknown.
+    """
 
     score: Floats
     probability: Floats | None = None
+    low: Floats | None = None
+    high: Floats | None = None
 
 
 @dataclass(frozen=True)

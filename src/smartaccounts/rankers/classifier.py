@@ -17,7 +17,7 @@ from sklearn.utils.validation import has_fit_parameter
 from smartaccounts.errors import PipelineError
 from smartaccounts.panel import Panel
 from smartaccounts.rankers.base import Contributions, Floats, PredictProba, Scores
-from smartaccounts.rankers.calibration import Calibrator, season_expected
+from smartaccounts.rankers.calibration import Calibrator, calibrated_scores
 from smartaccounts.rankers.design import Design, design
 from smartaccounts.rankers.training import (
     Mask,
@@ -51,7 +51,7 @@ class ClassifierModel(PredictProba):
         raw = _raw(self.estimator, _table(design(frame), self.columns))
         if self.calibrator is None:
             return Scores(raw)
-        return Scores(raw, self.calibrator.probability(raw, season_expected(frame)))
+        return calibrated_scores(self.calibrator, raw, raw, frame)
 
     def contributions(self, frame: pd.DataFrame) -> Contributions:
         """Return one term, the score itself: nothing exact is known of what a column adds in just any classifier."""
@@ -72,7 +72,7 @@ class Classifier(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
 
     weight_not_eligible: weight of the training rows that are not eligible, 0 to 1; where all weigh the same no
     sample_weight is given, so that estimators without it can be used. season: probabilities follow last year's season.
-    calibrate: without, scores have no probability and nothing is fitted twice: enough where only the order counts.
+    calibrate: without, scores have no probability or range and nothing is fitted twice: enough where only the order counts.
 
     Of scikit-learn's conventions it keeps those of a meta-estimator: get_params, set_params (`estimator__max_depth=3`)
     and clone, for a search over settings. `fit` takes a panel in place of X and y and returns the fitted model, which

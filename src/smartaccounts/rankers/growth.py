@@ -15,7 +15,7 @@ from smartaccounts.config import Model
 from smartaccounts.engine.threads import threads
 from smartaccounts.panel import Panel
 from smartaccounts.rankers.base import Contributions, Floats, PredictProba, Scores
-from smartaccounts.rankers.calibration import Calibrator, season_expected
+from smartaccounts.rankers.calibration import Calibrator, calibrated_scores
 from smartaccounts.rankers.curves import Curves, fit_curves
 from smartaccounts.rankers.design import Design, design
 from smartaccounts.rankers.training import (
@@ -53,7 +53,7 @@ class GrowthModel(PredictProba):
     def score(self, frame: pd.DataFrame) -> Scores:
         """Score rows of a snapshot's frame."""
         raw = self.raw(self._matrix(frame))
-        return Scores(raw, self.calibrator.probability(raw, season_expected(frame)))
+        return calibrated_scores(self.calibrator, raw, raw, frame)
 
     def raw(self, matrix: NDArray[np.float32]) -> Floats:
         """Return the raw score of the rows of a design with `columns`."""

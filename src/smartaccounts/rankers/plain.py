@@ -11,7 +11,15 @@ import pandas as pd
 from smartaccounts.errors import HistoryError
 from smartaccounts.panel import Panel
 from smartaccounts.rankers.base import Contributions, Floats, PredictProba, Scores
-from smartaccounts.rankers.calibration import Calibrator, fit_calibrator, season_came, season_expected, tail
+from smartaccounts.rankers.calibration import (
+    Calibrator,
+    calibrated_scores,
+    customer_numbers,
+    drift,
+    fit_calibrator,
+    season_came,
+    tail,
+)
 from smartaccounts.rankers.design import FLOOR
 
 
@@ -56,7 +64,7 @@ class CalibratedPlain(PredictProba):
     def score(self, frame: pd.DataFrame) -> Scores:
         """Return the plain ranking's score with its probability."""
         score = self.plain.score(frame).score
-        return Scores(score, self.calibrator.probability(_log(score), season_expected(frame)))
+        return calibrated_scores(self.calibrator, score, _log(score), frame)
 
     def contributions(self, frame: pd.DataFrame) -> Contributions:
         """Return one term: the score itself."""
@@ -73,8 +81,16 @@ def calibrated(plain: Plain, panel: Panel) -> CalibratedPlain:
             hint="Use a longer history, a lower target.key_quantile, or target.sustained_months: 1.",
         )
     note = f"probabilities calibrated on {len(grown):,} eligible rows, {int(grown.sum()):,} key accounts"
-    raw = _log(plain.score(rows.snapshot.frame).score)
-    return CalibratedPlain(plain, fit_calibrator(raw, grown, season_came(rows), tail=tail(rows)), (note,))
+    frame = rows.snapshot.frame
+    calibrator = fit_calibrator(
+        _log(plain.score(frame).score),
+        grown,
+        season_came(rows),
+        tail=tail(rows),
+        drift=drift(frame, horizon_days=rows.snapshot.target.horizon_days),
+        customers=customer_numbers(frame),
+    )
+    return CalibratedPlain(plain, calibrator, (note,))
 
 
 def _log(score: Floats) -> Floats:

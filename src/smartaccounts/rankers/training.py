@@ -13,7 +13,15 @@ from sklearn.utils import murmurhash3_32
 from smartaccounts.errors import HistoryError
 from smartaccounts.panel import Panel
 from smartaccounts.rankers.base import Floats
-from smartaccounts.rankers.calibration import Calibrator, fit_calibrator, season_came, tail
+from smartaccounts.rankers.calibration import (
+    Calibrator,
+    customer_numbers,
+    drift,
+    fit_calibrator,
+    season_came,
+    short_share,
+    tail,
+)
 from smartaccounts.rankers.design import Design
 
 MIN_POSITIVES = 10
@@ -41,10 +49,15 @@ def calibrated_on_held(rows: Panel, learn: Learn, *, season: bool = True) -> tup
         parts, how = customer_folds(rows), "cross-fitted over customers: no second horizon fits into the history"
     held = [hold & eligible for _, hold in parts]
     scores = np.concatenate([learn(seen, hold) for (seen, _), hold in zip(parts, held, strict=True)])
-    grown, seasons = (np.concatenate([values[hold] for hold in held]) for values in (y, season_came(rows)))
+    grown, seasons, customers = (
+        np.concatenate([values[hold] for hold in held])
+        for values in (y, season_came(rows), customer_numbers(rows.snapshot.frame))
+    )
     check_both_kinds(grown, np.ones(len(grown), dtype=bool))
     note = f"probabilities calibrated {how} ({len(grown):,} eligible rows, {int(grown.sum()):,} key accounts)"
-    return fit_calibrator(scores, grown, seasons, tail=tail(rows) if season else 0.0), note
+    level = drift(rows.snapshot.frame, horizon_days=rows.snapshot.target.horizon_days)
+    steep = tail(rows) if season else 0.0
+    return fit_calibrator(scores, grown, seasons, tail=steep, drift=level, customers=customers), note
 
 
 def training_rows(panel: Panel) -> Panel:
@@ -57,8 +70,7 @@ def training_rows(panel: Panel) -> Panel:
 
 def short_history(rows: Panel) -> tuple[str, ...]:
     """Say where returning accounts could not be told from growing ones in training."""
-    days = rows.snapshot.frame["history_days"]
-    short = float((days < 2 * rows.snapshot.target.horizon_days).mean())
+    short = short_share(rows.snapshot.frame, horizon_days=rows.snapshot.target.horizon_days)
     if short <= 0.5:
         return ()
     said = (

@@ -8,8 +8,10 @@ from pathlib import Path
 
 from smartaccounts.config import Pipeline
 from smartaccounts.engine.duckdb import Engine
-from smartaccounts.evaluation.backtest import Backtest, as_json, backtest
+from smartaccounts.evaluation.backtest import Backtest
 from smartaccounts.evaluation.figures import save
+from smartaccounts.evaluation.served import backtest_served
+from smartaccounts.evaluation.summary import as_json
 from smartaccounts.orders.read import read
 from smartaccounts.outputs.drawings import drawings
 from smartaccounts.outputs.staged import check_folder, staged
@@ -25,7 +27,7 @@ def run_backtest(
     with Engine() as engine:
         lines = read(pipeline, engine)
         step("order lines read")
-        result = backtest(lines, as_ofs, pipeline, rankers(pipeline), step=step)
+        result = backtest_served(lines, as_ofs, pipeline, rankers(pipeline), step=step)
     with staged(out) as folder:
         write_parquet(result.scores(), folder / "scores.parquet")
         write_json(as_json(result), folder / "metrics.json")

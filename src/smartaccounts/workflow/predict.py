@@ -13,7 +13,7 @@ from smartaccounts.bundle import Bundle
 from smartaccounts.config import Pipeline
 from smartaccounts.engine.duckdb import Engine
 from smartaccounts.errors import HistoryError, ModelError
-from smartaccounts.evaluation.backtest import nobody_eligible
+from smartaccounts.evaluation.walk import nobody_eligible
 from smartaccounts.features.snapshot import Snapshot, snapshot
 from smartaccounts.growth_list.ranked import GrowthList, growth_list
 from smartaccounts.orders.contract import OrderLines

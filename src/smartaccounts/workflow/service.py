@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from smartaccounts.bundle import Bundle, load, save
-from smartaccounts.config import Pipeline
+from smartaccounts.config import Model, Pipeline
 from smartaccounts.errors import ModelError
 from smartaccounts.rankers.plain import PLAIN
 from smartaccounts.tracking.leaderboard import leaderboard
@@ -19,8 +19,8 @@ from smartaccounts.workflow.train import Trained
 
 WHY_NOT = {
     True: "no model came of the training",
-    False: "a plain ranking is better",
-    None: "there is nothing to judge it by",
+    False: "it is not better than what serves",
+    None: "there is not enough to judge it by",
 }
 
 
@@ -45,33 +45,57 @@ class Served:
 
 
 def put_in_service(trained: Trained, pipeline: Pipeline, *, models: Path, promote_it: bool = False) -> Served:
-    """Log and register a training as challenger. In service goes what the evidence says: where nothing is so far,
-    the model or the plain ranking; with `promote_it`, the model where it is not worse than the plain rankings.
+    """Log and register a training as challenger; put in service what the evidence says.
+
+    Where nothing is in service so far, and with `promote_it`: the model where the gate found it better; else the plain
+    ranking, where that is better than the model in service too, or a plain ranking serves already.
     """
     store = store_at()
-    first = not has_champion(store, pipeline.name)
-    plain_version = None
-    if trained.model is None or (first and not trained.verdict.better):
-        plain_version = log_training(store, _of_plain(trained)).version
-    version = plain_version or 0
-    if trained.model is not None:
-        version = log_training(store, trained.content).version
-    if first:
-        chosen = trained.serves
-        number = version if chosen is trained.model else (plain_version or version)
-        why = "the first training of the pipeline"
-    elif promote_it and trained.model is not None and trained.verdict.better:
-        chosen, number, why = trained.model, version, "not worse than the best plain ranking"
+    champion = bundle_in_service(pipeline)
+    plain = (champion is None or promote_it) and _plain_serves(trained, champion)
+    plain_version = log_training(store, _of_plain(trained)).version if plain or trained.model is None else 0
+    version = plain_version if trained.model is None else log_training(store, trained.content).version
+    newest = trained.model or trained.plain
+    if plain:
+        chosen, number, why = trained.plain, plain_version, "the model is not proven to be better"
+    elif trained.model is not None and trained.verdict.better and (champion is None or promote_it):
+        chosen, number, why = trained.model, version, "better than the best plain ranking"
     else:
-        newest = trained.model or trained.plain
         no = WHY_NOT[trained.verdict.better] if promote_it else "promote puts it in service"
-        return Served(
-            newest, version, done=False, sentence=f"Version {version} ({newest.version}) is challenger: {no}."
-        )
+        said = f"Version {version} ({newest.version}) is challenger: {no}."
+        return Served(newest, version, done=False, sentence=said)
     save(chosen, models / pipeline.name)  # first: an export that fails leaves the champion as it was
     promote(store, pipeline.name, str(number))
     said = f"Version {number} ({chosen.version}) is in service: {why}. Exported to {models / pipeline.name}."
     return Served(chosen, number, done=True, sentence=said)
+
+
+def bundle_in_service(pipeline: Pipeline) -> Bundle | None:
+    """Return the champion of the store, None where there is none yet."""
+    store = store_at()
+    return fetch(store, pipeline.name, CHAMPION) if has_champion(store, pipeline.name) else None
+
+
+def recipe_in_service(pipeline: Pipeline) -> Model | None:
+    """Return the settings of the model in service where they are others than the pipeline's, for the gate to compare.
+
+    None where nothing, a plain ranking or the same recipe serves; where it was tuned does not make it another one.
+    """
+    champion = bundle_in_service(pipeline)
+    if champion is None or champion.card.recipe is None:
+        return None
+    served = Model.model_validate(champion.card.recipe)
+    same = served.model_copy(update={"tuned_before": pipeline.model.tuned_before}) == pipeline.model
+    return None if same else served
+
+
+def _plain_serves(trained: Trained, champion: Bundle | None) -> bool:
+    verdict = trained.verdict
+    if trained.model is not None and verdict.better:
+        return False
+    if champion is None or champion.card.ranker in PLAIN:
+        return True
+    return verdict.better is False and verdict.against_champion is None  # no better than plain, which serves then
 
 
 def _of_plain(trained: Trained) -> Any:

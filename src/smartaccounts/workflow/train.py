@@ -10,12 +10,14 @@ from importlib.metadata import version
 from typing import Any
 
 from smartaccounts.bundle import Bundle, Card
-from smartaccounts.config import Pipeline
+from smartaccounts.config import Model, Pipeline
 from smartaccounts.engine.duckdb import Engine
 from smartaccounts.errors import HistoryError
-from smartaccounts.evaluation.backtest import Backtest, as_json, backtest, measures
+from smartaccounts.evaluation.backtest import Backtest, backtest, measures
 from smartaccounts.evaluation.bootstrap import Interval
 from smartaccounts.evaluation.gate import Verdict, judge
+from smartaccounts.evaluation.served import past_dates, plain_fit
+from smartaccounts.evaluation.summary import as_json
 from smartaccounts.features import dictionary
 from smartaccounts.features.snapshot import CATALOGUE, snapshot
 from smartaccounts.orders.check import Quality, check
@@ -26,14 +28,11 @@ from smartaccounts.outputs.drawings import drawings
 from smartaccounts.panel import Panel, panel
 from smartaccounts.rankers.base import Fitted
 from smartaccounts.rankers.growth import Growth
-from smartaccounts.rankers.plain import FALLBACK, PLAIN, calibrated
+from smartaccounts.rankers.plain import FALLBACK, PLAIN
 from smartaccounts.target import outcome
 from smartaccounts.timeline import too_short, training_dates
 from smartaccounts.tracking.content import Training
-from smartaccounts.workflow.rankers import rankers
-
-JUDGED_DATES = 4
-"""How many past dates the recipe is judged on, a quarter of a year apart, the last one horizon before as_of."""
+from smartaccounts.workflow.rankers import CHAMPION, judged_rankers
 
 LIBRARIES = ("smartaccounts", "lightgbm", "numpy", "pandas", "scikit-learn", "duckdb")
 
@@ -52,12 +51,17 @@ class Trained:
 
     @property
     def serves(self) -> Bundle:
-        """Return what the evidence puts in service: the model where it is not worse, else the plain ranking."""
+        """Return what the evidence puts in service: the model where it is better, else the plain ranking."""
         return self.model if self.model is not None and self.verdict.better else self.plain
 
 
-def fit(pipeline: Pipeline, as_of: date, *, step: Callable[[str], None] = lambda _: None) -> Trained:
+def fit(
+    pipeline: Pipeline, as_of: date, *, champion: Model | None = None, step: Callable[[str], None] = lambda _: None
+) -> Trained:
     """Train for `as_of` from what was known before it; nothing is written.
+
+    The recipe is judged on past dates; what comes of it is its refit on all dates whose horizon is over. `champion`:
+    the settings in service where they are others; they are judged beside.
 
     Where the growth model cannot be trained, only the plain ranking comes of it, and the verdict says why.
     HistoryError where as_of has less history than the horizon.
@@ -66,24 +70,30 @@ def fit(pipeline: Pipeline, as_of: date, *, step: Callable[[str], None] = lambda
         quality = check(pipeline, engine, as_of=as_of)
         lines = read(pipeline, engine)
         step("order lines read and checked")
-        dates = judged_dates(lines, pipeline, as_of)
-        result = None
-        reason = "the history is too short for a past date with training dates before it"
+        dates = past_dates(lines, as_of, pipeline)
+        history_days = (as_of - lines.first_known(as_of)).days
+        result, reason = None, ""
         if dates:
-            result = backtest(lines, dates, pipeline, rankers(pipeline), known_before=as_of, step=step)
+            asked = (*judged_rankers(pipeline, champion), *PLAIN.values())
+            result = backtest(lines, dates, pipeline, asked, known_before=as_of, step=step)
             reason = "; ".join(dict.fromkeys(why for t in result.tested for why in t.left_out.values()))
         learned = _panel(lines, pipeline, as_of)
         data = digest(lines, known_before=as_of)
         provided = lines.provided
-    verdict = judge(result, "growth", reason=reason)
-    model, plain_name = None, verdict.best_plain or FALLBACK
+    beside = None if champion is None else CHAMPION
+    verdict = judge(result, "growth", history_days=history_days, champion=beside, reason=reason)
+    model = None
+    plain_name = verdict.best_plain if verdict.best_plain and verdict.better is not None else FALLBACK
 
     def made(fitted: Fitted, said: str, *, needs: tuple[str, ...], better: bool | None) -> Bundle:
         dates = tuple(str(d.date()) for d in learned.snapshot.frame["as_of"].unique())
+        refit = f"the recipe was judged on past dates; this is its refit on all {len(dates)} dates over by {as_of}"
+        recipe = pipeline.model.model_dump(mode="json") if fitted.name == "growth" else None
         versions = {name: version(name) for name in LIBRARIES} | {"python": platform.python_version()}
         card = Card(
             pipeline=pipeline.name, ranker=fitted.name, as_of=str(as_of), target=pipeline.target, needs=needs,
-            training_dates=dates, data_digest=data, verdict=said, better=better, notes=fitted.notes, versions=versions,
+            training_dates=dates, data_digest=data, verdict=said, better=better, versions=versions,
+            notes=(*([refit] if recipe and better is not None else []), *fitted.notes), recipe=recipe,
         )  # fmt: skip
         return Bundle(fitted, card)
 
@@ -91,21 +101,12 @@ def fit(pipeline: Pipeline, as_of: date, *, step: Callable[[str], None] = lambda
         fitted = Growth(pipeline.model).fit(learned)
         model = made(fitted, verdict.sentence, needs=_needs(fitted, provided), better=verdict.better)
     except HistoryError as error:
-        verdict = judge(None, "growth", reason=error.message)
+        verdict = judge(None, "growth", history_days=history_days, reason=error.message)
     step("model fitted")
     said = f"{verdict.sentence} A plain ranking serves: {PLAIN[plain_name].meaning}."
-    plain = made(_plain(plain_name, learned), said, needs=(), better=None)
+    plain = made(plain_fit(plain_name, learned), said, needs=(), better=None)
     content = _content(pipeline, as_of, model or plain, result, verdict, quality)
     return Trained(model, plain, result, verdict, quality, content, _means(result, plain_name, pipeline))
-
-
-def judged_dates(lines: OrderLines, pipeline: Pipeline, as_of: date) -> list[date]:
-    """Return up to JUDGED_DATES firsts of months whose horizon is over by as_of, with training dates before them."""
-    horizon = pipeline.target.horizon_days
-    first = lines.first_known(as_of)
-    possible = training_dates(as_of, first_day=first, horizon_days=horizon)[::-1][::3]
-    tested = [d for d in possible if training_dates(d, first_day=first, horizon_days=horizon)]
-    return sorted(tested[:JUDGED_DATES])
 
 
 def _panel(lines: OrderLines, pipeline: Pipeline, as_of: date) -> Panel:
@@ -116,13 +117,6 @@ def _panel(lines: OrderLines, pipeline: Pipeline, as_of: date) -> Panel:
     dates = training_dates(as_of, first_day=first, horizon_days=target.horizon_days, most=most)
     seen = snapshot(lines, dates or [as_of], target).at(dates)  # no date, no rows: nothing to learn from
     return panel(seen, outcome(lines, dates, horizon_days=target.horizon_days, known_before=as_of), dates)
-
-
-def _plain(name: str, learned: Panel) -> Fitted:
-    try:
-        return calibrated(PLAIN[name], learned)
-    except HistoryError:
-        return PLAIN[name]
 
 
 def _needs(fitted: Fitted, provided: frozenset[str]) -> tuple[str, ...]:

@@ -16,7 +16,8 @@ from tests.conftest import MakeLines
 
 from smartaccounts.config import Pipeline, pipeline_from
 from smartaccounts.errors import HistoryError
-from smartaccounts.evaluation.backtest import SCORE_COLUMNS, Backtest, as_json, backtest
+from smartaccounts.evaluation.backtest import SCORE_COLUMNS, Backtest, backtest
+from smartaccounts.evaluation.summary import as_json
 from smartaccounts.orders.contract import OrderLines
 from smartaccounts.outputs.drawings import drawings
 from smartaccounts.panel import Panel
@@ -217,7 +218,7 @@ def test_the_base_rate_known_then_is_that_of_one_horizon_before(lines: OrderLine
 
 def test_measures_are_those_of_the_rows(result: Backtest) -> None:
     late = result.tested[1]
-    order = np.argsort(-late.scores["past_h"][0], kind="stable")[:5]
+    order = np.argsort(-late.scores["past_h"].score, kind="stable")[:5]
     found = result.measured.by_date("past_h", "precision_at_5")[1].value if result.measured else None
     assert found == late.rows["target"].to_numpy()[order].mean()
     assert result.best_plain in {"past_h", "decay_60"}

@@ -95,6 +95,9 @@ def test_probabilities_are_calibrated_and_in_the_order_of_the_score(
 ) -> None:
     scored = made[1].score(later)
     assert scored.probability is not None
+    assert scored.low is not None
+    assert scored.high is not None
+    assert ((scored.low < scored.probability) & (scored.probability < scored.high)).all()
     order = np.argsort(scored.score)
     rises = np.diff(scored.probability[order]) > 0
     assert (rises == (np.diff(scored.score[order]) > 0)).all()

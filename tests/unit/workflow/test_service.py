@@ -54,6 +54,7 @@ def registry(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Registry:
     monkeypatch.setattr(service, "has_champion", lambda *_: made.champion > 0)
     monkeypatch.setattr(service, "promote", made.promote)
     monkeypatch.setattr(service, "fetch", made.fetch)
+    monkeypatch.setattr(service, "PLAIN", {"past_h": PLAIN["past_h"]})  # so that rfm counts as a model here
     return made
 
 
@@ -87,7 +88,7 @@ def test_the_first_training_puts_a_better_model_in_service(
     assert registry.bundles == [MODEL]
     assert exported() == MODEL
     assert served.sentence == (
-        f"Version 1 ({MODEL.version}) is in service: the first training of the pipeline. Exported to models/shop."
+        f"Version 1 ({MODEL.version}) is in service: better than the best plain ranking. Exported to models/shop."
     )
 
 
@@ -121,9 +122,9 @@ def test_a_later_training_is_challenger_until_it_is_promoted(registry: Registry,
 @pytest.mark.parametrize(
     ("better", "champion", "why"),
     [
-        (True, 2, "is in service: not worse than the best plain ranking."),
-        (False, 1, "is challenger: a plain ranking is better."),
-        (None, 1, "is challenger: there is nothing to judge it by."),
+        (True, 2, "is in service: better than the best plain ranking."),
+        (False, 2, "is in service: the model is not proven to be better."),
+        (None, 1, "is challenger: there is not enough to judge it by."),
     ],
 )
 def test_promote_it_asks_the_gate(
@@ -134,6 +135,25 @@ def test_promote_it_asks_the_gate(
     assert registry.champion == champion
     assert served.done == (champion == 2)
     assert why in served.sentence
+    assert exported() == (PAST if better is False else MODEL)
+
+
+def test_a_recipe_that_only_the_one_in_service_beats_leaves_that_in_service(registry: Registry, shop: Pipeline) -> None:
+    put(trained(better=True), shop)
+    made = trained(better=False)
+    served = put(replace(made, verdict=replace(made.verdict, against_champion=0.9)), shop, promote_it=True)
+    assert (served.done, registry.champion) == (False, 1)
+    assert "is challenger: it is not better than what serves." in served.sentence
+
+
+@pytest.mark.parametrize("promote_it", [True, False])
+def test_a_plain_ranking_in_service_is_refreshed_while_nothing_is_proven(
+    registry: Registry, shop: Pipeline, promote_it: bool
+) -> None:
+    put(trained(better=None), shop)
+    assert put(trained(better=None), shop, promote_it=promote_it).done == promote_it
+    assert registry.champion == (3 if promote_it else 1)
+    assert registry.bundles[registry.champion - 1] == PAST
 
 
 def test_a_later_training_without_a_model_does_not_replace_what_serves(registry: Registry, shop: Pipeline) -> None:
@@ -153,10 +173,8 @@ def test_promote_needs_evidence_or_force(
     better: bool | None,
     force: bool,
     note: str | None,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     done = note is not None
-    monkeypatch.setattr(service, "PLAIN", {"past_h": PLAIN["past_h"]})  # so that rfm counts as a model here
     registry.bundles.append(replace(MODEL, card=replace(MODEL.card, better=better)))
     served = service.promote_ref(shop, "challenger", models=Path("models"), force=force)
     assert served.done == done

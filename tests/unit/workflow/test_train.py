@@ -15,13 +15,15 @@ import pytest
 from smartaccounts.config import Pipeline, pipeline_from
 from smartaccounts.engine.duckdb import Engine
 from smartaccounts.errors import HistoryError
+from smartaccounts.evaluation.gate import JUDGED_DATES
+from smartaccounts.evaluation.served import past_dates
 from smartaccounts.orders.contract import OrderLines
 from smartaccounts.orders.read import read
 from smartaccounts.rankers.growth import GrowthModel
 from smartaccounts.rankers.plain import FALLBACK, CalibratedPlain, Plain
 from smartaccounts.tracking.content import points
 from smartaccounts.workflow.rankers import rankers
-from smartaccounts.workflow.train import JUDGED_DATES, Trained, fit, judged_dates
+from smartaccounts.workflow.train import Trained, fit
 
 START, WEEKS = date(2020, 1, 1), 104
 END = START + timedelta(days=7 * WEEKS)
@@ -68,8 +70,8 @@ def test_the_rankers_of_a_pipeline_are_the_growth_model_and_the_plain_ones(tmp_p
 
 
 def test_the_judged_dates_are_a_quarter_apart_and_their_horizon_is_over(lines: OrderLines, grows: Path) -> None:
-    found = judged_dates(lines, pipeline(grows), END)
-    assert len(found) == JUDGED_DATES
+    found = past_dates(lines, END, pipeline(grows))
+    assert len(found) == 5 <= JUDGED_DATES
     assert found[-1] + timedelta(days=91) <= END < found[-1] + timedelta(days=91 + 31)
     assert {(b.year - a.year) * 12 + b.month - a.month for a, b in pairwise(found)} == {3}
 
@@ -78,7 +80,7 @@ def test_the_judged_dates_are_a_quarter_apart_and_their_horizon_is_over(lines: O
     ("as_of", "dates"), [("2020-04-01", 0), ("2020-09-20", 0), ("2020-10-01", 1), ("2021-01-01", 2)]
 )
 def test_with_little_history_fewer_dates_judge(lines: OrderLines, grows: Path, as_of: str, dates: int) -> None:
-    found = judged_dates(lines, pipeline(grows), date.fromisoformat(as_of))
+    found = past_dates(lines, date.fromisoformat(as_of), pipeline(grows))
     assert len(found) == dates
 
 
@@ -103,12 +105,13 @@ def test_a_training_leaves_a_model_with_its_evidence(made: Trained, steps: list[
     assert card.needs == ()  # customer, date and amount are always there
     assert card.training_dates[-1] <= str(END - timedelta(days=91))
     assert card.data_digest.startswith("4160-")
-    assert made.plain.card.ranker == made.verdict.best_plain
+    assert made.verdict.missing == ("22 key accounts over the past dates, 30 are needed",)
+    assert made.plain.card.ranker == FALLBACK  # what is not judged has no best one
     assert made.plain.card.better is None
     assert isinstance(made.plain.fitted, CalibratedPlain)
     assert made.serves is (made.model if made.verdict.better else made.plain)
     assert "model fitted" in steps
-    assert made.verdict.dates == JUDGED_DATES
+    assert made.verdict.dates == 5
 
 
 def test_what_is_logged_is_complete_and_holds_no_customer(made: Trained) -> None:
@@ -116,7 +119,7 @@ def test_what_is_logged_is_complete_and_holds_no_customer(made: Trained) -> None
     assert content.params["target.horizon_days"] == "91"
     assert content.params["as_of"] == str(END)
     assert set(content.figures) == {"gain", "lift", "by_date", "reliability"}
-    assert len(content.per_date) == JUDGED_DATES
+    assert len(content.per_date) == 5
     assert {"average_precision", "ratio_to_best_plain"} <= set(content.metrics)
     assert len(list(points(content))) > 20
     assert set(content.artifacts) == {"quality.json", "metrics.json", "verdict.json", "catalogue.json"}

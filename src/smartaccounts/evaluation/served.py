@@ -1,0 +1,90 @@
+"""What the gate would have put in service at each date of a backtest, deciding with what was known before it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import date
+
+from smartaccounts.config import Pipeline
+from smartaccounts.errors import HistoryError
+from smartaccounts.evaluation.backtest import BAR, Backtest, backtested
+from smartaccounts.evaluation.gate import JUDGED_DATES, Verdict, judge, lacking
+from smartaccounts.evaluation.walk import Tested, Walk
+from smartaccounts.orders.contract import OrderLines
+from smartaccounts.panel import Panel
+from smartaccounts.rankers.base import Fitted, Ranker
+from smartaccounts.rankers.plain import BY_PAST_SPEND, FALLBACK, PLAIN, calibrated
+from smartaccounts.timeline import judged_dates
+
+SERVED = "served"
+"""The name of what the gate would have put in service, among the rankers of a backtest."""
+
+
+def backtest_served(
+    lines: OrderLines,
+    as_ofs: Sequence[date],
+    pipeline: Pipeline,
+    rankers: Sequence[Ranker],
+    *,
+    step: Callable[[str], None] = lambda _: None,
+) -> Backtest:
+    """Walk forward as `backtest` does, with one ranker more: `served`, the challenger or a plain ranking.
+
+    At each test date the gate judges the first of `rankers` on earlier dates whose horizon was over, with the outcomes
+    that were known then. Its probabilities are null only where no key account could calibrate a plain ranking.
+    """
+    past = {t: past_dates(lines, t, pipeline) for t in sorted(set(as_ofs))}
+    walk = Walk(lines, [*past, *(d for dates in past.values() for d in dates)], pipeline)
+    step(f"features at {len(walk.dates)} dates")
+    tested = []
+    for test, dates in past.items():
+        made = walk.test(walk.fold(test), rankers, known_before=None)
+        verdict = verdict_at(walk, test, dates, pipeline, rankers[0])
+        tested.append(_with_served(walk, made, verdict))
+        step(f"as_of {test}")
+    return backtested(walk, tested, pipeline)
+
+
+def past_dates(lines: OrderLines, as_of: date, pipeline: Pipeline) -> tuple[date, ...]:
+    """Return the dates on which the gate judges as of `as_of`."""
+    return judged_dates(
+        as_of, first_day=lines.first_known(as_of), horizon_days=pipeline.target.horizon_days, most=JUDGED_DATES,
+        after=pipeline.model.tuned_before,
+    )  # fmt: skip
+
+
+def verdict_at(walk: Walk, as_of: date, dates: Sequence[date], pipeline: Pipeline, challenger: Ranker) -> Verdict:
+    """Judge the challenger as of `as_of` on past `dates`; where they cannot suffice, nothing is fitted for it."""
+    history = (as_of - walk.lines.first_known(as_of)).days
+    missing = lacking(dates=len(dates), history_days=history)
+    if missing:
+        return judge(None, challenger.name, history_days=history, reason="; ".join(missing))
+    bar = [challenger, *(PLAIN[name] for name in BY_PAST_SPEND)]
+    try:
+        tested = [walk.test(walk.fold(d), bar, known_before=as_of) for d in dates]
+        result = backtested(walk, tested, pipeline, names=(BAR,))
+    except HistoryError as error:
+        return judge(None, challenger.name, history_days=history, reason=error.message)
+    reasons = dict.fromkeys(why for t in result.tested for why in t.left_out.values())
+    return judge(result, challenger.name, history_days=history, reason="; ".join(reasons))
+
+
+def plain_fit(name: str, learned: Panel) -> Fitted:
+    """Return a plain ranking with probabilities, or without where the panel has no key account to calibrate it."""
+    try:
+        return calibrated(PLAIN[name], learned)
+    except HistoryError:
+        return PLAIN[name]
+
+
+def _with_served(walk: Walk, made: Tested, verdict: Verdict) -> Tested:
+    name = verdict.challenger
+    if verdict.better and name in made.scores:
+        scores, notes = made.scores[name], made.notes[name]
+    else:
+        name = verdict.best_plain if verdict.best_plain and verdict.better is not None else FALLBACK
+        fitted = plain_fit(name, walk.learned(made.fold))
+        scores, notes = fitted.score(walk.eligible(made.fold)), fitted.notes
+    said = (f"{name} served. {verdict.sentence}", *notes)
+    return replace(made, scores={**made.scores, SERVED: scores}, notes={**made.notes, SERVED: said})

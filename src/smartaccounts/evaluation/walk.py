@@ -1,0 +1,151 @@
+"""Walking forward: every ranker at every as_of date, fitted on nothing but what was known before it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+import pandas as pd
+
+from smartaccounts.config import Pipeline
+from smartaccounts.errors import HistoryError
+from smartaccounts.features.snapshot import KEY, Snapshot, snapshot
+from smartaccounts.orders.contract import OrderLines
+from smartaccounts.panel import Panel, panel
+from smartaccounts.rankers.base import Ranker, Scores
+from smartaccounts.target import complete, outcome
+from smartaccounts.timeline import Fold, folds
+
+
+@dataclass(frozen=True)
+class Tested:
+    """One fold: the eligible rows of its test date with their outcome, and each ranker's scores.
+
+    rows: as_of, market, customer_id, target, spend_ahead, key_spend; target and spend_ahead null where the horizon is
+    not over. scores: in the order of rows. left_out: ranker -> reason. known_base_rate: of the eligible one horizon
+    earlier, null where the history is too short. small_markets: without a K at the test date, since fewer than
+    min_active customers are active; none of their rows is here.
+    """
+
+    fold: Fold
+    rows: pd.DataFrame
+    scores: Mapping[str, Scores]
+    left_out: Mapping[str, str]
+    notes: Mapping[str, tuple[str, ...]]
+    training_rows: int
+    known_base_rate: float | None
+    small_markets: tuple[str, ...] = ()
+
+    @property
+    def judged(self) -> bool:
+        """Say whether the horizon of the test date is over and somebody is eligible."""
+        return bool(len(self.rows)) and bool(self.rows["target"].notna().all())
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """What one ranker made of one fold: scores and notes, or why it has none."""
+
+    scores: Scores | None
+    notes: tuple[str, ...] = ()
+    reason: str = ""
+
+
+class Walk:
+    """Snapshots and outcomes of some as_of dates, computed once; a ranker is fitted once per fold and remembered."""
+
+    def __init__(self, lines: OrderLines, dates: Sequence[date], pipeline: Pipeline) -> None:
+        """Compute the snapshots at `dates`, at the dates that train for them, and one horizon before them."""
+        self.lines, self.target, self._most = lines, pipeline.target, pipeline.model.training_dates
+        horizon = timedelta(days=self.target.horizon_days)
+        plan = [self.fold(test) for test in sorted(set(dates))]
+        needed = sorted({d for f in plan for d in (*f.train, f.test, f.test - horizon)})
+        self.dates = tuple(needed)
+        self.seen = snapshot(lines, needed, self.target)
+        self._ranked: dict[tuple[date, str], Ranked] = {}
+        self._all: pd.DataFrame | None = None
+        if "known_date" not in lines.provided:
+            # a horizon is over by the calendar: the source's last line, which may be of any day, has no say
+            end = max(needed) + horizon
+            self._all = outcome(lines, needed, horizon_days=self.target.horizon_days, known_before=end)
+
+    def fold(self, test: date) -> Fold:
+        """Return the fold of a test date; HistoryError where it has less than a horizon of history."""
+        first, days = self.lines.first_known(test), self.target.horizon_days
+        return folds([test], first_day=first, horizon_days=days, most=self._most)[0]
+
+    def panel(self, dates: Sequence[date], *, known_before: date | None) -> Panel:
+        """Return the panel of `dates` with the outcomes known before `known_before` (None: in the source)."""
+        days = self.target.horizon_days
+        over = complete(dates, horizon_days=days, known_before=known_before, last_day=self.lines.last_day)
+        found = self._all
+        if found is None:
+            found = outcome(self.lines, over, horizon_days=days, known_before=known_before)
+        return panel(self.seen.at(dates), found, over)
+
+    def learned(self, fold: Fold) -> Panel:
+        """Return what rankers learn from for a fold."""
+        return self.panel(fold.train, known_before=fold.test)
+
+    def eligible(self, fold: Fold) -> pd.DataFrame:
+        """Return the rows of a fold's test date that rankers score."""
+        return self.seen.at([fold.test]).eligible().frame
+
+    def test(self, fold: Fold, rankers: Sequence[Ranker], *, known_before: date | None) -> Tested:
+        """Fit the rankers for a fold, score its test date, and lay the outcomes known before `known_before` beside."""
+        learned = self.learned(fold)
+        tested = self.panel([fold.test], known_before=known_before)
+        everybody = tested.snapshot.frame
+        small = tuple(everybody.loc[everybody["key_spend"].isna(), "market"].unique())
+        tested = tested.rows(everybody["eligible"])
+        frame = tested.snapshot.frame
+        ranked = {r.name: self._rank(fold, r, learned, frame) for r in rankers}
+        return Tested(
+            fold=fold,
+            rows=pd.concat([frame[[*KEY, "key_spend"]], tested.outcome[["spend_ahead", "target"]]], axis=1),
+            scores={name: r.scores for name, r in ranked.items() if r.scores is not None},
+            left_out={name: r.reason for name, r in ranked.items() if r.scores is None},
+            notes={name: r.notes for name, r in ranked.items() if r.scores is not None},
+            training_rows=len(learned.outcome),
+            known_base_rate=self._known_base_rate(fold),
+            small_markets=small,
+        )
+
+    def _rank(self, fold: Fold, ranker: Ranker, learned: Panel, frame: pd.DataFrame) -> Ranked:
+        key = (fold.test, ranker.name)
+        if key not in self._ranked:
+            try:
+                fitted = ranker.fit(learned)
+                self._ranked[key] = Ranked(fitted.score(frame), fitted.notes)
+            except HistoryError as error:
+                self._ranked[key] = Ranked(None, reason=error.message)
+        return self._ranked[key]
+
+    def _known_base_rate(self, fold: Fold) -> float | None:
+        before = fold.test - timedelta(days=fold.horizon_days)
+        return self.panel([before], known_before=fold.test).base_rate
+
+
+def nobody_eligible(seen: Snapshot, dates: Sequence[date]) -> HistoryError:
+    """Return the error for as_of dates without an eligible customer: what is missing, and what to change."""
+    rows = seen.at(dates).frame
+    active = int(rows.groupby(["as_of", "market"])["active"].sum().max()) if len(rows) else 0
+    return HistoryError(
+        f"Expected eligible customers (small now, alive, in a market with {seen.target.min_active} active customers "
+        f"or more), got none at {', '.join(str(d) for d in dates)}; the largest market has {active} of them.",
+        hint="Lower target.min_active, merge small markets (columns.market), or choose an as_of that the data reach.",
+    )
+
+
+def score_rows(tested: Sequence[Tested], columns: Sequence[str]) -> pd.DataFrame:
+    """Return one row per (as_of, ranker, eligible customer), with `columns`."""
+    parts = [
+        t.rows[[*KEY, "target"]].assign(
+            ranker=ranker, score=s.score, probability=np.nan if s.probability is None else s.probability
+        )
+        for t in tested
+        for ranker, s in t.scores.items()
+    ]
+    return pd.concat(parts, ignore_index=True)[list(columns)] if parts else pd.DataFrame(columns=list(columns))
