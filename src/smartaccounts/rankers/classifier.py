@@ -72,7 +72,8 @@ class Classifier(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
 
     weight_not_eligible: weight of the training rows that are not eligible, 0 to 1; where all weigh the same no
     sample_weight is given, so that estimators without it can be used. season: probabilities follow last year's season.
-    calibrate: without, scores have no probability or range and nothing is fitted twice: enough where only the order counts.
+    calibrate: without, scores have no probability or range and nothing is fitted twice: enough where only the order
+    counts.
 
     Of scikit-learn's conventions it keeps those of a meta-estimator: get_params, set_params (`estimator__max_depth=3`)
     and clone, for a search over settings. `fit` takes a panel in place of X and y and returns the fitted model, which
