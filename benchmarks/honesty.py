@@ -38,6 +38,7 @@ MONTHLY = {
     "online_retail": (date(2010, 12, 1), date(2011, 6, 1)),
     "iowa_suppliers": (date(2014, 7, 1), date(2017, 7, 1)),
 }
+ONE_OFF = [date(2023, 7, 1), date(2024, 1, 1), date(2024, 7, 1)]
 SIMULATED = [date(2023, 3, 1), date(2023, 9, 1), date(2024, 1, 1), date(2024, 7, 1)]
 """Dates of the simulated suppliers: four years from 2021-01-01 on."""
 
@@ -106,9 +107,7 @@ def one_off(populations: int) -> None:
         with TemporaryDirectory() as folder:
             consumers(np.random.default_rng(seed)).to_parquet(Path(folder) / "lines.parquet")
             said = {"name": "consumers", "source": {"path": "lines.parquet"}, "columns": columns}
-            result = walked(
-                pipeline_from(said, folder=Path(folder)), [date(2023, 7, 1), date(2024, 1, 1), date(2024, 7, 1)]
-            )
+            result = walked(pipeline_from(said, folder=Path(folder)), ONE_OFF)
         for tested in result.judged:
             print(f"{seed} {tested.fold.test} {tested.notes[SERVED][0]}")
         precision = f"precision_at_{result.capacity}"
@@ -117,14 +116,14 @@ def one_off(populations: int) -> None:
             print(f"{seed} {name}: " + ", ".join(f"{r} {v:.3f}" for r, v in means.items()), flush=True)
 
 
-def consumers(rng: np.random.Generator, *, customers: int = 12_000, years: int = 4) -> pd.DataFrame:
+def consumers(rng: np.random.Generator, *, customers: int = 40_000, years: int = 4) -> pd.DataFrame:
     """Return order lines: customers enter evenly, buy at a gamma-distributed rate, and may leave after every purchase.
 
     Rates (per day) and drop-out are drawn as in BG/NBD (Fader, Hardie, Lee 2005: r 0.243, alpha 4.414 weeks, a 0.793,
-    b 2.426), here with more frequent buyers (r 0.6); mean amounts are gamma-distributed and never change.
+    b 2.426); amounts as in gamma-gamma: each has its own mean, which never changes.
     """
     days, start = 365 * years, date(2021, 1, 1)
-    rate, leaving = rng.gamma(0.6, 1 / (4.414 * 7), customers), rng.beta(0.793, 2.426, customers)
+    rate, leaving = rng.gamma(0.243, 1 / (4.414 * 7), customers), rng.beta(0.793, 2.426, customers)
     level = 400 / rng.gamma(4.0, 1.0, customers)
     rows: list[tuple[str, date, float]] = []
     for c, entry in enumerate(rng.uniform(-180, days, customers)):

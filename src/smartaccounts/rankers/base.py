@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from smartaccounts.errors import ModelError
 from smartaccounts.panel import Panel
 
 Floats = NDArray[np.float64]
@@ -56,6 +57,22 @@ class Fitted(Protocol):
     def contributions(self, frame: pd.DataFrame) -> Contributions:
         """Say what adds up to each row's raw score."""
         ...
+
+
+class PredictProba:
+    """scikit-learn's name for the probabilities of a fitted ranker, so that they go where a classifier's would."""
+
+    def predict_proba(self: Fitted, frame: pd.DataFrame) -> Floats:
+        """Return rows x 2: the probability of staying small, and that of becoming a key account.
+
+        `frame` is that of `score`. ModelError where the ranker has no probabilities.
+        """
+        likely = self.score(frame).probability
+        if likely is None:
+            raise ModelError(
+                f"Expected a ranker with probabilities, got {self.name} without.", hint="Fit it again, calibrated."
+            )
+        return np.column_stack([1 - likely, likely])
 
 
 class Ranker(Protocol):

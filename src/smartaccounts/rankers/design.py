@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,6 +82,13 @@ class Design:
     matrix: NDArray[np.float32]
     names: tuple[str, ...]
     rises: tuple[bool, ...]
+
+    def of(self, columns: Sequence[str]) -> NDArray[np.float32]:
+        """Return the matrix of some columns in their order, the matrix itself where they are all of `names`."""
+        if tuple(columns) == self.names:
+            return self.matrix
+        at = {name: i for i, name in enumerate(self.names)}
+        return self.matrix[:, [at[c] for c in columns]]
 
 
 def level(money: Column, key_spend: Column) -> Column:

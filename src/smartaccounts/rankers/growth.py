@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from smartaccounts.config import Model
 from smartaccounts.engine.threads import threads
 from smartaccounts.panel import Panel
-from smartaccounts.rankers.base import Contributions, Floats, Scores
+from smartaccounts.rankers.base import Contributions, Floats, PredictProba, Scores
 from smartaccounts.rankers.calibration import UNCALIBRATED, Calibrator, calibrated_scores
 from smartaccounts.rankers.curves import Curves, fit_curves
 from smartaccounts.rankers.design import Design, design
@@ -29,7 +29,7 @@ from smartaccounts.rankers.training import (
 
 
 @dataclass(frozen=True)
-class GrowthModel:
+class GrowthModel(PredictProba):
     """A fitted growth model: boosters as text, curves, the columns they expect, and the calibrator.
 
     The raw score is the boosters' mean raw score and the curves' raw score, weighted 1 - share and share; it is also
@@ -75,9 +75,7 @@ class GrowthModel:
         return Contributions(self.columns, values, base)
 
     def _matrix(self, frame: pd.DataFrame) -> NDArray[np.float32]:
-        made = design(frame)
-        at = {name: i for i, name in enumerate(made.names)}
-        return made.matrix[:, [at[c] for c in self.columns]]
+        return design(frame).of(self.columns)
 
 
 @dataclass(frozen=True)

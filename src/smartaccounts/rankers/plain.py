@@ -10,7 +10,7 @@ import pandas as pd
 
 from smartaccounts.errors import HistoryError
 from smartaccounts.panel import Panel
-from smartaccounts.rankers.base import Contributions, Floats, Scores
+from smartaccounts.rankers.base import Contributions, Floats, PredictProba, Scores
 from smartaccounts.rankers.calibration import (
     Calibrator,
     calibrated_scores,
@@ -49,7 +49,7 @@ class Plain:
 
 
 @dataclass(frozen=True)
-class CalibratedPlain:
+class CalibratedPlain(PredictProba):
     """A plain ranking with probabilities: a logistic curve over log(score + FLOOR). The order stays."""
 
     plain: Plain

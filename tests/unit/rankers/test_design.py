@@ -142,3 +142,11 @@ def test_unknown_features_stay_unknown() -> None:
     by_name = dict(zip(made.names, made.matrix[1], strict=True))
     assert np.isnan([by_name[n] for n in ("spend_91d", "growth_91d", "order_last_to_own", "recency_days")]).all()
     assert not np.isnan(made.matrix[0]).any()
+
+
+def test_columns_are_taken_by_name_and_in_the_order_asked() -> None:
+    made = design(snapshot_of(3).frame)
+    some = made.of(("orders_365d", "spend_30d"))
+    at = made.names.index
+    assert some.tolist() == made.matrix[:, [at("orders_365d"), at("spend_30d")]].tolist()
+    assert made.of(made.names) is made.matrix
