@@ -104,11 +104,11 @@ class Model(_Strict):
     bins: int = Field(63, ge=2, le=255)
     bags: int = Field(4, ge=1)
     rows_per_bag: int = Field(
-        20_000, ge=100, description="above it negatives are sampled afresh per bag, weighted back"
+        60_000, ge=100, description="above it negatives are sampled afresh per bag, weighted back"
     )
     weight_not_eligible: float = Field(1.0, ge=0, le=1, description="weight of training rows that are not eligible")
     random_splits: bool = Field(
-        default=True, description="each tree tries one random threshold per column (extremely randomised trees)"
+        default=True, description="every other bag tries one random threshold per column (extremely randomised trees)"
     )
     curve_strength: float = Field(
         1000,

@@ -34,7 +34,7 @@ GROWTH_LIST = {
     "potential_low": NUMBER, "potential": NUMBER, "potential_high": NUMBER, "play": TEXT, "reasons_for": TEXTS,
     "reasons_against": TEXTS, "flags": TEXTS, "as_of": pa.date32(), "model_version": TEXT, "listed": YES_NO,
 }  # fmt: skip
-LEARNED = {"growth", "logistic", "btyd"}
+LEARNED = {"growth", "logistic", "btyd", "served"}
 PLAINS = {"past_h", "past_365", "decay_60", "decay_180", "decay_365", "spend_change", "rfm"}
 
 

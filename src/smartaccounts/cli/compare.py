@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,6 +18,7 @@ from smartaccounts.cli.terminal import (
     opened,
     print_json,
     progress,
+    say,
     table,
 )
 
@@ -66,7 +66,7 @@ def compare(
         return
     _print_selection(found)
     for sentence in words:
-        typer.echo(textwrap.fill(sentence, 80, break_long_words=False, break_on_hyphens=False))
+        say(sentence, width=80)
     typer.echo(f"Report: {out / PAGE}")
 
 

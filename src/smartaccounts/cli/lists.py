@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +18,7 @@ from smartaccounts.cli.terminal import (
     opened,
     print_json,
     progress,
+    say,
     table,
 )
 
@@ -100,7 +100,7 @@ def _say(run: dict[str, Any], out: Path) -> None:
         f"Model: {run['model_version']}",
     ]
     for line in said:
-        typer.echo(textwrap.fill(line, 100, break_long_words=False, break_on_hyphens=False))
+        say(line)
 
 
 def _top(growth_list: GrowthList, most: int) -> None:

@@ -20,6 +20,7 @@ from smartaccounts.cli.terminal import (
     opened,
     print_json,
     progress,
+    say,
     table,
 )
 
@@ -99,15 +100,15 @@ def _print_backtest(result: Backtest) -> None:
     for ranker in ("growth", "served"):
         if said := stated(result).get(ranker):
             held = sum(s.first.holds(s.came_first) for s in said)
-            typer.echo(
+            say(
                 f"{ranker}: {sum(s.first.mean for s in said):,.0f} key accounts expected in all lists of {k}, "
                 f"{sum(s.came_first for s in said):,} came; the 80% range held at {held} of {judged} dates."
             )
     for tested in result.tested:
         if tested.notes.get("served"):
-            typer.echo(f"{tested.fold.test}: {tested.notes['served'][0]}")
+            say(f"{tested.fold.test}: {tested.notes['served'][0]}")
         for ranker, reason in tested.left_out.items():
-            typer.echo(f"{tested.fold.test} without {ranker}: {reason}")
+            say(f"{tested.fold.test} without {ranker}: {reason}")
 
 
 def _shown(interval: Interval) -> str:

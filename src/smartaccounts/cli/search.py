@@ -19,6 +19,7 @@ from smartaccounts.cli.terminal import (
     opened,
     print_json,
     progress,
+    say,
     table,
 )
 
@@ -60,13 +61,13 @@ def tune(
 def _say(made: Tuned) -> None:
     choice, tuning = made.choice, made.tuning
     dates_said = ", ".join(str(d) for d in sorted(tuning.cut_offs))
-    _paragraph(
+    say(
         f"{made.counted} trials ({made.pruned} stopped early) on past dates: {dates_said}. "
         f"Nothing known on {tuning.tuned_before} or later was seen."
     )
     for warning in made.warnings:
-        _paragraph(f"Note: {warning}")
-    _paragraph(
+        say(f"Note: {warning}")
+    say(
         "Average precision over that of the best ranking by past spend, geometric mean over dates and markets: "
         f"present settings {math.exp(choice.present.value):.3f} x {tuning.best_plain}, "
         f"best (trial {choice.best.number}) {math.exp(choice.best.value):.3f} x."
@@ -76,14 +77,10 @@ def _say(made: Tuned) -> None:
         rows = [[name, f"{now[name]:g}", f"{value:g}"] for name, value in choice.changes.items()]
         table("", ["setting", "present", "best"], rows, right=("present", "best"))
     for sentence in _honest(choice, made.counted):
-        _paragraph(sentence)
+        say(sentence)
     if choice.better:
         typer.echo("To use the best, paste below `model:` in the pipeline file:\n")
         typer.echo(textwrap.indent(made.yaml, "  "))
-
-
-def _paragraph(text: str) -> None:
-    typer.echo(textwrap.fill(text, 100, break_on_hyphens=False))
 
 
 def _honest(choice: Choice, count: int) -> Iterator[str]:

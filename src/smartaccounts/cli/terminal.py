@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
@@ -56,6 +57,11 @@ def progress(what: str, *, verbose: bool = False) -> Iterator[Callable[[str], No
                 console.print(f"{what}: {done}", highlight=False)
 
         yield step
+
+
+def say(text: str, *, width: int = 100) -> None:
+    """Print a sentence in lines of at most `width` characters; no name is broken."""
+    typer.echo(textwrap.fill(text, width, break_long_words=False, break_on_hyphens=False))
 
 
 def print_json(content: Mapping[str, Any] | Sequence[Any]) -> None:

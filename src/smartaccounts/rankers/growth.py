@@ -152,7 +152,7 @@ class Growth:
             "bagging_freq": 1,
             "feature_fraction": m.column_sample,
             "lambda_l2": m.l2,
-            "extra_trees": m.random_splits,
+            "extra_trees": m.random_splits and bag % 2 == 0,
             "max_bin": m.bins,
             "seed": m.seed * 1000 + bag,
             "deterministic": True,

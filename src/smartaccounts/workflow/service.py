@@ -55,7 +55,8 @@ def put_in_service(trained: Trained, pipeline: Pipeline, *, models: Path, promot
     version = plain_version if trained.model is None else log_training(store, trained.content).version
     newest = trained.model or trained.plain
     if plain:
-        chosen, number, why = trained.plain, plain_version, "the model is not proven to be better"
+        why = "no model could be trained" if trained.model is None else "the model is not proven to be better"
+        chosen, number = trained.plain, plain_version
     elif trained.model is not None and trained.verdict.better and (champion is None or promote_it):
         chosen, number, why = trained.model, version, "better than the best plain ranking"
     else:
