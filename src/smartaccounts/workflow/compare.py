@@ -61,6 +61,26 @@ def _against(row: Row, champion: Row | None, drawn: dict[str, Draws]) -> Against
     return against(drawn[row.run_id], drawn[champion.run_id])
 
 
+def behind_champion(pipeline: Pipeline, model_version: str) -> str:
+    """Return in words by how much a training ranked worse than the one in service; '' where it did not.
+
+    Judged by the same customers, any worse mean counts; by others, only what is beyond chance. '' also where the two
+    were never judged alike: a gate of its own has found the training better than every plain ranking.
+    """
+    found = [s for s in standings(pipeline) if s.row.model_version == model_version] if store_at().exists else []
+    compared = found[0].against.comparison if found else None
+    if compared is None:
+        return ""
+    difference = compared.difference
+    if difference.value >= 0 or (not found[0].against.paired and difference.high >= 0):
+        return ""
+    return (
+        f"On {len(found[0].against.dates)} past dates that judged both, its average precision was "
+        f"{-difference.value:.3f} below that of the model in service (90% interval of the difference "
+        f"{difference.low:+.3f} to {difference.high:+.3f})."
+    )
+
+
 def as_json(standing: Sequence[Standing]) -> list[dict[str, Any]]:
     """Return what --json prints: a mapping per training; NaN as null."""
     return [

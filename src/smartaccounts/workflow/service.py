@@ -13,6 +13,7 @@ from smartaccounts.rankers.plain import PLAIN
 from smartaccounts.tracking.log import log_training
 from smartaccounts.tracking.registry import CHAMPION, fetch, has_champion, promote, rollback
 from smartaccounts.tracking.store import store_at
+from smartaccounts.workflow.compare import behind_champion
 from smartaccounts.workflow.train import Trained
 
 WHY_NOT = {
@@ -122,14 +123,18 @@ def bundle_of(pipeline: Pipeline, ref: str | None, *, models: Path) -> Bundle:
 
 
 def promote_ref(pipeline: Pipeline, ref: str, *, models: Path, force: bool = False) -> Served:
-    """Put a registered model in service unless a plain ranking is better; `force` overrides that and is recorded."""
+    """Put a registered model in service that the gate found better than every plain ranking.
+
+    Not one that ranked worse than the model in service on the dates that judged both. `force` overrides either, and is
+    recorded.
+    """
     store = store_at()
     bundle = fetch(store, pipeline.name, ref)
     card = bundle.card
-    if card.ranker not in PLAIN and not card.better and not force:
-        said = f"{bundle.version} was not put in service. {card.verdict}"
-        return Served(bundle, 0, done=False, sentence=said)
-    forced = force and card.ranker not in PLAIN and not card.better
+    no = "" if card.ranker in PLAIN else behind_champion(pipeline, bundle.version) if card.better else card.verdict
+    if no and not force:
+        return Served(bundle, 0, done=False, sentence=f"{bundle.version} was not put in service. {no}")
+    forced = force and bool(no)
     save(bundle, models / pipeline.name)
     number = promote(store, pipeline.name, ref, note="forced" if forced else "")
     said = f"Version {number} ({bundle.version}) is in service{' by force' if forced else ''}. {card.verdict}"

@@ -115,3 +115,23 @@ def test_a_source_that_is_too_short_says_how_much_it_takes(order_lines: MakeLine
     with pytest.raises(HistoryError, match="got none in a source from 2020-01-01 to 2021-04-30") as no:
         selection_dates(lines, shop)
     assert "546 days of history" in no.value.hint
+
+
+# what keeps a training out of service
+
+
+def test_a_training_that_ranked_worse_than_the_champion_is_behind(
+    shop: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worse = replace(PLAIN, aliases=(), model_version="worse")
+    standing(shop, monkeypatch, [replace(MODEL, aliases=("champion",)), worse])
+    assert compare.behind_champion(shop, "worse") == ""  # no store here: nobody can tell
+    (Path.cwd() / "mlruns").mkdir()
+    (Path.cwd() / "mlruns" / "mlflow.db").write_bytes(b"there")
+    said = compare.behind_champion(shop, "worse")
+    assert said.startswith("On 2 past dates that judged both, its average precision was ")
+    assert "below that of the model in service" in said
+    assert compare.behind_champion(shop, "growth-1") == ""  # the champion itself
+    assert compare.behind_champion(shop, "unknown") == ""
+    standing(shop, monkeypatch, [MODEL, PLAIN])
+    assert compare.behind_champion(shop, "growth-1") == ""  # better than the champion

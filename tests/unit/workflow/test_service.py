@@ -183,6 +183,18 @@ def test_promote_needs_evidence_or_force(
     assert ("by force" in served.sentence) == (note == "forced")
 
 
+def test_promote_refuses_what_the_champion_beats_unless_forced(
+    registry: Registry, shop: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "behind_champion", lambda *_: "Worse than the model in service.")
+    registry.bundles.append(MODEL)
+    refused = service.promote_ref(shop, "challenger", models=Path("models"))
+    assert (refused.done, registry.champion) == (False, 0)
+    assert refused.sentence.endswith("Worse than the model in service.")
+    assert service.promote_ref(shop, "challenger", models=Path("models"), force=True).done
+    assert registry.notes == ["forced"]
+
+
 def test_a_plain_ranking_needs_no_evidence(registry: Registry, shop: Pipeline) -> None:
     registry.bundles.append(replace(PAST, card=replace(PAST.card, better=None)))
     assert service.promote_ref(shop, "1", models=Path("models")).done
