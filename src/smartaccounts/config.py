@@ -111,7 +111,7 @@ class Model(_Strict):
         default=True, description="every other bag tries one random threshold per column (extremely randomised trees)"
     )
     curve_strength: float = Field(
-        1000,
+        700,
         ge=0,
         description="n key accounts to learn from give the additive curves the share strength / (strength + n) of the "
         "raw score, the trees the rest",
