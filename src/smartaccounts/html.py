@@ -40,4 +40,5 @@ def table(head: Sequence[str], rows: Iterable[Sequence[Cell]], *, texts: int = 1
 def _cell(tag: str, cell: Cell, side: str) -> str:
     value, below = (cell, "") if isinstance(cell, str) else cell
     small = f'<br><span style="{_SMALL}">{escape(below)}</span>' if below else ""
-    return f'<{tag} style="{_CELL.format(side=side)}">{escape(value)}{small}</{tag}>'
+    whole = ";white-space:nowrap" if tag == "td" else ""  # a head may wrap, a date or an interval may not
+    return f'<{tag} style="{_CELL.format(side=side)}{whole}">{escape(value)}{small}</{tag}>'
