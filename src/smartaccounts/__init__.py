@@ -5,14 +5,17 @@ from typing import Any
 
 _FACE = {
     "Backtest": "smartaccounts.evaluation.backtest",
-    "OrderLines": "smartaccounts.orders.contract",
+    "Classifier": "smartaccounts.rankers.classifier",
     "Panel": "smartaccounts.panel",
     "Pipeline": "smartaccounts.config",
-    "Snapshot": "smartaccounts.features.snapshot",
     "SmartAccountsError": "smartaccounts.errors",
+    "backtest": "smartaccounts.workflow.notebook",
+    "check": "smartaccounts.workflow.notebook",
+    "compare": "smartaccounts.workflow.notebook",
+    "read_panel": "smartaccounts.workflow.notebook",
     "read_pipeline": "smartaccounts.config",
     "simulate": "smartaccounts.orders.simulate",
-    "snapshot": "smartaccounts.features.snapshot",
+    "train": "smartaccounts.workflow.notebook",
 }
 __all__ = sorted(_FACE)  # noqa: PLE0605 - sorted names, imported when they are first used
 

@@ -6,10 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
+import numpy as np
 import pandas as pd
 
 from smartaccounts.features.snapshot import KEY, Snapshot
+from smartaccounts.html import section, sentences, table
 from smartaccounts.target import grown
+
+SHOWN = 12
+"""How many as_of dates a notebook shows, the latest."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,36 @@ class Panel:
         target = self.outcome["target"][self.snapshot.frame["eligible"]]
         return float(target.mean()) if len(target) else None
 
+    def __repr__(self) -> str:
+        """Return one line: rows, dates, horizon, base rate."""
+        return f"Panel({self._summary()})"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: customers, eligible and key accounts of each as_of."""
+        rows = self.snapshot.frame[["as_of", "eligible"]].assign(target=self.outcome["target"])
+        by_date = [
+            [
+                str(pd.Timestamp(str(day)).date()), f"{len(at):,}", f"{at['eligible'].sum():,}",
+                *_grown(at.loc[at["eligible"], "target"]),
+            ]
+            for day, at in rows.groupby("as_of")
+        ]  # fmt: skip
+        head = ["as_of", "customers", "eligible", "became key accounts", "base rate"]
+        earlier = f"{len(by_date) - SHOWN} earlier dates are not shown." if len(by_date) > SHOWN else ""
+        absent = ", ".join(self.snapshot.absent)
+        lacking = f"Null for want of columns: {absent}." if absent else ""
+        said = sentences([f"{self._summary()}."])
+        return section("Panel", said, table(head, by_date[-SHOWN:]), sentences([earlier, lacking], small=True))
+
+    def _summary(self) -> str:
+        dates = self.snapshot.frame["as_of"].nunique()
+        base = self.base_rate
+        known = "no outcome is known yet" if base is None or np.isnan(base) else f"base rate {base:.2%}"
+        return (
+            f"{len(self.outcome):,} rows of {dates} as_of date{'' if dates == 1 else 's'}, "
+            f"horizon {self.snapshot.target.horizon_days} days, {known}"
+        )
+
     def rows(self, mask: pd.Series) -> Panel:
         """Return the rows where `mask` holds."""
         kept = Snapshot(self.snapshot.frame[mask].reset_index(drop=True), self.snapshot.target, self.snapshot.absent)
@@ -58,3 +93,8 @@ def panel(snapshot: Snapshot, outcome: pd.DataFrame, complete: Sequence[date]) -
     season = pd.Series(came, index=frame.index).where(over & (had > 0)) / had
     ahead = pd.DataFrame({"spend_ahead": spend, "months_ahead": months, "target": target, "season_ahead": season})
     return Panel(snapshot, ahead.reset_index(drop=True))
+
+
+def _grown(target: pd.Series) -> tuple[str, str]:
+    """Return how many of the eligible became key accounts, and their share; dashes where that is not known."""
+    return (f"{target.sum():,.0f}", f"{target.mean():.2%}") if target.notna().any() else ("-", "-")

@@ -32,8 +32,8 @@ def from_day_number(number: int) -> date:
     return EPOCH + timedelta(days=int(number))
 
 
-def parse_as_of(text: str) -> date:
-    """Read an as_of date, written YYYY-MM-DD; PipelineError otherwise."""
+def parse_as_of(text: str, *, where: str = "--as-of") -> date:
+    """Read an as_of date, written YYYY-MM-DD; PipelineError otherwise, which names `where` it was given."""
     try:
         day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).date()
         if str(day) != text or not 1900 <= day.year <= 2200:
@@ -41,8 +41,8 @@ def parse_as_of(text: str) -> date:
         return day
     except ValueError:
         raise PipelineError(
-            f"Expected an as_of date as YYYY-MM-DD, got {text!r} in --as-of.",
-            hint="Write for example --as-of 2026-07-01.",
+            f"Expected an as_of date as YYYY-MM-DD, got {text!r} in {where}.",
+            hint=f"Write for example {where} 2026-07-01.",
         ) from None
 
 

@@ -14,7 +14,7 @@ SRC = Path(__file__).parents[2] / "src"
 PACKAGE = "smartaccounts"
 # the lowest first; a module may import its own layer and those below it
 LAYERS = (
-    ("errors",),
+    ("errors", "html"),
     ("engine", "config", "timeline"),
     ("orders",),
     ("features", "target"),

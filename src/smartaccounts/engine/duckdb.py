@@ -36,7 +36,9 @@ class Engine:
             }
         )
         self._con.execute("SET TimeZone='UTC'")
-        self._con.execute("SET enable_progress_bar=false")  # it would be drawn on stdout, into what --json prints
+        # a bar would be drawn on stdout, into what --json prints; a notebook without ipywidgets has none, and no SET
+        if self.rows("SELECT current_setting('enable_progress_bar')") == [(True,)]:
+            self._con.execute("SET enable_progress_bar=false")
 
     def __enter__(self) -> Self:
         """Return itself."""

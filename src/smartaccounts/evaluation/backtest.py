@@ -39,6 +39,19 @@ class Backtest:
     tested: tuple[Tested, ...]
     measured: Resampled | None
 
+    def __repr__(self) -> str:
+        """Return one line: pipeline, dates, rankers, the best plain ranking."""
+        return (
+            f"Backtest({self.pipeline}: {len(self.judged)} of {len(self.tested)} dates judged, "
+            f"rankers {', '.join(self.rankers)}, best plain ranking {self.best_plain})"
+        )
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the rankers with measures and intervals."""
+        from smartaccounts.evaluation.shown import backtest_html  # noqa: PLC0415 - it reads backtests
+
+        return backtest_html(self)
+
     @property
     def rankers(self) -> tuple[str, ...]:
         """Return the rankers that scored at one date or more, in the order in which they were given."""

@@ -70,49 +70,72 @@ def snapshot(
 
     An as_of with less history than the horizon has no rows. `step` is told after every few dates how many are done.
     """
-    parts = []
-    for done, sql in _answers(lines, as_ofs, target):
-        # an answer without rows comes with objects for texts
-        parts.append(lines.engine.frame(sql).astype({"market": "str", "customer_id": "str"}))
+    return snapshots(lines, as_ofs, [target], step=step)[0]
+
+
+def snapshots(
+    lines: OrderLines,
+    as_ofs: Sequence[date],
+    targets: Sequence[Target],
+    *,
+    step: Callable[[int], None] = lambda _: None,
+) -> tuple[Snapshot, ...]:
+    """Compute what `snapshot` computes, for several targets (one at least); the features are computed once.
+
+    No feature depends on the target: only the columns STANDING do, and which as_of dates have enough history.
+    """
+    parts: list[list[pd.DataFrame]] = [[] for _ in targets]
+    for done, answers in _answers(lines, as_ofs, targets):
+        for part, sql in zip(parts, answers, strict=True):
+            # an answer without rows comes with objects for texts
+            part.append(lines.engine.frame(sql).astype({"market": "str", "customer_id": "str"}))
         step(done)
-    frame = pd.concat(parts, ignore_index=True) if len(parts) != 1 else parts[0]
-    return Snapshot(frame, target, absent_features(lines.provided))
+    frames = [pd.concat(part, ignore_index=True) if len(part) != 1 else part[0] for part in parts]
+    absent = absent_features(lines.provided)
+    return tuple(Snapshot(frame, target, absent) for frame, target in zip(frames, targets, strict=True))
 
 
 def snapshot_tables(lines: OrderLines, as_ofs: Sequence[date], target: Target) -> Iterator[pa.Table]:
     """Yield the frame of `snapshot` in parts, a few as_of dates each, as Arrow tables (as_of date32)."""
-    for _, sql in _answers(lines, as_ofs, target):
+    for _, (sql,) in _answers(lines, as_ofs, [target]):
         yield lines.engine.arrow(sql)
 
 
-def _answers(lines: OrderLines, as_ofs: Sequence[date], target: Target) -> Iterator[tuple[int, str]]:
-    """Lay out a few as_of dates at a time; yield how many, and the SELECT of their rows, to be run before the next."""
+def _answers(
+    lines: OrderLines, as_ofs: Sequence[date], targets: Sequence[Target]
+) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """Lay out a few as_of dates at a time; yield how many, and per target the SELECT of its rows, to be run before the next."""
     cube.build(lines)
     dates = sorted(set(as_ofs))
     for start in range(0, len(dates), AT_ONCE):
         chunk = dates[start : start + AT_ONCE]
-        yield len(chunk), _laid_out(lines, chunk, target)
+        _lay_out(lines, chunk, horizon_days=min(t.horizon_days for t in targets))
+        yield len(chunk), tuple(_answer(lines, target, standing=f"standing_{i}") for i, target in enumerate(targets))
 
 
-def _laid_out(lines: OrderLines, as_ofs: Sequence[date], target: Target) -> str:
+def _lay_out(lines: OrderLines, as_ofs: Sequence[date], *, horizon_days: int) -> None:
+    """Make the table of every family, of the as_of dates with so much history."""
     engine = lines.engine
-    cube.see(lines, as_ofs, horizon_days=target.horizon_days)
+    cube.see(lines, as_ofs, horizon_days=horizon_days)
     for family in FAMILIES:
         if family is PEERS:
             engine.run(_LEVELS)
         engine.run(f"CREATE OR REPLACE TABLE {_table(family)} AS {family.sql(lines.provided)}")
-    engine.run(f"CREATE OR REPLACE TABLE family_standing AS {standing_sql(target)}")
+
+
+def _answer(lines: OrderLines, target: Target, *, standing: str) -> str:
+    """Make the table `standing` of what is laid out; return the SELECT of its rows with all features beside."""
+    lines.engine.run(f"CREATE OR REPLACE TABLE {standing} AS {standing_sql(target)}")
     absent = absent_features(lines.provided)
     columns = ",\n  ".join(_column(f, family, absent) for family in FAMILIES for f in family.features)
     joins = "\n".join(
-        f"LEFT JOIN {t} ON {t}.as_of = s.as_of AND {t}.c = s.c"
-        for t in ("family_standing", *(_table(f) for f in FAMILIES))
+        f"LEFT JOIN {t} ON {t}.as_of = s.as_of AND {t}.c = s.c" for t in (standing, *(_table(f) for f in FAMILIES))
     )
     return f"""
-        SELECT DATE '1970-01-01' + s.as_of AS as_of, s.market, s.customer_id, family_standing.active = 1 AS active,
-          family_standing.eligible = 1 AS eligible, key_spend, small_spend, spend_h, spend_before_h, season_h,
+        SELECT DATE '1970-01-01' + s.as_of AS as_of, s.market, s.customer_id, {standing}.active = 1 AS active,
+          {standing}.eligible = 1 AS eligible, key_spend, small_spend, spend_h, spend_before_h, season_h,
           {columns}
-        FROM seen s {joins} ORDER BY s.as_of, s.c"""
+        FROM seen s {joins} WHERE s.history_days >= {target.horizon_days} ORDER BY s.as_of, s.c"""
 
 
 # what peers are ranked by: one row per row of the snapshot

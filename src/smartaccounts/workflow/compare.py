@@ -10,10 +10,13 @@ from typing import Any
 
 from smartaccounts.config import Pipeline
 from smartaccounts.errors import ModelError
+from smartaccounts.evaluation.backtest import BAR
 from smartaccounts.evaluation.bootstrap import Interval
 from smartaccounts.evaluation.comparison import Dots, comparison_figure
 from smartaccounts.evaluation.draws import Against, Draws, against
 from smartaccounts.evaluation.figures import save
+from smartaccounts.evaluation.shown import interval_cell
+from smartaccounts.html import Cell, section, sentences, table
 from smartaccounts.outputs.staged import staged
 from smartaccounts.tracking.draws import read_draws
 from smartaccounts.tracking.leaderboard import Row, leaderboard
@@ -37,6 +40,36 @@ class Standing:
     def champion(self) -> bool:
         """Say whether it is in service."""
         return CHAMPION in self.row.aliases
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    """The trainings of a pipeline, the latest first."""
+
+    pipeline: str
+    standings: tuple[Standing, ...]
+
+    def __repr__(self) -> str:
+        """Return one line per training."""
+        return "\n".join([f"Leaderboard of {self.pipeline}, the latest first", *map(_line, self.standings)])
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: measures with intervals, and the difference to the champion."""
+        head = [
+            "ranker", "in service", "as_of", "trained", "version", "average precision", "to the best plain ranking",
+            "to the champion", "wins",
+        ]  # fmt: skip
+        words = (
+            "To the best plain ranking: ratio of average precision. To the champion: difference in average precision "
+            "over the dates that both were judged at; below, the 90% interval over draws of customers. "
+            "Wins: share of the draws."
+        )
+        apart = any(s.against.comparison and not s.against.paired for s in self.standings)
+        unpaired = "* not paired: other dates or data, so the interval is wider than it need be." if apart else ""
+        body = table(head, [_cells(s) for s in self.standings], texts=4)
+        return section(
+            f"Trainings of {self.pipeline}, the latest first", body, sentences([words, unpaired], small=True)
+        )
 
 
 def standings(pipeline: Pipeline) -> list[Standing]:
@@ -115,6 +148,34 @@ def write_figure(standing: Sequence[Standing], pipeline: Pipeline, out: Path) ->
     with staged(out) as folder:
         save(figure, folder / "compare.png")
     return out / "compare.png"
+
+
+def _line(standing: Standing) -> str:
+    row = standing.row
+    mean = row.metrics.get(BAR)
+    ends = "" if mean is None or math.isnan(mean.low) else f" ({mean.low:.3f} to {mean.high:.3f})"
+    said = "-" if mean is None or math.isnan(mean.value) else f"{mean.value:.3f}{ends}"
+    where = f" [{', '.join(row.aliases)}]" if row.aliases else ""
+    return f"{row.version or '-'} {row.ranker} {row.as_of}{where}: average precision {said}"
+
+
+def _cells(standing: Standing) -> list[Cell]:
+    row, compared = standing.row, standing.against.comparison
+    wins = "-" if compared is None or math.isnan(compared.better_share) else f"{compared.better_share:.0%}"
+    return [
+        row.ranker, ", ".join(row.aliases), row.as_of, f"{row.created:%Y-%m-%d}", str(row.version or "-"),
+        interval_cell(row.metrics.get(BAR)), interval_cell(row.metrics.get("ratio_to_best_plain"), digits=2),
+        _difference(standing), wins,
+    ]  # fmt: skip
+
+
+def _difference(standing: Standing) -> Cell:
+    if standing.against.comparison is None:
+        return "-"
+    shown = interval_cell(standing.against.comparison.difference)
+    if standing.against.paired:
+        return shown
+    return f"{shown} *" if isinstance(shown, str) else (f"{shown[0]} *", shown[1])
 
 
 def _ends(interval: Interval) -> dict[str, float | None]:

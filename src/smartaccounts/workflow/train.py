@@ -21,6 +21,7 @@ from smartaccounts.evaluation.served import past_dates, plain_fit
 from smartaccounts.evaluation.summary import as_json
 from smartaccounts.features import dictionary
 from smartaccounts.features.snapshot import CATALOGUE, snapshot
+from smartaccounts.html import section, sentences
 from smartaccounts.orders.check import Quality, check
 from smartaccounts.orders.contract import OrderLines
 from smartaccounts.orders.digest import digest
@@ -40,7 +41,10 @@ LIBRARIES = ("smartaccounts", "lightgbm", "numpy", "pandas", "scikit-learn", "du
 
 @dataclass(frozen=True)
 class Trained:
-    """What a training made: the model, the plain ranking to serve where the model is not better, and the evidence."""
+    """What a training made: the model, the plain ranking to serve where the model is not better, and the evidence.
+
+    done: what was logged and put in service, '' where nothing was.
+    """
 
     model: Bundle | None
     plain: Bundle
@@ -49,6 +53,21 @@ class Trained:
     quality: Quality
     content: Training
     plain_metrics: Mapping[str, Interval]
+    done: str = ""
+
+    def __repr__(self) -> str:
+        """Return one line: pipeline, date, what the evidence serves."""
+        card = self.serves.card
+        return f"Trained({card.pipeline} for {card.as_of}: {card.ranker} serves. {self.verdict.sentence})"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: what serves and why, and the past dates that judged it."""
+        card = self.serves.card
+        data = [f"Data: {p.text}" for p in self.quality.problems if p.severity != "tells"]
+        said = [self.verdict.sentence, f"The evidence serves: {card.ranker}.", self.done, *data]
+        past = "" if self.result is None else self.result._repr_html_()
+        title = f"Training of {card.pipeline} for {card.as_of}"
+        return section(title, sentences(said), past, sentences(self.serves.card.notes, small=True))
 
     @property
     def serves(self) -> Bundle:
