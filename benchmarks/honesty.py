@@ -4,32 +4,34 @@
     python benchmarks/honesty.py one-off      consumers that come and go, nobody grows: does the plain ranking serve?
     python benchmarks/honesty.py noise        outcomes shuffled within market: does the gate refuse?
 
-`--suppliers`, `--seeds` and `--months` make it smaller.
+`--suppliers`, `--seeds` and `--months` make it smaller; `coverage --out DIR` leaves DIR/NAME_scores.parquet of the real
+histories, for an independent judge (benchmarks/iowa_monthly.toml).
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from smartaccounts.config import Pipeline, pipeline_from, read_pipeline
 from smartaccounts.engine.duckdb import Engine
-from smartaccounts.evaluation.backtest import Backtest
+from smartaccounts.evaluation.backtest import Backtest, backtest
 from smartaccounts.evaluation.expectation import stated
 from smartaccounts.evaluation.served import SERVED, backtest_served, past_dates, verdict_at
 from smartaccounts.evaluation.walk import Walk
 from smartaccounts.orders.read import read
 from smartaccounts.orders.simulate import simulate
 from smartaccounts.panel import Panel
+from smartaccounts.rankers.base import Fitted
 from smartaccounts.rankers.growth import Growth
-from smartaccounts.rankers.plain import BY_PAST_SPEND, PLAIN
+from smartaccounts.rankers.plain import BY_PAST_SPEND, FALLBACK, PLAIN, calibrated
 from smartaccounts.timeline import firsts_of_months
 from smartaccounts.workflow.demo import PIPELINE
 
@@ -50,54 +52,67 @@ def main() -> None:
     parser.add_argument("--suppliers", type=int, default=20, help="simulated suppliers (coverage)")
     parser.add_argument("--months", type=int, default=1, help="every so many months of the real histories (coverage)")
     parser.add_argument("--seeds", type=int, default=20, help="shuffles (noise), populations (one-off: a tenth)")
+    parser.add_argument("--out", type=Path, help="a folder for the scores of the real histories (coverage)")
     asked = parser.parse_args()
     if asked.what == "coverage":
-        coverage(asked.suppliers, asked.months)
+        coverage(asked.suppliers, asked.months, asked.out)
     elif asked.what == "one-off":
         one_off(max(1, asked.seeds // 10))
     else:
         noise(asked.seeds)
 
 
-def walked(pipeline: Pipeline, dates: Sequence[date]) -> Backtest:
-    """Backtest the growth model, the rankings by past spend and what the gate would have served."""
-    with Engine() as engine:
-        lines = read(pipeline, engine)
-        rankers = [Growth(pipeline.model), *(PLAIN[name] for name in BY_PAST_SPEND)]
-        return backtest_served(lines, dates, pipeline, rankers)
+@dataclass(frozen=True)
+class Calibrated:
+    """The plain ranking that serves while nothing is proven, with its probabilities."""
+
+    name: str = "plain"
+
+    def fit(self, panel: Panel) -> Fitted:
+        """Calibrate it on a panel."""
+        return calibrated(PLAIN[FALLBACK], panel)
 
 
-def coverage(suppliers: int, months: int) -> None:
+def coverage(suppliers: int, months: int, out: Path | None) -> None:
     """Print per history how often the range of the first 50 held, and over all of them."""
     total: dict[str, list[bool]] = {}
     for name, result in histories(suppliers, months):
-        said = []
         for ranker, dates in stated(result).items():
-            if ranker not in ("growth", SERVED):
-                continue
             held = [s.first.holds(s.came_first) for s in dates]
             total.setdefault(ranker, []).extend(held)
             expected, came = sum(s.first.mean for s in dates), sum(s.came_first for s in dates)
             wide = np.mean([s.first.high - s.first.low for s in dates])
-            everybody = np.mean([s.everybody.holds(s.came) for s in dates])
+            everybody = sum(s.everybody.holds(s.came) for s in dates)
             of_all = np.mean([s.everybody.mean / max(s.came, 1) for s in dates])
-            said.append(
-                f"{ranker}: {sum(held)} of {len(held)} held (mean width {wide:.1f}, expected {expected:.0f}, "
-                f"came {came}; everybody: held {everybody:.0%}, expected / came {of_all:.2f})"
+            print(
+                f"{name:16} {ranker:7} first {result.capacity}: held at {sum(held)} of {len(held)}, mean width "
+                f"{wide:.1f}, expected {expected:.0f}, came {came}; everybody: held at {everybody}, expected over came "
+                f"{of_all:.2f}",
+                flush=True,
             )
-        print(f"{name:16} {'; '.join(said)}", flush=True)
+        if out is not None and name in MONTHLY:
+            out.mkdir(parents=True, exist_ok=True)
+            result.scores().to_parquet(out / f"{name}_scores.parquet")
     for ranker, held in total.items():
-        print(f"all              {ranker}: {sum(held)} of {len(held)} = {np.mean(held):.0%}")
+        print(f"all {ranker}: {sum(held)} of {len(held)} = {np.mean(held):.0%}")
 
 
 def histories(suppliers: int, months: int) -> Iterator[tuple[str, Backtest]]:
     """Yield the real histories month by month, then the simulated suppliers."""
     for name, (first, last) in MONTHLY.items():
-        yield name, walked(read_pipeline(PIPELINES / f"{name}.yaml"), firsts_of_months(first, last)[::months])
+        yield name, tested(read_pipeline(PIPELINES / f"{name}.yaml"), firsts_of_months(first, last)[::months])
     for seed in range(suppliers):
         with TemporaryDirectory() as folder:
             simulate(Path(folder) / "orders.parquet", customers=3000, years=4.0, seed=1000 + seed)
-            yield f"simulated {seed}", walked(pipeline_from(PIPELINE, folder=Path(folder)), SIMULATED)
+            yield f"simulated {seed}", tested(pipeline_from(PIPELINE, folder=Path(folder)), SIMULATED)
+
+
+def tested(pipeline: Pipeline, dates: Sequence[date]) -> Backtest:
+    """Backtest the growth model, the plain ranking that serves meanwhile, and the rankings by past spend."""
+    with Engine() as engine:
+        lines = read(pipeline, engine)
+        bar = [PLAIN[name] for name in BY_PAST_SPEND]
+        return backtest(lines, dates, pipeline, [Growth(pipeline.model), Calibrated(), *bar])
 
 
 def one_off(populations: int) -> None:
@@ -107,9 +122,12 @@ def one_off(populations: int) -> None:
         with TemporaryDirectory() as folder:
             consumers(np.random.default_rng(seed)).to_parquet(Path(folder) / "lines.parquet")
             said = {"name": "consumers", "source": {"path": "lines.parquet"}, "columns": columns}
-            result = walked(pipeline_from(said, folder=Path(folder)), ONE_OFF)
-        for tested in result.judged:
-            print(f"{seed} {tested.fold.test} {tested.notes[SERVED][0]}")
+            pipeline = pipeline_from(said, folder=Path(folder))
+            with Engine() as engine:
+                rankers = [Growth(pipeline.model), *(PLAIN[name] for name in BY_PAST_SPEND)]
+                result = backtest_served(read(pipeline, engine), ONE_OFF, pipeline, rankers)
+        for at in result.judged:
+            print(f"{seed} {at.fold.test} {at.notes[SERVED][0]}")
         precision = f"precision_at_{result.capacity}"
         for name in ("average_precision", precision):
             means = {r: result.mean(r, name).value for r in ("growth", SERVED, str(result.best_plain))}
@@ -155,12 +173,13 @@ class Shuffled(Walk):
 
 def noise(seeds: int) -> None:
     """Print in how many of the shuffles the gate refuses the growth model."""
-    pipeline, as_of = read_pipeline(PIPELINES / "iowa_suppliers.yaml"), date(2016, 1, 1)
-    with Engine() as engine:
+    as_of, refused = date(2025, 1, 1), 0
+    with TemporaryDirectory() as folder, Engine() as engine:
+        simulate(Path(folder) / "orders.parquet", customers=2000, years=4.0, seed=99)
+        pipeline = pipeline_from(PIPELINE, folder=Path(folder))
         lines = read(pipeline, engine)
         dates = past_dates(lines, as_of, pipeline)
-        walk: Any = Shuffled(lines, dates, pipeline)
-        refused = 0
+        walk = Shuffled(lines, dates, pipeline)
         for seed in range(seeds):
             walk.seed = seed
             walk.forget()

@@ -129,8 +129,12 @@ def _decided(compared: Comparison, sentence: str, *, better_mean: bool) -> tuple
         return True, sentence
     if not better_mean:
         return False, f"{sentence} The plain ranking is not worse."
-    sure = f"in {compared.better_share:.0%} of the draws of customers it is better, {SURE:.0%} are asked"
+    sure = f"in {_rounded_down(compared.better_share)} of the draws of customers it is better, {SURE:.0%} are asked"
     return False, f"{sentence} That is not sure enough: {sure}."
+
+
+def _rounded_down(share: float) -> str:
+    return f"{int(100 * share + 1e-9)}%"
 
 
 def _against(compared: Comparison, sentence: str) -> tuple[bool, str]:

@@ -14,6 +14,7 @@ from smartaccounts.evaluation.walk import Tested, Walk
 from smartaccounts.orders.contract import OrderLines
 from smartaccounts.panel import Panel
 from smartaccounts.rankers.base import Fitted, Ranker
+from smartaccounts.rankers.growth import Growth
 from smartaccounts.rankers.plain import BY_PAST_SPEND, FALLBACK, PLAIN, calibrated
 from smartaccounts.timeline import judged_dates
 
@@ -60,7 +61,8 @@ def verdict_at(walk: Walk, as_of: date, dates: Sequence[date], pipeline: Pipelin
     missing = lacking(dates=len(dates), history_days=history)
     if missing:
         return judge(None, challenger.name, history_days=history, reason="; ".join(missing))
-    bar = [challenger, *(PLAIN[name] for name in BY_PAST_SPEND)]
+    order = replace(challenger, calibrate=False) if isinstance(challenger, Growth) else challenger
+    bar = [order, *(PLAIN[name] for name in BY_PAST_SPEND)]
     try:
         tested = [walk.test(walk.fold(d), bar, known_before=as_of) for d in dates]
         result = backtested(walk, tested, pipeline, names=(BAR,))

@@ -96,7 +96,7 @@ class Walk:
         self.dates = tuple(sorted({d for f in plan for d in (*f.train, f.test, f.test - horizon)}))
         self.seen = snapshot(lines, self.dates, pipeline.target)
         self._outcomes = Outcomes(lines, self.dates, pipeline.target)
-        self._ranked: dict[tuple[date, str], Ranked] = {}
+        self._ranked: dict[tuple[date, str, bool], Ranked] = {}
 
     def fold(self, test: date) -> Fold:
         """Return the fold of a test date; HistoryError where it has less than a horizon of history."""
@@ -139,14 +139,17 @@ class Walk:
         self._ranked.clear()
 
     def _rank(self, fold: Fold, ranker: Ranker, learned: Panel, frame: pd.DataFrame) -> Ranked:
-        key = (fold.test, ranker.name)
-        if key not in self._ranked:
-            try:
-                fitted = ranker.fit(learned)
-                self._ranked[key] = Ranked(fitted.score(frame), fitted.notes)
-            except HistoryError as error:
-                self._ranked[key] = Ranked(None, reason=error.message)
-        return self._ranked[key]
+        calibrated = getattr(ranker, "calibrate", True)
+        for known in (True, calibrated):  # a fit with probabilities serves where the order alone is asked for
+            if (fold.test, ranker.name, known) in self._ranked:
+                return self._ranked[fold.test, ranker.name, known]
+        try:
+            fitted = ranker.fit(learned)
+            ranked = Ranked(fitted.score(frame), fitted.notes)
+        except HistoryError as error:
+            ranked = Ranked(None, reason=error.message)
+        self._ranked[fold.test, ranker.name, calibrated] = ranked
+        return ranked
 
     def _known_base_rate(self, fold: Fold) -> float | None:
         before = fold.test - timedelta(days=fold.horizon_days)

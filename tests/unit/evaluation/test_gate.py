@@ -89,7 +89,7 @@ def test_better_by_chance_is_not_good_enough() -> None:
     assert any(f.better is False for f in ahead)
     for verdict in ahead:
         assert verdict.better == ((verdict.sure or 0) >= 0.95)
-        said = f"in {verdict.sure:.0%} of the draws of customers it is better, 95% are asked."
+        said = f"in {int(100 * (verdict.sure or 0) + 1e-9)}% of the draws of customers it is better, 95% are asked."
         assert verdict.better or verdict.sentence.endswith(said)
 
 
