@@ -120,6 +120,9 @@ class Model(_Strict):
     season: bool = Field(default=True, description="probabilities follow last year's season")
     training_dates: int = Field(48, ge=1, description="at most this many monthly as_of dates, the latest")
     seed: int = 0
+    borrow: tuple[str, ...] = Field(
+        (), description="pipeline files of other suppliers, whose past the model learns from as well"
+    )
     tuned_before: date | None = Field(
         None,
         description="lines before it were seen when the settings were chosen: the gate judges only on dates whose "

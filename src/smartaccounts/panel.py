@@ -19,10 +19,12 @@ class Panel:
     frame: the rows of the snapshot in their order, and spend_ahead (money), months_ahead, target (1.0, 0.0), and
     season_ahead, the market's spend of the horizon over that of the last one, new customers included (what season_h
     expected); all null where the horizon is not over, target also in a market without a K.
+    loans: what other pipelines lent; beside the own rows, never among them.
     """
 
     snapshot: Snapshot
     outcome: pd.DataFrame
+    loans: tuple[Loan, ...] = ()
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -38,7 +40,21 @@ class Panel:
     def rows(self, mask: pd.Series) -> Panel:
         """Return the rows where `mask` holds."""
         kept = Snapshot(self.snapshot.frame[mask].reset_index(drop=True), self.snapshot.target, self.snapshot.absent)
-        return Panel(kept, self.outcome[mask].reset_index(drop=True))
+        return Panel(kept, self.outcome[mask].reset_index(drop=True), self.loans)
+
+
+@dataclass(frozen=True)
+class Loan:
+    """The panel of another pipeline, of dates whose horizon was over by `before`, with what was known before it.
+
+    lender: the name of that pipeline. file: its file as the borrower writes it in model.borrow. The panel has no rows
+    where no horizon was over yet.
+    """
+
+    lender: str
+    file: str
+    before: date
+    panel: Panel
 
 
 def panel(snapshot: Snapshot, outcome: pd.DataFrame, complete: Sequence[date]) -> Panel:

@@ -10,6 +10,7 @@ from smartaccounts.config import Pipeline
 from smartaccounts.engine.duckdb import Engine
 from smartaccounts.errors import HistoryError
 from smartaccounts.evaluation.backtest import backtest
+from smartaccounts.evaluation.lending import lenders
 from smartaccounts.evaluation.selection import Selection, as_json, selection
 from smartaccounts.evaluation.selection_figures import figures
 from smartaccounts.evaluation.selection_words import summary
@@ -35,11 +36,11 @@ def run_selection(
     """
     check_folder(out)
     store = store_at()
-    with Engine() as engine:
+    with Engine() as engine, lenders(pipeline) as others:
         lines = read(pipeline, engine)
         step("order lines read")
         dates = list(as_ofs) or selection_dates(lines, pipeline)
-        result = backtest(lines, dates, pipeline, rankers(pipeline), step=step)
+        result = backtest(lines, dates, pipeline, rankers(pipeline), lenders=others, step=step)
         data = digest(lines, known_before=from_day_number(lines.last_day + 1))
     found = selection(result)
     words = summary(found, result)
