@@ -117,6 +117,7 @@ class Growth:
         y = rows.outcome["target"].to_numpy()[mask]
         eligible = rows.snapshot.frame["eligible"].to_numpy(dtype=bool)[mask]
         matrix = made.matrix[mask]
+        used = eligible | (self.model.weight_not_eligible > 0)
         weight = weight[mask]
 
         def boost(bag: int) -> str:
@@ -126,14 +127,11 @@ class Growth:
             data = lgb.Dataset(matrix[picked], y[picked], weight=each, feature_name=names, params=parameters)
             return str(lgb.train(parameters, data, self.model.rounds).model_to_string())
 
-        check_both_kinds(y, eligible | (self.model.weight_not_eligible > 0))
+        check_both_kinds(y, used)
         boosters = Parallel(n_jobs=threads(), prefer="threads")(delayed(boost)(bag) for bag in range(bags))
         picked, each = self._sample(y, eligible, np.random.default_rng([self.model.seed, bags]), weight=weight)
         curves = fit_curves(matrix[picked], made.names, y[picked], each)
-        strength, positives = (
-            self.model.curve_strength,
-            float((y * weight)[eligible | (self.model.weight_not_eligible > 0)].sum()),
-        )
+        strength, positives = self.model.curve_strength, float((y * weight)[used].sum())
         return GrowthModel(tuple(boosters), curves, strength / (strength + positives), made.names, UNCALIBRATED)
 
     def _sample(

@@ -81,6 +81,7 @@ def fit(
             reason = "; ".join(dict.fromkeys(why for t in result.tested for why in t.left_out.values()))
         learned = _panel(lines, pipeline, as_of, others)
         data = digest(lines, known_before=as_of)
+        lent = {f"order_lines of {a.name}": digest(a.lines, known_before=as_of) for a in others}
         provided = lines.provided
     beside = None if champion is None else CHAMPION
     verdict = judge(result, "growth", history_days=history_days, champion=beside, reason=reason)
@@ -108,6 +109,7 @@ def fit(
     said = f"{verdict.sentence} A plain ranking serves: {PLAIN[plain_name].meaning}."
     plain = made(plain_fit(plain_name, learned), said, needs=(), better=None)
     content = _content(pipeline, as_of, model or plain, result, verdict, quality)
+    content = replace(content, digests={**content.digests, **lent})
     return Trained(model, plain, result, verdict, quality, content, _means(result, plain_name, pipeline))
 
 
