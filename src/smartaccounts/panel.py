@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 import pandas as pd
 
@@ -55,6 +55,13 @@ class Loan:
     file: str
     before: date
     panel: Panel
+
+    def __post_init__(self) -> None:
+        """Refuse a loan in which a horizon would reach past `before`."""
+        horizon = timedelta(days=self.panel.snapshot.target.horizon_days)
+        late = self.panel.snapshot.frame["as_of"] + horizon > pd.Timestamp(self.before)
+        if late.any():
+            raise ValueError(f"lent as_of + horizon must be <= {self.before}, got {int(late.sum())} rows of later ones")
 
 
 def panel(snapshot: Snapshot, outcome: pd.DataFrame, complete: Sequence[date]) -> Panel:

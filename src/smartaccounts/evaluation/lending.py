@@ -59,6 +59,11 @@ class Lending:
         )
 
 
+def lends(lenders: Sequence[Lender], before: date) -> bool:
+    """Say whether any lender has a date to lend at a date."""
+    return any(a.dates(before) for a in lenders)
+
+
 @contextmanager
 def lenders(pipeline: Pipeline) -> Iterator[tuple[Lender, ...]]:
     """Yield the pipelines of `model.borrow` with their lines read; each in an engine of its own, open inside the block.

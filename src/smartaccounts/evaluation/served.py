@@ -10,7 +10,7 @@ from smartaccounts.config import Pipeline
 from smartaccounts.errors import HistoryError
 from smartaccounts.evaluation.backtest import BAR, Backtest, backtested
 from smartaccounts.evaluation.gate import JUDGED_DATES, Verdict, judge, lacking
-from smartaccounts.evaluation.lending import Lender
+from smartaccounts.evaluation.lending import Lender, lends
 from smartaccounts.evaluation.walk import Tested, Walk
 from smartaccounts.orders.contract import OrderLines
 from smartaccounts.panel import Panel
@@ -54,7 +54,7 @@ def past_dates(
     """Return the dates on which the gate judges as of `as_of`; those for which only others' past was over too."""
     return judged_dates(
         as_of, first_day=lines.first_known(as_of), horizon_days=pipeline.target.horizon_days, most=JUDGED_DATES,
-        after=pipeline.model.tuned_before, borrows=lambda d: any(a.dates(d) for a in lenders),
+        after=pipeline.model.tuned_before, borrows=lambda d: lends(lenders, d),
     )  # fmt: skip
 
 

@@ -22,6 +22,7 @@ from smartaccounts.rankers.pool import ENOUGH, pooled
 from smartaccounts.rankers.training import customer_folds
 
 FILE = "other.yaml"
+BEFORE = date(2021, 6, 1)
 QUICK = Model(rounds=20, bags=2, leaves=4, min_rows_per_leaf=10, borrow=(FILE,))
 
 
@@ -30,7 +31,7 @@ def lacking(snapshot: Snapshot, *absent: str) -> Snapshot:
 
 
 def loan(panel: Panel, *, file: str = FILE, lender: str = "other") -> Loan:
-    return Loan(lender, file, AS_OF, panel)
+    return Loan(lender, file, BEFORE, panel)
 
 
 def own(customers: int = 60, as_ofs: Sequence[date] = (AS_OF,), *absent: str, share: float = 0.2) -> Panel:
@@ -107,6 +108,11 @@ def test_what_the_lender_lacks_is_unknown_in_its_rows(lent: Panel) -> None:
     assert "affinity_365d" in Growth(QUICK).fit(replace(own(60, firsts(2)), loans=(loan(poor),))).columns
 
 
+def test_a_loan_of_what_was_not_over_is_refused(lent: Panel) -> None:
+    with pytest.raises(ValueError, match=r"must be <= 2021-02-01, got 300 rows of later ones"):
+        Loan("other", FILE, date(2021, 2, 1), lent)
+
+
 # whose past it is
 
 
@@ -115,7 +121,7 @@ def test_the_notes_say_whose_past_it_is(lent: Panel) -> None:
     notes = Growth(QUICK).fit(replace(own(), loans=(loan(lent), late))).notes
     first, last = (str(firsts(9)[i]) for i in (0, -1))
     assert notes[0] == f"learned from 60 own and 2,700 borrowed rows of: other (dates {first} to {last})"
-    assert notes[1] == f"nothing could be borrowed of late: none of its outcomes was over by {AS_OF}"
+    assert notes[1] == f"nothing could be borrowed of late: none of its outcomes was over by {BEFORE}"
 
 
 def test_who_can_borrow_nothing_learns_as_if_alone_and_says_so(lent: Panel) -> None:
@@ -123,7 +129,7 @@ def test_who_can_borrow_nothing_learns_as_if_alone_and_says_so(lent: Panel) -> N
     fitted = Growth(QUICK).fit(replace(mine, loans=(loan(none(lent)),)))
     alone = Growth(QUICK).fit(mine)
     assert fitted.notes == (
-        f"nothing could be borrowed of other: none of its outcomes was over by {AS_OF}",
+        f"nothing could be borrowed of other: none of its outcomes was over by {BEFORE}",
         *alone.notes,
     )
     assert replace(fitted, notes=()) == replace(alone, notes=())
