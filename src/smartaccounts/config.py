@@ -113,13 +113,16 @@ class Model(_Strict):
     curve_strength: float = Field(
         700,
         ge=0,
-        description="n key accounts to learn from give the additive curves the share strength / (strength + n) of the "
-        "raw score, the trees the rest",
+        description="with so many key accounts to learn from, additive curves and trees count alike; with fewer the "
+        "curves count more, with more the trees",
     )
     monotone: bool = Field(default=True, description="never a lower score for more spend, orders or recency")
     season: bool = Field(default=True, description="probabilities follow last year's season")
     training_dates: int = Field(48, ge=1, description="at most this many monthly as_of dates, the latest")
     seed: int = 0
+    borrow: tuple[str, ...] = Field(
+        (), description="pipeline files of other suppliers, whose past the model learns from as well"
+    )
     tuned_before: date | None = Field(
         None,
         description="lines before it were seen when the settings were chosen: the gate judges only on dates whose "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
 import pandas as pd
@@ -24,10 +24,12 @@ class Panel:
     frame: the rows of the snapshot in their order, and spend_ahead (money), months_ahead, target (1.0, 0.0), and
     season_ahead, the market's spend of the horizon over that of the last one, new customers included (what season_h
     expected); all null where the horizon is not over, target also in a market without a K.
+    loans: what other pipelines lent; beside the own rows, never among them.
     """
 
     snapshot: Snapshot
     outcome: pd.DataFrame
+    loans: tuple[Loan, ...] = ()
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -73,7 +75,28 @@ class Panel:
     def rows(self, mask: pd.Series) -> Panel:
         """Return the rows where `mask` holds."""
         kept = Snapshot(self.snapshot.frame[mask].reset_index(drop=True), self.snapshot.target, self.snapshot.absent)
-        return Panel(kept, self.outcome[mask].reset_index(drop=True))
+        return Panel(kept, self.outcome[mask].reset_index(drop=True), self.loans)
+
+
+@dataclass(frozen=True)
+class Loan:
+    """The panel of another pipeline, of dates whose horizon was over by `before`, with what was known before it.
+
+    lender: the name of that pipeline. file: its file as the borrower writes it in model.borrow. The panel has no rows
+    where no horizon was over yet.
+    """
+
+    lender: str
+    file: str
+    before: date
+    panel: Panel
+
+    def __post_init__(self) -> None:
+        """Refuse a loan in which a horizon would reach past `before`."""
+        horizon = timedelta(days=self.panel.snapshot.target.horizon_days)
+        late = self.panel.snapshot.frame["as_of"] + horizon > pd.Timestamp(self.before)
+        if late.any():
+            raise ValueError(f"lent as_of + horizon must be <= {self.before}, got {int(late.sum())} rows of later ones")
 
 
 def panel(snapshot: Snapshot, outcome: pd.DataFrame, complete: Sequence[date]) -> Panel:

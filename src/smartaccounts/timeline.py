@@ -5,7 +5,7 @@ A day number is the count of days since 1970-01-01. Windows are half-open, `[sta
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
@@ -84,19 +84,26 @@ def training_dates(as_of: date, *, first_day: date, horizon_days: int, most: int
 
 
 def judged_dates(
-    as_of: date, *, first_day: date, horizon_days: int, most: int, after: date | None = None
+    as_of: date,
+    *,
+    first_day: date,
+    horizon_days: int,
+    most: int,
+    after: date | None = None,
+    borrows: Callable[[date], bool] = lambda _: False,
 ) -> tuple[date, ...]:
     """Return up to `most` past dates on which rankers can be judged as of `as_of`, ascending.
 
     Firsts of quarters (so that trainings of different days share dates) whose horizon is over by `as_of` and that have
-    training dates before them, the last ones; where fewer than half of `most` fit, firsts of months. With `after`, only
-    dates whose horizon ends after it.
+    training dates before them, or that `borrows` says can be learned for without, the last ones; where fewer than half
+    of `most` fit, firsts of months. With `after`, only dates whose horizon ends after it.
     """
     horizon = timedelta(days=horizon_days)
     able = [
         d
         for d in training_dates(as_of, first_day=first_day, horizon_days=horizon_days)
-        if training_dates(d, first_day=first_day, horizon_days=horizon_days) and (after is None or d + horizon > after)
+        if (after is None or d + horizon > after)
+        and (training_dates(d, first_day=first_day, horizon_days=horizon_days) or borrows(d))
     ]
     quarters = [d for d in able if d.month % 3 == 1]
     return tuple((quarters if len(quarters) >= most / 2 else able)[-most:])

@@ -156,6 +156,19 @@ def test_a_value_of_the_wrong_type(command: Command, tmp_path: Path, words: tupl
     refused(command(*(w.format(path) for w in words)), "Expected a valid target.horizon_days, got 'long' in", str(path))
 
 
+@pytest.mark.parametrize("words", [w for w in ON_A_PIPELINE if w[0] in ("backtest", "train")], ids=lambda w: w[0])
+def test_a_lender_that_is_not_there_or_has_another_horizon(
+    command: Command, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    path = pipeline(tmp_path, model={"borrow": ["other.yaml"]})
+    came = command(*(w.format(path) for w in words))
+    refused(came, f"got nothing in {tmp_path / 'other.yaml'}, which model.borrow of 'shop' names.")
+    said = yaml.safe_load(path.read_text()) | {"name": "other", "target": {"horizon_days": 182}}
+    (tmp_path / "other.yaml").write_text(yaml.safe_dump(said))
+    came = command(*(w.format(path) for w in words))
+    refused(came, "91 days, got 182 days of 'other' (other.yaml) in model.borrow", hint="target.horizon_days")
+
+
 @pytest.mark.parametrize(
     ("override", "said"),
     [

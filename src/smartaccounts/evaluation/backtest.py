@@ -11,6 +11,7 @@ import pandas as pd
 
 from smartaccounts.config import Pipeline, Target
 from smartaccounts.evaluation.bootstrap import Interval, Resampled, Scored, resample
+from smartaccounts.evaluation.lending import Lender
 from smartaccounts.evaluation.walk import Tested, Walk, nobody_eligible, score_rows
 from smartaccounts.orders.contract import OrderLines
 from smartaccounts.rankers.base import Ranker
@@ -86,22 +87,24 @@ class Backtest:
         return score_rows(self.tested, SCORE_COLUMNS)
 
 
-def backtest(
+def backtest(  # noqa: PLR0913 - what is optional is named at the call
     lines: OrderLines,
     as_ofs: Sequence[date],
     pipeline: Pipeline,
     rankers: Sequence[Ranker],
     *,
     known_before: date | None = None,
+    lenders: Sequence[Lender] = (),
     step: Callable[[str], None] = lambda _: None,
 ) -> Backtest:
     """Walk forward over `as_ofs`; at each, rankers learn from monthly dates whose horizon was over.
 
-    The outcomes of the test dates come from lines known before `known_before`; from all lines where it is None.
+    The outcomes of the test dates come from lines known before `known_before`; from all lines where it is None. Of
+    `lenders`, rankers that borrow learn as well.
 
     HistoryError where a test date has too little history, or nobody was eligible at any. `step` is told what was done.
     """
-    walk = Walk(lines, as_ofs, pipeline)
+    walk = Walk(lines, as_ofs, pipeline, lenders)
     step(f"features at {len(walk.dates)} dates")
     tested = []
     for test in sorted(set(as_ofs)):

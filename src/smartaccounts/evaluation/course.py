@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from smartaccounts.config import Model, Pipeline
 from smartaccounts.errors import HistoryError
 from smartaccounts.evaluation.metrics import average_precision
-from smartaccounts.evaluation.walk import Outcomes, planned
+from smartaccounts.evaluation.outcomes import Outcomes
+from smartaccounts.evaluation.walk import planned
 from smartaccounts.features.snapshot import KEY, STANDING, Snapshot, snapshot
 from smartaccounts.orders.contract import OrderLines
 from smartaccounts.panel import Panel

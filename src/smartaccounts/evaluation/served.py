@@ -10,6 +10,7 @@ from smartaccounts.config import Pipeline
 from smartaccounts.errors import HistoryError
 from smartaccounts.evaluation.backtest import BAR, Backtest, backtested
 from smartaccounts.evaluation.gate import JUDGED_DATES, Verdict, judge, lacking
+from smartaccounts.evaluation.lending import Lender, lends
 from smartaccounts.evaluation.walk import Tested, Walk
 from smartaccounts.orders.contract import OrderLines
 from smartaccounts.panel import Panel
@@ -28,6 +29,7 @@ def backtest_served(
     pipeline: Pipeline,
     rankers: Sequence[Ranker],
     *,
+    lenders: Sequence[Lender] = (),
     step: Callable[[str], None] = lambda _: None,
 ) -> Backtest:
     """Walk forward as `backtest` does, with one ranker more: `served`, the challenger or a plain ranking.
@@ -35,8 +37,8 @@ def backtest_served(
     At each test date the gate judges the first of `rankers` on earlier dates whose horizon was over, with the outcomes
     that were known then. Its probabilities are null only where no key account could calibrate a plain ranking.
     """
-    past = {t: past_dates(lines, t, pipeline) for t in sorted(set(as_ofs))}
-    walk = Walk(lines, [*past, *(d for dates in past.values() for d in dates)], pipeline)
+    past = {t: past_dates(lines, t, pipeline, lenders=lenders) for t in sorted(set(as_ofs))}
+    walk = Walk(lines, [*past, *(d for dates in past.values() for d in dates)], pipeline, lenders)
     step(f"features at {len(walk.dates)} dates")
     tested = []
     for test, dates in past.items():
@@ -47,11 +49,13 @@ def backtest_served(
     return backtested(walk, tested, pipeline)
 
 
-def past_dates(lines: OrderLines, as_of: date, pipeline: Pipeline) -> tuple[date, ...]:
-    """Return the dates on which the gate judges as of `as_of`."""
+def past_dates(
+    lines: OrderLines, as_of: date, pipeline: Pipeline, *, lenders: Sequence[Lender] = ()
+) -> tuple[date, ...]:
+    """Return the dates on which the gate judges as of `as_of`; those for which only others' past was over too."""
     return judged_dates(
         as_of, first_day=lines.first_known(as_of), horizon_days=pipeline.target.horizon_days, most=JUDGED_DATES,
-        after=pipeline.model.tuned_before,
+        after=pipeline.model.tuned_before, borrows=lambda d: lends(lenders, d),
     )  # fmt: skip
 
 

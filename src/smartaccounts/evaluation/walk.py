@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import numpy as np
 import pandas as pd
 
-from smartaccounts.config import Pipeline, Target
+from smartaccounts.config import Pipeline
 from smartaccounts.errors import HistoryError
+from smartaccounts.evaluation.lending import Lender, Lending
+from smartaccounts.evaluation.outcomes import Outcomes
 from smartaccounts.features.snapshot import KEY, Snapshot, snapshot
 from smartaccounts.orders.contract import OrderLines
-from smartaccounts.panel import Panel, panel
+from smartaccounts.panel import Panel
 from smartaccounts.rankers.base import Ranker, Scores
-from smartaccounts.target import complete, outcome
 from smartaccounts.timeline import Fold, folds
 
 
@@ -63,39 +64,23 @@ def planned(lines: OrderLines, as_ofs: Sequence[date], pipeline: Pipeline) -> li
     ]
 
 
-class Outcomes:
-    """Outcomes as they were known at a date; computed once where every line is known on its day."""
-
-    def __init__(self, lines: OrderLines, dates: Sequence[date], target: Target) -> None:
-        """Hold the lines; `dates` are all as_of dates whose outcomes will be asked for."""
-        self.lines, self.horizon_days = lines, target.horizon_days
-        self._all: pd.DataFrame | None = None
-        if "known_date" not in lines.provided:
-            # a horizon is over by the calendar: the source's last line, which may be of any day, has no say
-            end = max(dates) + timedelta(days=self.horizon_days)
-            self._all = outcome(lines, dates, horizon_days=self.horizon_days, known_before=end)
-
-    def panel(self, seen: Snapshot, dates: Sequence[date], *, known_before: date | None) -> Panel:
-        """Return the panel of `dates` with the outcomes known before `known_before` (None: in the source)."""
-        days = self.horizon_days
-        over = complete(dates, horizon_days=days, known_before=known_before, last_day=self.lines.last_day)
-        found = self._all
-        if found is None:
-            found = outcome(self.lines, over, horizon_days=days, known_before=known_before)
-        return panel(seen.at(dates), found, over)
-
-
 class Walk:
     """Snapshots and outcomes of some as_of dates, computed once; a ranker is fitted once per fold and remembered."""
 
-    def __init__(self, lines: OrderLines, dates: Sequence[date], pipeline: Pipeline) -> None:
-        """Compute the snapshots at `dates`, at the dates that train for them, and one horizon before them."""
+    def __init__(
+        self, lines: OrderLines, dates: Sequence[date], pipeline: Pipeline, lenders: Sequence[Lender] = ()
+    ) -> None:
+        """Compute the snapshots at `dates`, at the dates that train for them, and one horizon before them.
+
+        Those of the lenders too, at the dates that they can lend.
+        """
         self.lines, self.pipeline = lines, pipeline
         horizon = timedelta(days=pipeline.target.horizon_days)
         plan = planned(lines, dates, pipeline)
         self.dates = tuple(sorted({d for f in plan for d in (*f.train, f.test, f.test - horizon)}))
         self.seen = snapshot(lines, self.dates, pipeline.target)
         self._outcomes = Outcomes(lines, self.dates, pipeline.target)
+        self._lending = Lending(lenders, [f.test for f in plan])
         self._ranked: dict[tuple[date, str, bool], Ranked] = {}
 
     def fold(self, test: date) -> Fold:
@@ -107,8 +92,9 @@ class Walk:
         return self._outcomes.panel(self.seen, dates, known_before=known_before)
 
     def learned(self, fold: Fold) -> Panel:
-        """Return what rankers learn from for a fold."""
-        return self.panel(fold.train, known_before=fold.test)
+        """Return what rankers learn from for a fold, with what can be borrowed for it."""
+        own = self.panel(fold.train, known_before=fold.test)
+        return replace(own, loans=self._lending.loans(fold.test))
 
     def eligible(self, fold: Fold) -> pd.DataFrame:
         """Return the rows of a fold's test date that rankers score."""

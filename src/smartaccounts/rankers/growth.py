@@ -18,12 +18,12 @@ from smartaccounts.rankers.base import Contributions, Floats, PredictProba, Scor
 from smartaccounts.rankers.calibration import UNCALIBRATED, Calibrator, calibrated_scores
 from smartaccounts.rankers.curves import Curves, fit_curves
 from smartaccounts.rankers.design import Design, design
+from smartaccounts.rankers.pool import pooled
 from smartaccounts.rankers.training import (
     calibrated_on_held,
     check_both_kinds,
     check_positives,
     short_history,
-    training_rows,
     without_empty,
 )
 
@@ -92,52 +92,59 @@ class Growth:
     def fit(self, panel: Panel) -> GrowthModel:
         """Learn from all rows below K that were alive, calibrate on rows that the calibrating fit did not see.
 
-        HistoryError where the panel has fewer than MIN_POSITIVES key accounts among its training rows.
+        What model.borrow names and the panel was lent is learned from as well. HistoryError where there are fewer than
+        MIN_POSITIVES key accounts among the training rows.
         """
-        rows = training_rows(panel)
+        pool = pooled(panel, self.model.borrow)
+        rows, weight = pool.rows, pool.weight
         check_positives(rows)
         made = without_empty(design(rows.frame))
         everything = np.ones(len(rows.frame), dtype=bool)
-        fitted = self._learn(made, rows, everything, bags=self.model.bags)
+        fitted = self._learn(made, rows, everything, bags=self.model.bags, weight=weight)
         if not self.calibrate:
             return fitted
+        few = max(1, self.model.bags // 2)
         calibrator, note = calibrated_on_held(
             rows,
-            lambda seen, held: self._learn(made, rows, seen, bags=max(1, self.model.bags // 2)).raw(made.matrix[held]),
+            lambda seen, held: self._learn(made, rows, seen, bags=few, weight=weight).raw(made.matrix[held]),
             season=self.model.season,
+            source=pool.source,
         )
-        return replace(fitted, calibrator=calibrator, notes=(note, *short_history(rows)))
+        return replace(fitted, calibrator=calibrator, notes=(*pool.notes, note, *short_history(pool.own)))
 
     def order(self, made: Design, rows: Panel) -> GrowthModel:
         """Learn the order alone from `training_rows` and their design: the probabilities are not calibrated."""
         made = without_empty(made)
-        return self._learn(made, rows, np.ones(len(made.matrix), dtype=bool), bags=self.model.bags)
+        alike = np.ones(len(made.matrix))
+        return self._learn(made, rows, alike > 0, bags=self.model.bags, weight=alike)
 
-    def _learn(self, made: Design, rows: Panel, mask: NDArray[np.bool_], *, bags: int) -> GrowthModel:
+    def _learn(self, made: Design, rows: Panel, mask: NDArray[np.bool_], *, bags: int, weight: Floats) -> GrowthModel:
         """Fit bags and curves side by side, each on one thread: as fast as the cores allow, the same on any machine."""
         y = rows.outcome["target"].to_numpy()[mask]
         eligible = rows.snapshot.frame["eligible"].to_numpy(dtype=bool)[mask]
         matrix = made.matrix[mask]
+        used = eligible | (self.model.weight_not_eligible > 0)
+        weight = weight[mask]
 
         def boost(bag: int) -> str:
-            picked, weight = self._sample(y, eligible, np.random.default_rng([self.model.seed, bag]))
+            picked, each = self._sample(y, eligible, np.random.default_rng([self.model.seed, bag]), weight=weight)
             parameters = self._parameters(made, bag)
             names = list(made.names)
-            data = lgb.Dataset(matrix[picked], y[picked], weight=weight, feature_name=names, params=parameters)
+            data = lgb.Dataset(matrix[picked], y[picked], weight=each, feature_name=names, params=parameters)
             return str(lgb.train(parameters, data, self.model.rounds).model_to_string())
 
-        check_both_kinds(y, eligible | (self.model.weight_not_eligible > 0))
+        check_both_kinds(y, used)
         boosters = Parallel(n_jobs=threads(), prefer="threads")(delayed(boost)(bag) for bag in range(bags))
-        picked, weight = self._sample(y, eligible, np.random.default_rng([self.model.seed, bags]))
-        curves = fit_curves(matrix[picked], made.names, y[picked], weight)
-        strength, positives = self.model.curve_strength, float(y[eligible | (self.model.weight_not_eligible > 0)].sum())
-        return GrowthModel(tuple(boosters), curves, strength / (strength + positives), made.names, UNCALIBRATED)
+        picked, each = self._sample(y, eligible, np.random.default_rng([self.model.seed, bags]), weight=weight)
+        curves = fit_curves(matrix[picked], made.names, y[picked], each)
+        strength, positives = self.model.curve_strength, float((y * weight)[used].sum())
+        return GrowthModel(tuple(boosters), curves, curve_share(positives, strength=strength), made.names, UNCALIBRATED)
 
     def _sample(
-        self, y: Floats, eligible: NDArray[np.bool_], rng: np.random.Generator
+        self, y: Floats, eligible: NDArray[np.bool_], rng: np.random.Generator, *, weight: Floats | float = 1.0
     ) -> tuple[NDArray[np.intp], Floats]:
         """Keep all positives and, above the cap, a draw of the negatives that is weighted back."""
-        weight = np.where(eligible, 1.0, self.model.weight_not_eligible)
+        weight = weight * np.where(eligible, 1.0, self.model.weight_not_eligible)
         used = np.flatnonzero(weight > 0)
         positive, negative = used[y[used] == 1], used[y[used] == 0]
         wanted = max(self.model.rows_per_bag - len(positive), len(positive))
@@ -169,3 +176,12 @@ class Growth:
         if m.monotone:
             parameters["monotone_constraints"] = [int(r) for r in made.rises]
         return parameters
+
+
+def curve_share(positives: float, *, strength: float) -> float:
+    """Return the curves' share of the raw score: half at `strength` key accounts to learn from, falling fast beyond.
+
+    >>> [round(curve_share(n, strength=700), 2) for n in (100, 700, 3000)]
+    [0.98, 0.5, 0.05]
+    """
+    return strength**2 / (strength**2 + positives**2)

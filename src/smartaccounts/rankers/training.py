@@ -14,6 +14,7 @@ from smartaccounts.errors import HistoryError
 from smartaccounts.panel import Panel
 from smartaccounts.rankers.base import Floats
 from smartaccounts.rankers.calibration import (
+    DRIFT_SHORT,
     Calibrator,
     customer_numbers,
     drift,
@@ -35,29 +36,51 @@ Learn = Callable[[Mask, Mask], Floats]
 """Given the rows to learn from and the rows held back (masks over all rows): the raw scores of those held back."""
 
 
-def calibrated_on_held(rows: Panel, learn: Learn, *, season: bool = True) -> tuple[Calibrator, str]:
+def calibrated_on_held(
+    rows: Panel, learn: Learn, *, season: bool = True, source: NDArray[np.intp] | None = None
+) -> tuple[Calibrator, str]:
     """Return the calibrator of a learner's raw scores and one sentence on how it was made.
 
     On eligible rows only: out of time where a second horizon fits into the training dates, else cross-fitted over
     customers. HistoryError where a part of the rows has only key accounts or none. With `season` off, probabilities do
     not follow last year's season.
+
+    source: 0 for own rows, other numbers for borrowed ones. Own rows calibrate; where they have too few key accounts,
+    and some are borrowed, those do, and as the level of another supplier is no better known than one half year tells
+    of another, ranges are wide.
     """
     eligible = rows.snapshot.frame["eligible"].to_numpy(dtype=bool)
     y = rows.outcome["target"].to_numpy()
+    source = np.zeros(len(y), dtype=np.intp) if source is None else source
+    few = int(y[eligible & (source == 0)].sum())
+    lent = bool(source.any()) and few < MIN_POSITIVES_CALIBRATION
+    whose = (source > 0) == lent
     parts, how = later(rows), "out of time, on the last training dates"
-    if parts is None or y[parts[0][1] & eligible].sum() < MIN_POSITIVES_CALIBRATION:
+    if parts is None or y[parts[0][1] & eligible & whose].sum() < MIN_POSITIVES_CALIBRATION:
         parts, how = customer_folds(rows), "cross-fitted over customers: no second horizon fits into the history"
-    held = [hold & eligible for _, hold in parts]
+    held = [hold & eligible & whose for _, hold in parts]
     scores = np.concatenate([learn(seen, hold) for (seen, _), hold in zip(parts, held, strict=True)])
     grown, seasons, customers = (
         np.concatenate([values[hold] for hold in held])
-        for values in (y, season_came(rows), customer_numbers(rows.snapshot.frame))
+        for values in (y, _seasons(rows, source), customer_numbers(rows.snapshot.frame))
     )
     check_both_kinds(grown, np.ones(len(grown), dtype=bool))
     note = f"probabilities calibrated {how} ({len(grown):,} eligible rows, {int(grown.sum()):,} key accounts)"
-    level = drift(rows.snapshot.frame, horizon_days=rows.snapshot.target.horizon_days)
-    steep = tail(rows) if season else 0.0
+    if lent:
+        note += f"; on borrowed rows, since the own have {few} key accounts, {MIN_POSITIVES_CALIBRATION} are needed"
+    calibrating = rows.rows(pd.Series(whose))
+    own_drift = drift(calibrating.snapshot.frame, horizon_days=rows.snapshot.target.horizon_days)
+    steep = tail(calibrating) if season else 0.0
+    level = DRIFT_SHORT if lent else own_drift
     return fit_calibrator(scores, grown, seasons, tail=steep, drift=level, customers=customers), note
+
+
+def _seasons(rows: Panel, source: NDArray[np.intp]) -> Floats:
+    """Return `season_came` of each source by itself."""
+    out = np.zeros(len(source))
+    for one in np.unique(source):
+        out[source == one] = season_came(rows.rows(pd.Series(source == one)))
+    return out
 
 
 def training_rows(panel: Panel) -> Panel:
@@ -70,6 +93,8 @@ def training_rows(panel: Panel) -> Panel:
 
 def short_history(rows: Panel) -> tuple[str, ...]:
     """Say where returning accounts could not be told from growing ones in training."""
+    if not len(rows.outcome):
+        return ()
     short = short_share(rows.snapshot.frame, horizon_days=rows.snapshot.target.horizon_days)
     if short <= 0.5:
         return ()

@@ -10,6 +10,7 @@ from smartaccounts.config import Pipeline
 from smartaccounts.engine.duckdb import Engine
 from smartaccounts.evaluation.backtest import Backtest
 from smartaccounts.evaluation.figures import save
+from smartaccounts.evaluation.lending import lenders
 from smartaccounts.evaluation.served import backtest_served
 from smartaccounts.evaluation.summary import as_json
 from smartaccounts.orders.read import read
@@ -24,10 +25,10 @@ def run_backtest(
 ) -> Backtest:
     """Read the lines, walk forward over `as_ofs`, write scores.parquet, metrics.json and the figures into `out`."""
     check_folder(out)
-    with Engine() as engine:
+    with Engine() as engine, lenders(pipeline) as others:
         lines = read(pipeline, engine)
         step("order lines read")
-        result = backtest_served(lines, as_ofs, pipeline, rankers(pipeline), step=step)
+        result = backtest_served(lines, as_ofs, pipeline, rankers(pipeline), lenders=others, step=step)
     with staged(out) as folder:
         write_parquet(result.scores(), folder / "scores.parquet")
         write_json(as_json(result), folder / "metrics.json")

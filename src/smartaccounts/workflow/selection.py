@@ -10,6 +10,7 @@ from smartaccounts.config import Pipeline
 from smartaccounts.engine.duckdb import Engine
 from smartaccounts.errors import HistoryError
 from smartaccounts.evaluation.backtest import backtest
+from smartaccounts.evaluation.lending import Lender, lenders, lends
 from smartaccounts.evaluation.selection import Selection, as_json, selection
 from smartaccounts.evaluation.selection_figures import figures
 from smartaccounts.evaluation.selection_words import summary
@@ -35,11 +36,11 @@ def run_selection(
     """
     check_folder(out)
     store = store_at()
-    with Engine() as engine:
+    with Engine() as engine, lenders(pipeline) as others:
         lines = read(pipeline, engine)
         step("order lines read")
-        dates = list(as_ofs) or selection_dates(lines, pipeline)
-        result = backtest(lines, dates, pipeline, rankers(pipeline), step=step)
+        dates = list(as_ofs) or selection_dates(lines, pipeline, others)
+        result = backtest(lines, dates, pipeline, rankers(pipeline), lenders=others, step=step)
         data = digest(lines, known_before=from_day_number(lines.last_day + 1))
     found = selection(result)
     words = summary(found, result)
@@ -62,12 +63,19 @@ def run_selection(
     return found, words
 
 
-def selection_dates(lines: OrderLines, pipeline: Pipeline) -> list[date]:
-    """Return every first of a month whose horizon is over by the last line and that has training dates before it."""
+def selection_dates(lines: OrderLines, pipeline: Pipeline, others: Sequence[Lender] = ()) -> list[date]:
+    """Return every first of a month whose horizon is over by the last line and that has training dates before it.
+
+    Those for which `others` lend count as well.
+    """
     horizon, end = pipeline.target.horizon_days, from_day_number(lines.last_day + 1)
     first = from_day_number(lines.first_day)
     possible = training_dates(end, first_day=first, horizon_days=horizon)
-    found = [d for d in possible if training_dates(d, first_day=lines.first_known(d), horizon_days=horizon)]
+    found = [
+        d
+        for d in possible
+        if training_dates(d, first_day=lines.first_known(d), horizon_days=horizon) or lends(others, d)
+    ]
     if not found:
         raise HistoryError(
             f"Expected a first of a month with {horizon} days after it and a horizon that was over before it, got none "

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from importlib.metadata import version
 from typing import Any
@@ -17,6 +17,7 @@ from smartaccounts.evaluation.backtest import Backtest, backtest, measures
 from smartaccounts.evaluation.bootstrap import Interval
 from smartaccounts.evaluation.draws import draws_file
 from smartaccounts.evaluation.gate import Verdict, judge
+from smartaccounts.evaluation.lending import Lender, Lending, lenders
 from smartaccounts.evaluation.served import past_dates, plain_fit
 from smartaccounts.evaluation.summary import as_json
 from smartaccounts.features import dictionary
@@ -86,19 +87,20 @@ def fit(
     Where the growth model cannot be trained, only the plain ranking comes of it, and the verdict says why.
     HistoryError where as_of has less history than the horizon.
     """
-    with Engine() as engine:
+    with Engine() as engine, lenders(pipeline) as others:
         quality = check(pipeline, engine, as_of=as_of)
         lines = read(pipeline, engine)
         step("order lines read and checked")
-        dates = past_dates(lines, as_of, pipeline)
+        dates = past_dates(lines, as_of, pipeline, lenders=others)
         history_days = (as_of - lines.first_known(as_of)).days
         result, reason = None, ""
         if dates:
             asked = (*judged_rankers(pipeline, champion), *PLAIN.values())
-            result = backtest(lines, dates, pipeline, asked, known_before=as_of, step=step)
+            result = backtest(lines, dates, pipeline, asked, known_before=as_of, lenders=others, step=step)
             reason = "; ".join(dict.fromkeys(why for t in result.tested for why in t.left_out.values()))
-        learned = _panel(lines, pipeline, as_of)
+        learned = _panel(lines, pipeline, as_of, others)
         data = digest(lines, known_before=as_of)
+        lent = {f"order_lines of {a.name}": digest(a.lines, known_before=as_of) for a in others}
         provided = lines.provided
     beside = None if champion is None else CHAMPION
     verdict = judge(result, "growth", history_days=history_days, champion=beside, reason=reason)
@@ -126,17 +128,19 @@ def fit(
     said = f"{verdict.sentence} A plain ranking serves: {PLAIN[plain_name].meaning}."
     plain = made(plain_fit(plain_name, learned), said, needs=(), better=None)
     content = _content(pipeline, as_of, model or plain, result, verdict, quality)
+    content = replace(content, digests={**content.digests, **lent})
     return Trained(model, plain, result, verdict, quality, content, _means(result, plain_name, pipeline))
 
 
-def _panel(lines: OrderLines, pipeline: Pipeline, as_of: date) -> Panel:
+def _panel(lines: OrderLines, pipeline: Pipeline, as_of: date, others: Sequence[Lender]) -> Panel:
     target, first = pipeline.target, lines.first_known(as_of)
     if as_of < first + timedelta(days=target.horizon_days):
         raise too_short(as_of, first_day=first, horizon_days=target.horizon_days)
     most = pipeline.model.training_dates
     dates = training_dates(as_of, first_day=first, horizon_days=target.horizon_days, most=most)
     seen = snapshot(lines, dates or [as_of], target).at(dates)  # no date, no rows: nothing to learn from
-    return panel(seen, outcome(lines, dates, horizon_days=target.horizon_days, known_before=as_of), dates)
+    own = panel(seen, outcome(lines, dates, horizon_days=target.horizon_days, known_before=as_of), dates)
+    return replace(own, loans=Lending(others, [as_of]).loans(as_of))
 
 
 def _needs(fitted: Fitted, provided: frozenset[str]) -> tuple[str, ...]:

@@ -15,7 +15,8 @@ from smartaccounts.engine.duckdb import Engine
 from smartaccounts.errors import HistoryError
 from smartaccounts.evaluation.course import Course, CutOff, Market, course, spread
 from smartaccounts.evaluation.metrics import average_precision
-from smartaccounts.evaluation.walk import Outcomes, planned
+from smartaccounts.evaluation.outcomes import Outcomes
+from smartaccounts.evaluation.walk import planned
 from smartaccounts.features.snapshot import snapshot
 from smartaccounts.orders.contract import OrderLines
 from smartaccounts.orders.read import read

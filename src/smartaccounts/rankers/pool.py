@@ -1,0 +1,87 @@
+"""Own training rows and borrowed ones, one below the other: what a model learns from where its own past is short."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from smartaccounts.features.snapshot import Snapshot
+from smartaccounts.panel import Loan, Panel
+from smartaccounts.rankers.base import Floats
+from smartaccounts.rankers.training import training_rows
+
+ENOUGH = 100
+"""From so many own key accounts on, borrowed rows weigh less than own ones, the less the more there are."""
+
+
+@dataclass(frozen=True)
+class Pool:
+    """rows: the own training rows, then those of each loan. source: 0 for own, then 1, 2, ... weight: 1 for own.
+
+    Markets of lenders have the lender's name before them, so that no two customers are taken for one. notes: whose
+    past this is.
+    """
+
+    rows: Panel
+    source: NDArray[np.intp]
+    weight: Floats
+    notes: tuple[str, ...]
+
+    @property
+    def own(self) -> Panel:
+        """Return the own rows."""
+        return self.rows.rows(pd.Series(self.source == 0))
+
+
+def pooled(panel: Panel, files: Sequence[str]) -> Pool:
+    """Return the training rows of a panel and of its loans of `files`; what the own source lacks is unknown in all."""
+    own = training_rows(panel)
+    loans = [loan for loan in panel.loans if loan.file in files]
+    parts = [own, *(_comparable(loan, own.snapshot.absent) for loan in loans)]
+    sizes = [len(p.outcome) for p in parts]
+    source = np.repeat(np.arange(len(parts), dtype=np.intp), sizes)
+    lent_weight = min(1.0, ENOUGH / max(float(own.outcome["target"].sum()), 1.0))
+    weight = np.where(source == 0, 1.0, lent_weight)
+    return Pool(_stacked(parts), source, weight, _whose(parts, loans))
+
+
+def _comparable(loan: Loan, absent: Sequence[str]) -> Panel:
+    rows = training_rows(loan.panel)
+    seen = rows.snapshot
+    market = loan.lender + "\x1f" + seen.frame["market"]
+    frame = seen.frame.assign(market=market, **dict.fromkeys(absent, np.nan))
+    return Panel(Snapshot(frame, seen.target, seen.absent), rows.outcome)
+
+
+def _stacked(parts: Sequence[Panel]) -> Panel:
+    own = parts[0]
+    if not any(len(p.outcome) for p in parts[1:]):
+        return own
+    filled = [p for p in parts if len(p.outcome)]
+    frame = pd.concat([p.snapshot.frame for p in filled], ignore_index=True)
+    outcome = pd.concat([p.outcome for p in filled], ignore_index=True)
+    return Panel(Snapshot(frame, own.snapshot.target, own.snapshot.absent), outcome)
+
+
+def _whose(parts: Sequence[Panel], loans: Sequence[Loan]) -> tuple[str, ...]:
+    own, *lent = parts
+    gave = [(a, p) for a, p in zip(loans, lent, strict=True) if len(p.outcome)]
+    said = [
+        f"nothing could be borrowed of {a.lender}: none of its outcomes was over by {a.before}"
+        for a, p in zip(loans, lent, strict=True)
+        if not len(p.outcome)
+    ]
+    if gave:
+        borrowed = sum(len(p.outcome) for _, p in gave)
+        of = ", ".join(f"{a.lender} ({_reach(p)})" for a, p in gave)
+        said.insert(0, f"learned from {len(own.outcome):,} own and {borrowed:,} borrowed rows of: {of}")
+    return tuple(said)
+
+
+def _reach(rows: Panel) -> str:
+    dates = rows.snapshot.frame["as_of"]
+    return f"dates {dates.min().date()} to {dates.max().date()}"
