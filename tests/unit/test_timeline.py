@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 
@@ -13,6 +13,7 @@ from smartaccounts.timeline import (
     firsts_of_months,
     folds,
     from_day_number,
+    judged_dates,
     parse_as_of,
     training_dates,
 )
@@ -72,3 +73,31 @@ def test_too_little_history_says_what_is_possible() -> None:
         folds([date(2020, 6, 30)], first_day=date(2020, 1, 1), horizon_days=182)
     assert "at least 182 days of history, got 2020-06-30" in raised.value.message
     assert raised.value.hint == "The first possible as_of is 2020-07-01."
+
+
+# on which past dates rankers are judged
+
+
+def test_rankers_are_judged_on_the_last_firsts_of_quarters_whose_horizon_is_over() -> None:
+    found = judged_dates(date(2023, 2, 15), first_day=date(2018, 1, 1), horizon_days=182, most=6)
+    assert found == tuple(date(y, m, 1) for y, m in ((2021, 4), (2021, 7), (2021, 10), (2022, 1), (2022, 4), (2022, 7)))
+
+
+def test_trainings_of_different_days_share_their_judged_dates() -> None:
+    early, late = (
+        judged_dates(day, first_day=date(2018, 1, 1), horizon_days=182, most=6)
+        for day in (date(2023, 1, 10), date(2023, 2, 20))
+    )
+    assert early == late
+
+
+def test_while_few_quarters_fit_every_month_is_judged() -> None:
+    found = judged_dates(date(2019, 9, 1), first_day=date(2018, 1, 1), horizon_days=182, most=6)
+    assert found == (date(2019, 2, 1), date(2019, 3, 1))  # the first training date is 1 August 2018, over on 30 January
+
+
+def test_dates_that_chose_the_settings_do_not_judge_them() -> None:
+    chosen_before = date(2022, 6, 1)
+    found = judged_dates(date(2023, 2, 1), first_day=date(2018, 1, 1), horizon_days=182, most=6, after=chosen_before)
+    assert found
+    assert all(d + timedelta(days=182) > chosen_before for d in found)
