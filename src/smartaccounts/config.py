@@ -125,8 +125,8 @@ class Model(_Strict):
     )
     tuned_before: date | None = Field(
         None,
-        description="lines before it were seen when the settings were chosen: the gate judges only on dates whose "
-        "horizon ends after it",
+        description="lines before it were seen when the settings were chosen: the gate judges on later dates only, "
+        "whose horizons end after it (their first months may have been seen)",
     )
 
 

@@ -92,7 +92,7 @@ def _print_selection(found: Selection) -> None:
             _plain(f.worst_regret),
             _plain(f.kept_share, ".0%"),
         ]
-        for f in sorted(found.followed, key=lambda f: (f is not found.leader, f.mean_regret))
+        for f in [*found.ranked, *(f for f in found.followed if f not in found.ranked)]
     ]
     typer.echo(f"{found.pipeline}: {len(found.dates)} past dates from {found.dates[0]} to {found.dates[-1]}")
     table("", head, rows, right=tuple(head[1:]))

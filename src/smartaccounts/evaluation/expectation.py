@@ -16,6 +16,7 @@ from smartaccounts.evaluation.metrics import Floats
 from smartaccounts.rankers.calibration import RANGE
 
 LEVELS = 21
+STEPS = 4
 EXACT_ROWS = 400
 """In a longer list the number, given the level, is taken as normal: the exact distribution costs more than it says."""
 
@@ -41,9 +42,13 @@ def expectation(probability: Floats, low: Floats, high: Floats) -> Expectation:
     """
     middle, spread = logit(probability), (logit(high) - logit(low)) / (2 * norm.ppf(0.5 + RANGE / 2))
     nodes, weights = hermegauss(LEVELS)
+    weights = weights / weights.sum()
+    for _ in range(STEPS):  # the mean over the levels is the probability: half a level up adds more than one down takes
+        mean = sum(w * expit(middle + n * spread) for n, w in zip(nodes, weights, strict=True))
+        middle = middle + logit(probability) - logit(np.clip(mean, 1e-12, 1 - 1e-12))
     counts = np.arange(len(probability) + 1.0)
     below = np.zeros(len(counts))
-    for node, weight in zip(nodes, weights / weights.sum(), strict=True):
+    for node, weight in zip(nodes, weights, strict=True):
         below += weight * _at_most(counts, expit(middle + node * spread))
     ends = np.searchsorted(below, [(1 - RANGE) / 2, (1 + RANGE) / 2])
     return Expectation(float(probability.sum()), int(ends[0]), int(min(ends[1], len(probability))))

@@ -33,7 +33,8 @@ class Verdict:
 
     ratio, low, high: challenger over best plain ranking with its interval; sure: the share of draws in which it is
     better. dates: how many were judged; key_accounts: how many came of them. missing: what is lacking to be judged.
-    against_champion: challenger over champion, where a champion of another recipe was judged beside.
+    against_champion: challenger over champion, where a champion of another recipe was judged beside; champion_better:
+    whether that one is ahead of the best plain ranking.
     """
 
     challenger: str
@@ -48,6 +49,7 @@ class Verdict:
     key_accounts: int = 0
     missing: tuple[str, ...] = ()
     against_champion: float | None = None
+    champion_better: bool | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return it as a mapping."""
@@ -99,19 +101,21 @@ def judge(
     compared = result.measured.compare(challenger, result.best_plain, BAR)
     sentence = _measured(challenger, result.best_plain, compared, dates=dates, means=(model, plain))
     missing = lacking(dates=dates, history_days=history_days, key_accounts=grown)
-    against = None
+    against, ahead = None, None
+    if champion is not None and champion in result.judged_rankers:
+        against = result.measured.compare(challenger, champion, BAR)
+        ahead = result.measured.compare(champion, result.best_plain, BAR).difference.value > 0
     if missing:
         better, said = None, f"Not judged: {'; '.join(missing)}. {sentence} That proves nothing yet."
     else:
         better, said = _decided(compared, sentence, better_mean=bool(model > plain))
-        if better and champion is not None and champion in result.judged_rankers:
-            against = result.measured.compare(challenger, champion, BAR)
+        if better and against is not None and not np.isnan(against.difference.value):
             better, said = _against(against, said)
     value, low, high = (_known(v) for v in (compared.ratio.value, compared.ratio.low, compared.ratio.high))
     return Verdict(
         challenger, better, result.best_plain, value, low, high, dates, said,
         sure=_known(compared.better_share), key_accounts=grown, missing=missing,
-        against_champion=None if against is None else _known(against.ratio.value),
+        against_champion=None if against is None else _known(against.ratio.value), champion_better=ahead,
     )  # fmt: skip
 
 
@@ -140,7 +144,10 @@ def _rounded_down(share: float) -> str:
 def _against(compared: Comparison, sentence: str) -> tuple[bool, str]:
     if compared.difference.value >= 0:
         return True, f"{sentence} They were {compared.ratio.value:.2f} times as good as those of the recipe in service."
-    return False, f"{sentence} The recipe in service is better: {compared.ratio.value:.2f} times as good as its lists."
+    return (
+        False,
+        f"{sentence} But they were only {compared.ratio.value:.2f} times as good as those of the recipe in service.",
+    )
 
 
 def _not_judged(challenger: str, why: Sequence[str]) -> Verdict:

@@ -113,8 +113,13 @@ class Selection:
     @property
     def leader(self) -> Followed:
         """Return the ranker with the least mean regret among those judged at half of the dates or more."""
+        return self.ranked[0]
+
+    @property
+    def ranked(self) -> list[Followed]:
+        """Return the rankers judged at half of the dates or more, the least mean regret first."""
         most = max(f.dates for f in self.followed)
-        return min((f for f in self.followed if 2 * f.dates >= most), key=lambda f: f.mean_regret)
+        return sorted((f for f in self.followed if 2 * f.dates >= max(most, 1)), key=lambda f: f.mean_regret)
 
 
 def selection(result: Backtest) -> Selection:

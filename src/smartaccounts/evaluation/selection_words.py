@@ -39,12 +39,12 @@ def _regret(found: Selection, leader: Followed) -> str:
     )
     if worst.regret > 0:
         said += f"; at worst {worst.regret:.3f}, on {worst.as_of}"
-    others = sorted((f for f in found.followed if f is not leader), key=lambda f: f.mean_regret)
+    others = found.ranked[1:]
     return f"{said}. Next comes {others[0].ranker} with {others[0].mean_regret:.3f}." if others else f"{said}."
 
 
 def _sure(found: Selection, leader: Followed, result: Backtest) -> str:
-    others = sorted((f for f in found.followed if f is not leader), key=lambda f: f.mean_regret)
+    others = found.ranked[1:]
     if not others or result.measured is None:
         return ""
     compared = result.measured.compare(leader.ranker, others[0].ranker, BAR)

@@ -86,11 +86,13 @@ def plain_fit(name: str, learned: Panel) -> Fitted:
 
 def _with_served(walk: Walk, made: Tested, verdict: Verdict) -> Tested:
     name = verdict.challenger
-    if verdict.better and name in made.scores:
+    missing = name not in made.scores
+    if verdict.better and not missing:
         scores, notes = made.scores[name], made.notes[name]
     else:
         name = verdict.best_plain if verdict.best_plain and verdict.better is not None else FALLBACK
         fitted = plain_fit(name, walk.learned(made.fold))
         scores, notes = fitted.score(walk.eligible(made.fold)), fitted.notes
-    said = (f"{name} served. {verdict.sentence}", *notes)
+    without = f" {verdict.challenger} has no list here: {made.left_out[verdict.challenger]}" if missing else ""
+    said = (f"{name} served. {verdict.sentence}{without}", *notes)
     return replace(made, scores={**made.scores, SERVED: scores}, notes={**made.notes, SERVED: said})

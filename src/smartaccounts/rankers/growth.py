@@ -51,7 +51,7 @@ class GrowthModel(PredictProba):
     def score(self, frame: pd.DataFrame) -> Scores:
         """Score rows of a snapshot's frame."""
         raw = self.raw(self._matrix(frame))
-        return calibrated_scores(self.calibrator, raw, raw, frame)
+        return Scores(raw) if self.calibrator is UNCALIBRATED else calibrated_scores(self.calibrator, raw, raw, frame)
 
     def raw(self, matrix: NDArray[np.float32]) -> Floats:
         """Return the raw score of the rows of a design with `columns`."""
@@ -82,7 +82,7 @@ class GrowthModel(PredictProba):
 class Growth:
     """The recipe of the growth model; the knobs are those of the pipeline file's `model`.
 
-    Without `calibrate` only the order is learned, in two thirds of the time: its probabilities mean nothing.
+    Without `calibrate` only the order is learned, in two thirds of the time; there are no probabilities then.
     """
 
     model: Model = field(default_factory=Model)

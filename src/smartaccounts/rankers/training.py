@@ -46,18 +46,21 @@ def calibrated_on_held(
     not follow last year's season.
 
     source: 0 for own rows, other numbers for borrowed ones. Own rows calibrate; where they have too few key accounts,
-    and some are borrowed, those do, and as the level of another supplier is no better known than one half year tells
+    and the borrowed ones have enough, those do, and as the level of another supplier is no better known than one half year tells
     of another, ranges are wide.
     """
     eligible = rows.snapshot.frame["eligible"].to_numpy(dtype=bool)
     y = rows.outcome["target"].to_numpy()
     source = np.zeros(len(y), dtype=np.intp) if source is None else source
     few = int(y[eligible & (source == 0)].sum())
-    lent = bool(source.any()) and few < MIN_POSITIVES_CALIBRATION
+    lent = few < MIN_POSITIVES_CALIBRATION <= y[eligible & (source > 0)].sum()
     whose = (source > 0) == lent
     parts, how = later(rows), "out of time, on the last training dates"
     if parts is None or y[parts[0][1] & eligible & whose].sum() < MIN_POSITIVES_CALIBRATION:
-        parts, how = customer_folds(rows), "cross-fitted over customers: no second horizon fits into the history"
+        parts, how = (
+            customer_folds(rows),
+            "cross-fitted over customers: no second horizon with enough key accounts fits",
+        )
     held = [hold & eligible & whose for _, hold in parts]
     scores = np.concatenate([learn(seen, hold) for (seen, _), hold in zip(parts, held, strict=True)])
     grown, seasons, customers = (

@@ -96,8 +96,8 @@ def backtest(
     opened, days = _opened(pipeline), _days(as_of)
     asked = (*usual_rankers(opened), *(rankers or ()))
     _check_rankers(asked)
-    with Engine() as engine:
-        return backtest_served(read(opened, engine), days, opened, asked)
+    with Engine() as engine, lenders(opened) as others:
+        return backtest_served(read(opened, engine), days, opened, asked, lenders=others)
 
 
 def train(pipeline: Pipeline | Path | str, as_of: Day, *, log: bool = False, promote: bool = False) -> Trained:

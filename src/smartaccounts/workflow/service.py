@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from smartaccounts.bundle import Bundle, load, save
 from smartaccounts.config import Model, Pipeline
 from smartaccounts.evaluation.draws import draws_file
@@ -17,10 +19,12 @@ from smartaccounts.workflow.compare import behind_champion
 from smartaccounts.workflow.train import Trained
 
 WHY_NOT = {
-    True: "no model came of the training",
     False: "it is not better than what serves",
     None: "there is not enough to judge it by",
 }
+
+
+PROVEN = "The model in service was proven to be better than every plain ranking."
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,8 @@ def put_in_service(trained: Trained, pipeline: Pipeline, *, models: Path, promot
     elif trained.model is not None and trained.verdict.better and (champion is None or promote_it):
         chosen, number, why = trained.model, version, "better than the best plain ranking"
     else:
-        no = WHY_NOT[trained.verdict.better] if promote_it else "promote puts it in service"
+        why_not = "no model could be trained" if trained.model is None else WHY_NOT[trained.verdict.better]
+        no = why_not if promote_it else "promote puts it in service"
         said = f"Version {version} ({newest.version}) is challenger: {no}."
         return Served(newest, version, done=False, sentence=said)
     save(chosen, models / pipeline.name)  # first: an export that fails leaves the champion as it was
@@ -71,9 +76,17 @@ def put_in_service(trained: Trained, pipeline: Pipeline, *, models: Path, promot
 
 
 def bundle_in_service(pipeline: Pipeline) -> Bundle | None:
-    """Return the champion of the store, None where there is none yet."""
+    """Return the champion of the store; None where there is none yet, or one that this version cannot read.
+
+    Such a one cannot serve either: a training puts in service what the evidence says, as the first one does.
+    """
     store = store_at()
-    return fetch(store, pipeline.name, CHAMPION) if has_champion(store, pipeline.name) else None
+    if not has_champion(store, pipeline.name):
+        return None
+    try:
+        return fetch(store, pipeline.name, CHAMPION)
+    except ModelError:
+        return None
 
 
 def recipe_in_service(pipeline: Pipeline) -> Model | None:
@@ -84,7 +97,10 @@ def recipe_in_service(pipeline: Pipeline) -> Model | None:
     champion = bundle_in_service(pipeline)
     if champion is None or champion.card.recipe is None:
         return None
-    served = Model.model_validate(champion.card.recipe)
+    try:
+        served = Model.model_validate(champion.card.recipe)
+    except ValidationError:  # of a version with other knobs: it serves, but it cannot be judged beside
+        return None
     same = served.model_copy(update={"tuned_before": pipeline.model.tuned_before}) == pipeline.model
     return None if same else served
 
@@ -95,7 +111,7 @@ def _plain_serves(trained: Trained, champion: Bundle | None) -> bool:
         return False
     if champion is None or champion.card.ranker in PLAIN:
         return True
-    return verdict.better is False and verdict.against_champion is None  # no better than plain, which serves then
+    return verdict.better is False and not verdict.champion_better
 
 
 def _of_plain(trained: Trained) -> Any:
@@ -123,15 +139,19 @@ def bundle_of(pipeline: Pipeline, ref: str | None, *, models: Path) -> Bundle:
 
 
 def promote_ref(pipeline: Pipeline, ref: str, *, models: Path, force: bool = False) -> Served:
-    """Put a registered model in service that the gate found better than every plain ranking.
+    """Put a registered model in service that the gate found better than every plain ranking, or a plain ranking.
 
-    Not one that ranked worse than the model in service on the dates that judged both. `force` overrides either, and is
-    recorded.
+    Not one that ranked worse than the model in service on the dates that judged both, nor a plain ranking in place of a
+    model that was proven better. `force` overrides it, and is recorded.
     """
     store = store_at()
     bundle = fetch(store, pipeline.name, ref)
     card = bundle.card
-    no = "" if card.ranker in PLAIN else behind_champion(pipeline, bundle.version) if card.better else card.verdict
+    if card.ranker in PLAIN:
+        champion = bundle_in_service(pipeline)
+        no = PROVEN if champion is not None and champion.card.better else ""
+    else:
+        no = behind_champion(pipeline, bundle.version) if card.better else card.verdict
     if no and not force:
         return Served(bundle, 0, done=False, sentence=f"{bundle.version} was not put in service. {no}")
     forced = force and bool(no)

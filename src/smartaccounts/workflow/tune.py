@@ -119,7 +119,7 @@ def tune(
 
         try:
             done = search(ground, pipeline.model, file, budget=Budget(trials, until), after=after)
-            made = Tuned(tuning, done, choose(done, present_settings(pipeline.model)), _warnings(ground))
+            made = Tuned(tuning, done, choose(done, present_settings(pipeline.model)), _warnings(ground, pipeline))
         except BaseException as error:
             end(store, run, status="FAILED" if isinstance(error, Exception) else "KILLED")
             raise
@@ -165,10 +165,12 @@ def _so_far(trials: tuple[Trial, ...], wanted: int) -> str:
     return f"{count} of {wanted} trials{best}"
 
 
-def _warnings(ground: Course) -> tuple[str, ...]:
+def _warnings(ground: Course, pipeline: Pipeline) -> tuple[str, ...]:
     said = [f"{d} was left out. {why}" for d, why in sorted(ground.left_out.items())]
     if len(ground.cut_offs) == 1:
         said.append("Only 1 past date fits: differences are mostly noise.")
+    if pipeline.model.borrow:
+        said.append("Trials learn from own lines alone, not from what model.borrow names.")
     return tuple(said)
 
 

@@ -113,7 +113,8 @@ def test_a_better_recipe_in_service_stays() -> None:
     assert found.better is False
     assert found.against_champion is not None
     assert found.against_champion < 1
-    assert "The recipe in service is better" in found.sentence
+    assert "times as good as those of the recipe in service." in found.sentence
+    assert found.champion_better is True
     assert judged(*folds).better is True  # where another recipe serves, or none
     worse = [fold_of(m, {"growth": GOOD, "champion": 0.4, "past_h": BAD}) for m in (1, 2, 3)]
     assert judged(*worse, champion="champion").better is True

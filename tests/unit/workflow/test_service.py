@@ -141,7 +141,9 @@ def test_promote_it_asks_the_gate(
 def test_a_recipe_that_only_the_one_in_service_beats_leaves_that_in_service(registry: Registry, shop: Pipeline) -> None:
     put(trained(better=True), shop)
     made = trained(better=False)
-    served = put(replace(made, verdict=replace(made.verdict, against_champion=0.9)), shop, promote_it=True)
+    served = put(
+        replace(made, verdict=replace(made.verdict, against_champion=0.9, champion_better=True)), shop, promote_it=True
+    )
     assert (served.done, registry.champion) == (False, 1)
     assert "is challenger: it is not better than what serves." in served.sentence
 
