@@ -142,12 +142,9 @@ def _rounded_down(share: float) -> str:
 
 
 def _against(compared: Comparison, sentence: str) -> tuple[bool, str]:
-    if compared.difference.value >= 0:
-        return True, f"{sentence} They were {compared.ratio.value:.2f} times as good as those of the recipe in service."
-    return (
-        False,
-        f"{sentence} But they were only {compared.ratio.value:.2f} times as good as those of the recipe in service.",
-    )
+    better = compared.difference.value >= 0
+    against = f"{compared.ratio.value:.2f} times as good as those of the recipe in service"
+    return better, f"{sentence} {'They were' if better else 'But they were only'} {against}."
 
 
 def _not_judged(challenger: str, why: Sequence[str]) -> Verdict:

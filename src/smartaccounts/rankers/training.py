@@ -46,8 +46,8 @@ def calibrated_on_held(
     not follow last year's season.
 
     source: 0 for own rows, other numbers for borrowed ones. Own rows calibrate; where they have too few key accounts,
-    and the borrowed ones have enough, those do, and as the level of another supplier is no better known than one half year tells
-    of another, ranges are wide.
+    and the borrowed ones have enough, those do, and as the level of another supplier is no better known than one half
+    year tells of another, ranges are wide.
     """
     eligible = rows.snapshot.frame["eligible"].to_numpy(dtype=bool)
     y = rows.outcome["target"].to_numpy()

@@ -14,6 +14,7 @@ from smartaccounts.config import Pipeline, Target, read_pipeline
 from smartaccounts.engine.duckdb import Engine
 from smartaccounts.errors import PipelineError, culprits
 from smartaccounts.evaluation.backtest import Backtest
+from smartaccounts.evaluation.lending import lenders
 from smartaccounts.evaluation.served import SERVED, backtest_served
 from smartaccounts.features.snapshot import snapshots
 from smartaccounts.orders.check import Quality

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from smartaccounts.bundle import Bundle, load, save
 from smartaccounts.config import Model, Pipeline
+from smartaccounts.errors import ModelError
 from smartaccounts.evaluation.draws import draws_file
 from smartaccounts.rankers.plain import PLAIN
 from smartaccounts.tracking.log import log_training
@@ -18,7 +19,7 @@ from smartaccounts.tracking.store import store_at
 from smartaccounts.workflow.compare import behind_champion
 from smartaccounts.workflow.train import Trained
 
-WHY_NOT = {
+WHY_NOT: dict[bool | None, str] = {
     False: "it is not better than what serves",
     None: "there is not enough to judge it by",
 }
@@ -65,8 +66,9 @@ def put_in_service(trained: Trained, pipeline: Pipeline, *, models: Path, promot
     elif trained.model is not None and trained.verdict.better and (champion is None or promote_it):
         chosen, number, why = trained.model, version, "better than the best plain ranking"
     else:
-        why_not = "no model could be trained" if trained.model is None else WHY_NOT[trained.verdict.better]
-        no = why_not if promote_it else "promote puts it in service"
+        no = "promote puts it in service"
+        if promote_it:
+            no = "no model could be trained" if trained.model is None else WHY_NOT[trained.verdict.better]
         said = f"Version {version} ({newest.version}) is challenger: {no}."
         return Served(newest, version, done=False, sentence=said)
     save(chosen, models / pipeline.name)  # first: an export that fails leaves the champion as it was

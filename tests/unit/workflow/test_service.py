@@ -197,6 +197,36 @@ def test_promote_refuses_what_the_champion_beats_unless_forced(
     assert registry.notes == ["forced"]
 
 
+def test_a_plain_ranking_does_not_replace_a_proven_model_unless_forced(registry: Registry, shop: Pipeline) -> None:
+    put(trained(better=True), shop)
+    registry.bundles.append(PAST)
+    refused = service.promote_ref(shop, "challenger", models=Path("models"))
+    assert (refused.done, registry.champion) == (False, 1)
+    assert refused.sentence.endswith("proven to be better than every plain ranking.")
+    assert service.promote_ref(shop, "challenger", models=Path("models"), force=True).done
+
+
+def test_a_champion_that_cannot_be_read_does_not_stop_a_training(
+    registry: Registry, shop: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(trained(better=True), shop)
+
+    def unreadable(*_: object) -> Bundle:
+        raise ModelError("Expected a bundle of format 2, got 1.")
+
+    monkeypatch.setattr(service, "fetch", unreadable)
+    assert service.recipe_in_service(shop) is None
+    assert put(trained(better=True), shop).done
+
+
+def test_a_recipe_of_another_version_is_not_judged_beside(registry: Registry, shop: Pipeline) -> None:
+    known = shop.model.model_dump(mode="json")
+    for recipe, other in ((known, None), (known | {"rounds": 7}, 7), (known | {"curve_share": 0.5}, None)):
+        registry.bundles, registry.champion = [replace(MODEL, card=replace(MODEL.card, recipe=recipe))], 1
+        found = service.recipe_in_service(shop)
+        assert (found.rounds if found else None) == other
+
+
 def test_a_plain_ranking_needs_no_evidence(registry: Registry, shop: Pipeline) -> None:
     registry.bundles.append(replace(PAST, card=replace(PAST.card, better=None)))
     assert service.promote_ref(shop, "1", models=Path("models")).done
