@@ -86,7 +86,7 @@ def training_dates(as_of: date, *, first_day: date, horizon_days: int, most: int
 def judged_dates(
     as_of: date,
     *,
-    first_day: date,
+    first_known: Callable[[date], date],
     horizon_days: int,
     most: int,
     after: date | None = None,
@@ -96,14 +96,16 @@ def judged_dates(
 
     Firsts of quarters (so that trainings of different days share dates) whose horizon is over by `as_of` and that have
     training dates before them, or that `borrows` says can be learned for without, the last ones; where fewer than half
-    of `most` fit, firsts of months. With `after`, only dates whose horizon ends after it.
+    of `most` fit, firsts of months. With `after`, only dates whose horizon ends after it. `first_known` gives the first
+    day of the history as it was known at a date.
     """
     horizon = timedelta(days=horizon_days)
     able = [
         d
-        for d in training_dates(as_of, first_day=first_day, horizon_days=horizon_days)
+        for d in training_dates(as_of, first_day=first_known(as_of), horizon_days=horizon_days)
         if (after is None or d + horizon > after)
-        and (training_dates(d, first_day=first_day, horizon_days=horizon_days) or borrows(d))
+        and first_known(d) + horizon <= d
+        and (training_dates(d, first_day=first_known(d), horizon_days=horizon_days) or borrows(d))
     ]
     quarters = [d for d in able if d.month % 3 == 1]
     return tuple((quarters if len(quarters) >= most / 2 else able)[-most:])

@@ -79,25 +79,37 @@ def test_too_little_history_says_what_is_possible() -> None:
 
 
 def test_rankers_are_judged_on_the_last_firsts_of_quarters_whose_horizon_is_over() -> None:
-    found = judged_dates(date(2023, 2, 15), first_day=date(2018, 1, 1), horizon_days=182, most=6)
+    found = judged_dates(date(2023, 2, 15), first_known=lambda _: date(2018, 1, 1), horizon_days=182, most=6)
     assert found == tuple(date(y, m, 1) for y, m in ((2021, 4), (2021, 7), (2021, 10), (2022, 1), (2022, 4), (2022, 7)))
 
 
 def test_trainings_of_different_days_share_their_judged_dates() -> None:
     early, late = (
-        judged_dates(day, first_day=date(2018, 1, 1), horizon_days=182, most=6)
+        judged_dates(day, first_known=lambda _: date(2018, 1, 1), horizon_days=182, most=6)
         for day in (date(2023, 1, 10), date(2023, 2, 20))
     )
     assert early == late
 
 
 def test_while_few_quarters_fit_every_month_is_judged() -> None:
-    found = judged_dates(date(2019, 9, 1), first_day=date(2018, 1, 1), horizon_days=182, most=6)
+    found = judged_dates(date(2019, 9, 1), first_known=lambda _: date(2018, 1, 1), horizon_days=182, most=6)
     assert found == (date(2019, 2, 1), date(2019, 3, 1))  # the first training date is 1 August 2018, over on 30 January
+
+
+def test_a_date_whose_past_became_known_later_is_not_judged() -> None:
+    def first_known(at: date) -> date:  # until June 2022 nothing but the last months was known
+        return date(2018, 1, 1) if at >= date(2022, 6, 1) else date(2022, 1, 1)
+
+    found = judged_dates(date(2023, 2, 15), first_known=first_known, horizon_days=182, most=6)
+    assert found == (date(2022, 6, 1), date(2022, 7, 1), date(2022, 8, 1))
+    lent = judged_dates(date(2023, 2, 15), first_known=first_known, horizon_days=182, most=6, borrows=lambda _: True)
+    assert lent == found
 
 
 def test_dates_that_chose_the_settings_do_not_judge_them() -> None:
     chosen_before = date(2022, 6, 1)
-    found = judged_dates(date(2023, 2, 1), first_day=date(2018, 1, 1), horizon_days=182, most=6, after=chosen_before)
+    found = judged_dates(
+        date(2023, 2, 1), first_known=lambda _: date(2018, 1, 1), horizon_days=182, most=6, after=chosen_before
+    )
     assert found
     assert all(d + timedelta(days=182) > chosen_before for d in found)

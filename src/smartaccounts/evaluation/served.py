@@ -54,7 +54,7 @@ def past_dates(
 ) -> tuple[date, ...]:
     """Return the dates on which the gate judges as of `as_of`; those for which only others' past was over too."""
     return judged_dates(
-        as_of, first_day=lines.first_known(as_of), horizon_days=pipeline.target.horizon_days, most=JUDGED_DATES,
+        as_of, first_known=lines.first_known, horizon_days=pipeline.target.horizon_days, most=JUDGED_DATES,
         after=pipeline.model.tuned_before, borrows=lambda d: lends(lenders, d),
     )  # fmt: skip
 

@@ -98,6 +98,8 @@ class OrderLines:
 
     def first_known(self, before: date) -> date:
         """Return the first order day among the lines known before a date; that of all lines where none was."""
+        if "known_date" not in self.provided:
+            return from_day_number(self.first_day)
         known = f"SELECT MIN(day) FROM {self.table} WHERE known_day < {day_number(before)}"
         first = self.engine.rows(known)[0][0]
         return from_day_number(self.first_day if first is None else first)

@@ -162,4 +162,5 @@ def _calibrated(fitted: BtydModel, rows: Panel, *, season: bool) -> tuple[Calibr
     if grown < MIN_POSITIVES:
         return None, f"no probabilities: {grown} eligible customers grew in training, {MIN_POSITIVES} are needed"
     raw = log_score(fitted.score(rows.snapshot.frame).score)
-    return calibrated_on_held(rows, lambda _, held: raw[held], season=season)
+    calibrator, note = calibrated_on_held(rows, lambda _, held: raw[held], season=season)
+    return calibrator, f"{note}; the parameters have seen what these rows bought"

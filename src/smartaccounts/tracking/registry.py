@@ -81,25 +81,34 @@ def promote(store: Store, pipeline: str, ref: str = CHALLENGER, *, note: str = "
     return chosen.version
 
 
-def rollback(store: Store, pipeline: str) -> int:
-    """Put the model that was in service before the champion back and return its version.
+def previous(store: Store, pipeline: str) -> tuple[int, ...]:
+    """Return the versions that were in service before the champion and are still there, oldest first.
 
-    ModelError where there was none. Called again, it goes one further back.
+    ModelError where there is none.
     """
     known = registered(store, pipeline)
     current = _find(known, pipeline, CHAMPION, store)
+    there = {r.version for r in known} - {current.version}
     with reached(store) as (_, client):
-        there = {r.version for r in known} - {current.version}
-        before = [v for v in _before(client, pipeline) if v in there]
-        if not before:
-            raise ModelError(
-                f"Expected a model of {pipeline!r} in service before version {current.version}, "
-                f"got none in {store.shown}.",
-                hint="Put another one in service: smartaccounts promote PIPELINE --model VERSION.",
-            )
-        client.set_registered_model_alias(model_name(pipeline), CHAMPION, str(before[-1]))
-        _remember(client, pipeline, before[:-1])
-    return before[-1]
+        before = tuple(v for v in _before(client, pipeline) if v in there)
+    if not before:
+        raise ModelError(
+            f"Expected a model of {pipeline!r} in service before version {current.version}, got none in {store.shown}.",
+            hint="Put another one in service: smartaccounts promote PIPELINE --model VERSION.",
+        )
+    return before
+
+
+def rollback(store: Store, pipeline: str) -> int:
+    """Put the model that was in service before the champion back and return its version; ModelError as `previous`.
+
+    Called again, it goes one further back.
+    """
+    *older, last = previous(store, pipeline)
+    with reached(store) as (_, client):
+        client.set_registered_model_alias(model_name(pipeline), CHAMPION, str(last))
+        _remember(client, pipeline, older)
+    return last
 
 
 def _versions(client: Any, pipeline: str) -> list[Registered]:

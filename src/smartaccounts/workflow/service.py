@@ -14,7 +14,7 @@ from smartaccounts.errors import ModelError
 from smartaccounts.evaluation.draws import draws_file
 from smartaccounts.rankers.plain import PLAIN
 from smartaccounts.tracking.log import log_training
-from smartaccounts.tracking.registry import CHAMPION, fetch, has_champion, promote, rollback
+from smartaccounts.tracking.registry import CHAMPION, fetch, has_champion, previous, promote, rollback
 from smartaccounts.tracking.store import store_at
 from smartaccounts.workflow.compare import behind_champion
 from smartaccounts.workflow.train import Trained
@@ -60,14 +60,15 @@ def put_in_service(trained: Trained, pipeline: Pipeline, *, models: Path, promot
     plain_version = log_training(store, _of_plain(trained)).version if plain or trained.model is None else 0
     version = plain_version if trained.model is None else log_training(store, trained.content).version
     newest = trained.model or trained.plain
+    behind = behind_champion(pipeline, newest.version) if promote_it and _unjudged(trained, champion) else ""
     if plain:
         why = "no model could be trained" if trained.model is None else "the model is not proven to be better"
         chosen, number = trained.plain, plain_version
-    elif trained.model is not None and trained.verdict.better and (champion is None or promote_it):
+    elif trained.model is not None and trained.verdict.better and not behind and (champion is None or promote_it):
         chosen, number, why = trained.model, version, "better than the best plain ranking"
     else:
-        no = "promote puts it in service"
-        if promote_it:
+        no = behind.rstrip(".") or "promote puts it in service"
+        if promote_it and not behind:
             no = "no model could be trained" if trained.model is None else WHY_NOT[trained.verdict.better]
         said = f"Version {version} ({newest.version}) is challenger: {no}."
         return Served(newest, version, done=False, sentence=said)
@@ -94,7 +95,9 @@ def bundle_in_service(pipeline: Pipeline) -> Bundle | None:
 def recipe_in_service(pipeline: Pipeline) -> Model | None:
     """Return the settings of the model in service where they are others than the pipeline's, for the gate to compare.
 
-    None where nothing, a plain ranking or the same recipe serves; where it was tuned does not make it another one.
+    None where nothing, a plain ranking or the same recipe serves (where it was tuned does not make it another one), and
+    where it learns from other rows, which the challenger's panel does not hold: `put_in_service` compares the two on
+    the dates that judged both.
     """
     champion = bundle_in_service(pipeline)
     if champion is None or champion.card.recipe is None:
@@ -104,7 +107,8 @@ def recipe_in_service(pipeline: Pipeline) -> Model | None:
     except ValidationError:  # of a version with other knobs: it serves, but it cannot be judged beside
         return None
     same = served.model_copy(update={"tuned_before": pipeline.model.tuned_before}) == pipeline.model
-    return None if same else served
+    other_rows = any(getattr(served, rows) != getattr(pipeline.model, rows) for rows in ("borrow", "training_dates"))
+    return None if same or other_rows else served
 
 
 def _plain_serves(trained: Trained, champion: Bundle | None) -> bool:
@@ -114,6 +118,13 @@ def _plain_serves(trained: Trained, champion: Bundle | None) -> bool:
     if champion is None or champion.card.ranker in PLAIN:
         return True
     return verdict.better is False and not verdict.champion_better
+
+
+def _unjudged(trained: Trained, champion: Bundle | None) -> bool:
+    """Say whether a better challenger is of another recipe than the model in service, and was not judged beside it."""
+    if champion is None or champion.card.recipe is None or trained.model is None or not trained.verdict.better:
+        return False
+    return champion.card.recipe != trained.model.card.recipe and trained.verdict.against_champion is None
 
 
 def _of_plain(trained: Trained) -> Any:
@@ -166,7 +177,7 @@ def promote_ref(pipeline: Pipeline, ref: str, *, models: Path, force: bool = Fal
 def roll_back(pipeline: Pipeline, *, models: Path) -> Served:
     """Put the model back that was in service before the champion."""
     store = store_at()
+    bundle = fetch(store, pipeline.name, str(previous(store, pipeline.name)[-1]))
+    save(bundle, models / pipeline.name)  # first: a model that cannot be read leaves the champion as it is
     number = rollback(store, pipeline.name)
-    bundle = fetch(store, pipeline.name, CHAMPION)
-    save(bundle, models / pipeline.name)
     return Served(bundle, number, done=True, sentence=f"Version {number} ({bundle.version}) is in service again.")

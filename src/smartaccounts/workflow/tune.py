@@ -137,7 +137,7 @@ def ground_of(
     """
     before = as_of - timedelta(days=pipeline.target.horizon_days)
     days = pipeline.target.horizon_days
-    dates = judged_dates(before, first_day=lines.first_known(before), horizon_days=days, most=CUT_OFFS)
+    dates = judged_dates(before, first_known=lines.first_known, horizon_days=days, most=CUT_OFFS)
     if not dates:
         raise _too_short(lines, pipeline, as_of)
     return course(lines, dates, pipeline, known_before=before, step=step)

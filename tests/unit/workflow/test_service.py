@@ -42,7 +42,13 @@ class Registry:
         return self.champion
 
     def fetch(self, _: Store, __: str, ref: str) -> Bundle:
+        if ref.isdecimal():
+            return self.bundles[int(ref) - 1]
         return self.bundles[self.champion - 1 if ref == "champion" else -1]
+
+    def rollback(self, *_: object) -> int:
+        self.champion -= 1
+        return self.champion
 
 
 @pytest.fixture
@@ -54,6 +60,8 @@ def registry(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Registry:
     monkeypatch.setattr(service, "has_champion", lambda *_: made.champion > 0)
     monkeypatch.setattr(service, "promote", made.promote)
     monkeypatch.setattr(service, "fetch", made.fetch)
+    monkeypatch.setattr(service, "previous", lambda *_: tuple(range(1, made.champion)))
+    monkeypatch.setattr(service, "rollback", made.rollback)
     monkeypatch.setattr(service, "PLAIN", {"past_h": PLAIN["past_h"]})  # so that rfm counts as a model here
     return made
 
@@ -225,6 +233,37 @@ def test_a_recipe_of_another_version_is_not_judged_beside(registry: Registry, sh
         registry.bundles, registry.champion = [replace(MODEL, card=replace(MODEL.card, recipe=recipe))], 1
         found = service.recipe_in_service(shop)
         assert (found.rounds if found else None) == other
+
+
+def test_a_recipe_that_learns_from_other_rows_is_compared_on_shared_dates(
+    registry: Registry, shop: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    borrowed = shop.model.model_dump(mode="json") | {"borrow": ["other.yaml"]}
+    registry.bundles, registry.champion = [replace(MODEL, card=replace(MODEL.card, recipe=borrowed))], 1
+    assert service.recipe_in_service(shop) is None
+    said = iter(["Worse on 6 past dates.", ""])
+    monkeypatch.setattr(service, "behind_champion", lambda *_: next(said))
+    refused = put(trained(better=True), shop, promote_it=True)
+    assert (refused.done, registry.champion) == (False, 1)
+    assert refused.sentence.endswith("is challenger: Worse on 6 past dates.")
+    assert put(trained(better=True), shop, promote_it=True).done
+
+
+def test_a_model_that_cannot_be_read_is_not_rolled_back_to(
+    registry: Registry, shop: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry.bundles, registry.champion = [PAST, MODEL], 2
+    assert service.roll_back(shop, models=Path("models")).bundle == PAST
+    registry.champion = 2
+
+    def unreadable(*_: object) -> Bundle:
+        raise ModelError("Expected a bundle of format 2, got 1.")
+
+    monkeypatch.setattr(service, "fetch", unreadable)
+    with pytest.raises(ModelError, match="format 2, got 1"):
+        service.roll_back(shop, models=Path("models"))
+    assert registry.champion == 2
+    assert exported() == PAST
 
 
 def test_a_plain_ranking_needs_no_evidence(registry: Registry, shop: Pipeline) -> None:
