@@ -58,8 +58,7 @@ def test_the_demo_leaves_a_list(command: Callable[..., Said], monkeypatch: pytes
         return simulate(path, customers=600, **more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(demo, "simulate", small)
-    quick = {"model": {"rounds": 30, "bags": 2, "training_dates": 6}}
-    monkeypatch.setattr(demo, "PIPELINE", demo.PIPELINE | quick)
+    monkeypatch.setattr(demo, "QUICK", {"rounds": 30, "bags": 2, "training_dates": 6})
     said = partial(command, "demo", "--out", "data/demo")()
     assert said.code == 0
     assert sorted(p.name for p in Path("data/demo").iterdir()) == [

@@ -10,6 +10,7 @@ import yaml
 
 from smartaccounts.config import Model, Pipeline, Target, pipeline_from, read_pipeline
 from smartaccounts.errors import PipelineError
+from smartaccounts.workflow import demo
 
 LEAST: dict[str, Any] = {
     "name": "shop",
@@ -48,11 +49,17 @@ def test_defaults_are_those_of_the_design(file: Path) -> None:
     assert made.columns.mapped() == LEAST["columns"]
 
 
+def test_the_demo_runs_the_demo_pipeline() -> None:
+    there = yaml.safe_load((Path(__file__).parents[2] / "pipelines" / "demo.yaml").read_text())
+    there["source"]["path"] = "orders.parquet"
+    assert there == demo.PIPELINE | {"model": demo.QUICK}
+
+
 @pytest.mark.parametrize("name", ["online_retail", "iowa_suppliers", "demo"])
 def test_the_pipelines_that_come_along_can_be_read(name: str) -> None:
     made = read_pipeline(Path(__file__).parents[2] / "pipelines" / f"{name}.yaml")
     assert made.name == name.replace("_", "-")
-    assert made.model == Model()
+    assert made.model == (Model.model_validate(demo.QUICK) if name == "demo" else Model())
 
 
 def test_relative_paths_count_from_the_file(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
