@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
@@ -116,6 +116,9 @@ class Model(_Strict):
         description="with so many key accounts to learn from, additive curves and trees count alike; with fewer the "
         "curves count more, with more the trees",
     )
+    key_levels: tuple[Annotated[float, Field(gt=0)], ...] = Field(
+        (0.7, 1.4), description="other levels, as multiples of K, whose reaching the model learns from beside K itself"
+    )
     monotone: bool = Field(default=True, description="never a lower score for more spend, orders or recency")
     season: bool = Field(default=True, description="probabilities follow last year's season")
     training_dates: int = Field(48, ge=1, description="at most this many monthly as_of dates, the latest")
@@ -134,7 +137,7 @@ class GrowthList(_Strict):
     """What the list shows."""
 
     capacity: int = Field(50, ge=1)
-    language: Literal["en"] = "en"
+    language: Literal["en", "de"] = "en"
     reasons: int = Field(3, ge=1, le=10, description="reasons for and against, each, of a listed account")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
@@ -19,8 +19,9 @@ from smartaccounts.features.snapshot import KEY, STANDING, Snapshot, snapshot
 from smartaccounts.orders.contract import OrderLines
 from smartaccounts.panel import Panel
 from smartaccounts.rankers.base import Floats
-from smartaccounts.rankers.design import Design, design
+from smartaccounts.rankers.design import Design
 from smartaccounts.rankers.growth import Growth, GrowthModel
+from smartaccounts.rankers.levels import designs
 from smartaccounts.rankers.plain import BY_PAST_SPEND, PLAIN
 from smartaccounts.rankers.training import check_positives
 
@@ -45,7 +46,7 @@ class Market:
 
 @dataclass(frozen=True, eq=False)
 class CutOff:
-    """One past date. learn, asked: rows of the course's design; learned: those of `learn`, with their outcome.
+    """One past date. learn, asked: rows of the course's designs; learned: those of `learn`, with their outcome.
 
     bar: the measure of every plain ranking by past spend.
     """
@@ -72,10 +73,10 @@ class Course:
     """The past dates in the order in which a trial visits them: the latest, then ever the one farthest from those seen.
 
     The first few are so already spread over time. `best_plain` is the ranking by past spend with the highest mean
-    measure; `left_out` says why other dates are not here.
+    measure; `left_out` says why other dates are not here. designs: as `levels.designs` returns them.
     """
 
-    design: Design
+    designs: tuple[Design, ...]
     cut_offs: tuple[CutOff, ...]
     left_out: dict[date, str]
 
@@ -93,14 +94,13 @@ class Course:
         """
         bar = self.best_plain
         for cut in self.cut_offs:
-            made = Design(self.design.matrix[cut.learn], self.design.names, self.design.rises)
+            made = [replace(d, matrix=d.matrix[cut.learn]) for d in self.designs]
             fitted = Growth(model).order(made, cut.learned)
             yield cut.measure(self._score(fitted, cut)) - cut.plain[bar]
 
     def _score(self, fitted: GrowthModel, cut: CutOff) -> Floats:
-        at = {name: i for i, name in enumerate(self.design.names)}
-        columns = np.array([at[c] for c in fitted.columns])
-        return fitted.raw(self.design.matrix[np.ix_(cut.asked, columns)])
+        asked = replace(self.designs[0], matrix=self.designs[0].matrix[cut.asked])
+        return fitted.raw(asked.of(fitted.columns))
 
 
 def course(
@@ -122,7 +122,7 @@ def course(
     frame = everybody.frame
     small = (frame["spend_h"] < frame["key_spend"]) & (frame["spend_365d"] > 0)  # as training_rows; eligible are in it
     frame = frame[small].reset_index(drop=True)
-    made = design(frame)
+    made = designs(frame, pipeline.model.key_levels)
     seen = Snapshot(frame[THIN].copy(), everybody.target, everybody.absent)
     step(f"features at {len(dates)} dates")
     outcomes = Outcomes(lines, dates, pipeline.target)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -18,6 +19,7 @@ from smartaccounts.rankers.base import Contributions, Floats, PredictProba, Scor
 from smartaccounts.rankers.calibration import UNCALIBRATED, Calibrator, calibrated_scores
 from smartaccounts.rankers.curves import Curves, fit_curves
 from smartaccounts.rankers.design import Design, design
+from smartaccounts.rankers.levels import Lesson, designs, lesson
 from smartaccounts.rankers.pool import pooled
 from smartaccounts.rankers.training import (
     calibrated_on_held,
@@ -98,46 +100,51 @@ class Growth:
         pool = pooled(panel, self.model.borrow)
         rows, weight = pool.rows, pool.weight
         check_positives(rows)
-        made = without_empty(design(rows.frame))
-        everything = np.ones(len(rows.frame), dtype=bool)
-        fitted = self._learn(made, rows, everything, bags=self.model.bags, weight=weight)
+        levels = self.model.key_levels
+        taught = lesson(designs(rows.snapshot.frame, levels), rows, levels)
+        taught = replace(taught, design=without_empty(taught.design))
+        everything = np.ones(len(weight), dtype=bool)
+        fitted = self._learn(taught, rows, everything, bags=self.model.bags, weight=weight)
         if not self.calibrate:
             return fitted
         few = max(1, self.model.bags // 2)
         calibrator, note = calibrated_on_held(
             rows,
-            lambda seen, held: self._learn(made, rows, seen, bags=few, weight=weight).raw(made.matrix[held]),
+            lambda seen, held: self._learn(taught, rows, seen, bags=few, weight=weight).raw(taught.own[held]),
             season=self.model.season,
             source=pool.source,
         )
         return replace(fitted, calibrator=calibrator, notes=(*pool.notes, note, *short_history(pool.own)))
 
-    def order(self, made: Design, rows: Panel) -> GrowthModel:
-        """Learn the order alone from `training_rows` and their design: the probabilities are not calibrated."""
-        made = without_empty(made)
-        alike = np.ones(len(made.matrix))
-        return self._learn(made, rows, alike > 0, bags=self.model.bags, weight=alike)
+    def order(self, made: Sequence[Design], rows: Panel) -> GrowthModel:
+        """Learn the order alone from `training_rows` and their `designs`: the probabilities are not calibrated."""
+        taught = lesson(made, rows, self.model.key_levels)
+        taught = replace(taught, design=without_empty(taught.design))
+        alike = np.ones(len(rows.outcome))
+        return self._learn(taught, rows, alike > 0, bags=self.model.bags, weight=alike)
 
-    def _learn(self, made: Design, rows: Panel, mask: NDArray[np.bool_], *, bags: int, weight: Floats) -> GrowthModel:
+    def _learn(self, taught: Lesson, rows: Panel, mask: NDArray[np.bool_], *, bags: int, weight: Floats) -> GrowthModel:
         """Fit bags and curves side by side, each on one thread: as fast as the cores allow, the same on any machine."""
-        y = rows.outcome["target"].to_numpy()[mask]
-        eligible = rows.snapshot.frame["eligible"].to_numpy(dtype=bool)[mask]
-        matrix = made.matrix[mask]
+        made, of = taught.design, taught.of
+        seen = np.flatnonzero(mask[of])
+        y, of, matrix = taught.y[seen], of[seen], made.matrix
+        eligible = rows.snapshot.frame["eligible"].to_numpy(dtype=bool)[of]
         used = eligible | (self.model.weight_not_eligible > 0)
-        weight = weight[mask]
+        weight = weight[of]
+        at_key = seen < len(mask)
 
         def boost(bag: int) -> str:
             picked, each = self._sample(y, eligible, np.random.default_rng([self.model.seed, bag]), weight=weight)
             parameters = self._parameters(made, bag)
             names = list(made.names)
-            data = lgb.Dataset(matrix[picked], y[picked], weight=each, feature_name=names, params=parameters)
+            data = lgb.Dataset(matrix[seen[picked]], y[picked], weight=each, feature_name=names, params=parameters)
             return str(lgb.train(parameters, data, self.model.rounds).model_to_string())
 
-        check_both_kinds(y, used)
+        check_both_kinds(y, used & at_key)
         boosters = Parallel(n_jobs=threads(), prefer="threads")(delayed(boost)(bag) for bag in range(bags))
         picked, each = self._sample(y, eligible, np.random.default_rng([self.model.seed, bags]), weight=weight)
-        curves = fit_curves(matrix[picked], made.names, y[picked], each)
-        strength, positives = self.model.curve_strength, float((y * weight)[used].sum())
+        curves = fit_curves(matrix[seen[picked]], made.names, y[picked], each)
+        strength, positives = self.model.curve_strength, float((y * weight)[used & at_key].sum())
         return GrowthModel(tuple(boosters), curves, curve_share(positives, strength=strength), made.names, UNCALIBRATED)
 
     def _sample(

@@ -1,0 +1,93 @@
+"""What the list says: one message file per language, figures written as that language does."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import yaml
+from babel.dates import format_date
+from babel.numbers import format_decimal, format_percent
+
+LANGUAGES = ("en", "de")
+
+
+@dataclass(frozen=True)
+class Words:
+    """The messages of a language by key (`section.name`).
+
+    A message holds placeholders with a kind: {spend:money} whole currency, {orders:count}, {times:times} (two
+    decimals), {average:tenth} (one decimal), {part:share} whole percent, {chance:chance} percent with one decimal below
+    10%, {day:day} a date; {name} without a kind is a text as it is.
+    """
+
+    language: str
+    messages: Mapping[str, str]
+    _formatter: string.Formatter = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Prepare the formatter of the language."""
+        object.__setattr__(self, "_formatter", _Localised(self.language))
+
+    def say(self, key: str, **values: Any) -> str:
+        """Return the message of a key with its values; KeyError where the key or a value is missing."""
+        return self._formatter.vformat(self.messages[key], (), values)
+
+    def write(self, value: Any, kind: str) -> str:
+        """Return one value as a placeholder of that kind would show it."""
+        return str(self._formatter.format_field(value, kind))
+
+    def section(self, name: str) -> dict[str, str]:
+        """Return the messages of a section by the rest of their key."""
+        return {k.removeprefix(f"{name}."): v for k, v in self.messages.items() if k.startswith(f"{name}.")}
+
+
+@cache
+def words(language: str) -> Words:
+    """Return the words of one of LANGUAGES."""
+    content = (files("smartaccounts.growth_list") / "messages" / f"{language}.yaml").read_text(encoding="utf-8")
+    return Words(language, _flat(yaml.safe_load(content)))
+
+
+def _flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    out: dict[str, str] = {}
+    for key, value in content.items():
+        out |= _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": str(value)}
+    return out
+
+
+class _Localised(string.Formatter):
+    """str.format with kinds in place of format specs."""
+
+    def __init__(self, language: str) -> None:
+        def decimal(pattern: str) -> Callable[[Any], str]:
+            return lambda value: str(format_decimal(value, format=pattern, locale=language))
+
+        def share(value: float, pattern: str = "0%") -> str:
+            spaced = pattern.replace("%", "\u00a0%") if language == "de" else pattern
+            return str(format_percent(value, format=spaced, locale=language))
+
+        def chance(value: float) -> str:
+            return share(value, "0%" if value >= 0.1 else "0.0%")
+
+        def day(value: date) -> str:
+            return str(format_date(value, format="long", locale=language))
+
+        self.kinds: dict[str, Callable[[Any], str]] = {
+            "money": decimal("#,##0"),
+            "count": decimal("#,##0"),
+            "tenth": decimal("#,##0.0"),
+            "times": decimal("#,##0.00"),
+            "share": share,
+            "chance": chance,
+            "day": day,
+        }
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        """Write a value as its kind says; without one as it is."""
+        return self.kinds[format_spec](value) if format_spec else str(value)
