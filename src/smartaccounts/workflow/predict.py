@@ -20,7 +20,7 @@ from smartaccounts.evaluation.walk import nobody_eligible
 from smartaccounts.features.snapshot import Snapshot, snapshot
 from smartaccounts.growth_list.ranked import GrowthList, growth_list
 from smartaccounts.orders.contract import OrderLines
-from smartaccounts.orders.customers import customer_names
+from smartaccounts.orders.customers import customer_attributes
 from smartaccounts.orders.digest import digest
 from smartaccounts.orders.read import read
 from smartaccounts.outputs.staged import check_folder, staged
@@ -65,11 +65,12 @@ def predict(
         base_rate = known_base_rate(lines, seen, before, known_before=as_of)
         data = digest(lines, known_before=as_of)
         last = last_known_day(lines, as_of)
-        names = customer_names(pipeline, engine)
+        attributes = customer_attributes(pipeline, engine)
     now = seen.at([as_of])
     eligible = now.eligible()
     if not len(eligible.frame):
         raise nobody_eligible(seen, [as_of])
+    names = None if attributes is None else attributes["name"]
     made = growth_list(eligible, bundle, pipeline, names=names)
     watch.lap("scores and reasons")
     run = _run(pipeline, as_of, bundle, now, made) | {
