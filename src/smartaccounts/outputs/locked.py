@@ -19,9 +19,7 @@ LOCK = ".lock"
 
 
 @contextmanager
-def locked(
-    folder: Path, *, wait: float = WAIT_SECONDS, waiting: Callable[[], None] = lambda: None
-) -> Iterator[None]:
+def locked(folder: Path, *, wait: float = WAIT_SECONDS, waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
     """Hold a folder against other processes; it is made where it is missing.
 
     The lock is the operating system's on the file LOCK inside, so it ends with the process that holds it, however that
