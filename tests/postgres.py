@@ -39,7 +39,7 @@ def binaries() -> Path | None:
 
 @contextmanager
 def started(folder: Path) -> Iterator[Server]:
-    """Start a server with the binaries in `folder`, and stop it at the end; it refuses root, so root becomes another."""
+    """Start a server with the binaries in `folder`, as another user where we are root, and stop it at the end."""
     home = Path(tempfile.mkdtemp(prefix="pg-"))  # short: a socket's path has 107 characters at most
     (home / "password").write_text(PASSWORD)
     other = _other_user() if os.geteuid() == 0 else {}
