@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import threading
 import time
 import uuid
 from datetime import date
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -190,6 +192,18 @@ def test_a_user_who_may_write_but_not_create_can_write(table: Table) -> None:
     assert write(clerk, frame_of(1)) == 1
     with pytest.raises(PipelineError, match="permission denied"):
         write(table_at(clerk.url, "new"), frame_of(1))
+
+
+def test_what_the_documentation_asks_a_table_is_answered(postgres: Server) -> None:
+    table = table_at(postgres.url, "growth_lists")
+    write(table, frame_of(3, spend_12m=[5.0, 6.0, 7.0]))
+    text = (Path(__file__).parents[3] / "docs" / "scheduling.md").read_text(encoding="utf-8")
+    asked = re.findall(r"```sql\n(.*?)```", text, re.DOTALL)
+    with psycopg.connect(postgres.url) as connection:
+        today, often, sentences = (connection.execute(statement).fetchall() for statement in asked)
+    assert today == [(1, "00000", None, None, 5.0, "Spends 1,000"), (2, "00001", "Firm 0", 50.0, 6.0, None)]
+    assert often == [("m", "00000", 1, AS_OF, AS_OF), ("m", "00001", 1, AS_OF, AS_OF)]
+    assert sentences == [(AS_OF, "m", "00000", 1, "Spends 1,000"), (AS_OF, "m", "00000", 2, 'a "b" | {c}, \\N')]
 
 
 @pytest.mark.slow
