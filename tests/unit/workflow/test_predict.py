@@ -10,6 +10,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psycopg
 import pyarrow.parquet as pq
 import pytest
@@ -19,7 +20,13 @@ from tests.postgres import Server
 from smartaccounts.bundle import Bundle, Card, save
 from smartaccounts.cli.app import run
 from smartaccounts.config import Pipeline, Target, read_pipeline
+from smartaccounts.engine.duckdb import Engine
 from smartaccounts.errors import PipelineError
+from smartaccounts.features.snapshot import snapshot
+from smartaccounts.growth_list.previous import read_previous
+from smartaccounts.growth_list.stability import compare
+from smartaccounts.growth_list.words import words
+from smartaccounts.orders.read import read
 from smartaccounts.outputs.database import table_at
 from smartaccounts.outputs.locked import LOCK, locked
 from smartaccounts.rankers.plain import PLAIN
@@ -131,6 +138,23 @@ def test_the_list_before_counts_as_input(pipeline: Pipeline, tmp_path: Path) -> 
     assert written["previous"] == found
     again = predict(pipeline, EARLIER, BUNDLE, tmp_path / "2021-04-01")  # the later one beside it is no list before
     assert again.run["previous"] is None
+
+
+def test_a_list_that_was_written_is_compared_with_the_next(pipeline: Pipeline, tmp_path: Path) -> None:
+    predict(pipeline, EARLIER, BUNDLE, tmp_path / "earlier")
+    now = predict(pipeline, AS_OF, BUNDLE, tmp_path / "now").growth_list.frame
+    previous = read_previous(tmp_path / "earlier", "shop", AS_OF)
+    with Engine() as engine:
+        everybody = snapshot(read(pipeline, engine), [AS_OF], pipeline.target).frame
+    nobody = np.zeros(len(now), dtype=bool)
+    found = compare(now, previous, everybody=everybody, held=nobody, horizon_days=91, words=words("en"))
+    assert found.rows["status"].notna().tolist() == now["listed"].tolist()
+    assert found.rows["moved_because"].notna().tolist() == now["listed"].tolist()
+    stayed = set(now.loc[found.rows["status"] == "stayed", "customer_id"])
+    before = set(previous.frame.loc[previous.frame["listed"], "customer_id"])
+    assert stayed
+    assert {g.customer_id for g in found.gone} == before - stayed
+    assert all(g.reason and not g.reason.startswith("It is no longer") for g in found.gone)
 
 
 def test_what_is_passed_over_is_a_warning(pipeline: Pipeline, tmp_path: Path) -> None:
