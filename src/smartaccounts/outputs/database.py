@@ -244,7 +244,7 @@ def _driver() -> Any:
     return psycopg
 
 
-_SECRET = re.compile(r"([?&](?:password|sslpassword)=)[^&]*")
+_SECRET = re.compile(r"([?&](?:password|sslpassword)=)[^&]*", re.IGNORECASE)
 
 
 def _masked(url: str) -> str:
@@ -255,7 +255,7 @@ def _masked(url: str) -> str:
 
 def _cleaned(said: str, url: str) -> str:
     """Return the first line of what the database said, without passwords of the URL."""
-    found = [re.sub(r".*=", "", m[0]) for m in _SECRET.finditer(url)]
+    found = [m[0].removeprefix(m[1]) for m in _SECRET.finditer(url)]
     secrets = {s for p in (urlsplit(url).password, *found) if p for s in (p, unquote(p))}
     line = said.strip().partition("\n")[0].rstrip(".")
     for secret in sorted(secrets, key=len, reverse=True):

@@ -257,7 +257,7 @@ def test_a_password_of_the_environment_or_the_password_file_opens(
         "postgresql://u:hush@127.0.0.1:1/db", "postgresql://127.0.0.1:1/db?user=u&password=hush",
         "postgresql://u:hush%zz@127.0.0.1/db", "postgresql://u:hu@sh@host/db", "postgresql://u:hu/sh@host/db",
         "postgresql://u:hush", "postgresql://u:hush/db", "postgresql://u:h%75sh@h/db?nonsense=1&sslpassword=hush",
-        "mysql://u:hush@host/db", "hush", "postgresql+psycopg://u:hush@host/db",
+        "mysql://u:hush@host/db", "hush", "postgresql://h/db?Password=hush&x=%zz", "postgresql+psycopg://u:hush@host/db",
     ],
 )  # fmt: skip
 def test_no_error_says_a_password(url: str) -> None:
