@@ -138,6 +138,13 @@ class GrowthList(_Strict):
 
     capacity: int = Field(50, ge=1)
     language: Literal["en", "de"] = "en"
+    hysteresis: float = Field(
+        0.2,
+        ge=0,
+        le=1,
+        description="who was listed before stays while it ranks within capacity x (1 + this); who was not goes before "
+        "such a one within capacity / (1 + this) only; 0 or false: the list is the first `capacity`",
+    )
     reasons: int = Field(3, ge=1, le=10, description="reasons for and against, each, of a listed account")
 
 

@@ -125,7 +125,7 @@ def test_bytes_that_are_no_text(tmp_path: Path) -> None:
         ({"target": {"horizon": 9}}, "known key, got 'target.horizon' in {}.\nHint: Did you mean 'horizon_days'?"),
         ({"model": {"leafs": 8}}, "Expected a known key, got 'model.leafs' in {}.\nHint: Did you mean 'leaves'?"),
         ({"customers": {"path": "x", "colums": {}}}, "got 'customers.colums' in {}.\nHint: Did you mean 'columns'?"),
-        ({"growth_list": {"zzz": 1}}, "got 'growth_list.zzz' in {}.\nHint: Known keys: capacity, language, reasons."),
+        ({"growth_list": {"zzz": 1}}, "got 'growth_list.zzz' in {}.\nHint: Known keys: capacity, language, hyst"),
         ({1: 2}, "Expected a known key, got '1' in {}.\nHint: Known keys: name, source, columns"),
     ],
 )  # fmt: skip
@@ -218,3 +218,9 @@ def test_a_mapping_is_checked_as_a_file_is(tmp_path: Path) -> None:
     assert made.resolve("x") == tmp_path / "x"
     with pytest.raises(PipelineError, match="in the pipeline"):
         pipeline_from(LEAST | {"nam": 1}, folder=tmp_path)
+
+
+@pytest.mark.parametrize(("said", "share"), [(0, 0.0), (False, 0.0), (0.5, 0.5)])
+def test_hysteresis_can_be_switched_off(said: Any, share: float) -> None:
+    assert pipeline_from(LEAST | {"growth_list": {"hysteresis": said}}, folder=Path()).growth_list.hysteresis == share
+    assert pipeline_from(LEAST, folder=Path()).growth_list.hysteresis == 0.2
