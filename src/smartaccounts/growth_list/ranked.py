@@ -11,6 +11,7 @@ from smartaccounts.bundle import Bundle
 from smartaccounts.config import Pipeline
 from smartaccounts.features.snapshot import Snapshot
 from smartaccounts.growth_list.reasons import reasons
+from smartaccounts.growth_list.words import words
 
 COLUMNS = [
     "rank", "market", "customer_id", "name", "probability", "probability_low", "probability_high", "spend_12m",
@@ -50,7 +51,8 @@ def growth_list(
     ranked = frame.iloc[order].reset_index(drop=True)
     capacity = pipeline.growth_list.capacity
     top = ranked.head(capacity)
-    told = reasons(bundle.fitted.contributions(top), top, frame, most=pipeline.growth_list.reasons)
+    said = words(pipeline.growth_list.language)
+    told = reasons(bundle.fitted.contributions(top), top, frame, most=pipeline.growth_list.reasons, words=said)
     blank = [None] * (len(ranked) - len(top))
     texts = pd.Series([None] * len(ranked), dtype="object")
     out = pd.DataFrame(
@@ -65,8 +67,8 @@ def growth_list(
             "spend_12m": ranked["spend_365d"],
             "spend_prior_12m": ranked["spend_prior_365d"],
             "play": texts,
-            "reasons_for": pd.Series([*(t.speaking_for for t in told), *blank], dtype="object"),
-            "reasons_against": pd.Series([*(t.against for t in told), *blank], dtype="object"),
+            "reasons_for": pd.Series([*([r.text for r in t.speaking_for] for t in told), *blank], dtype="object"),
+            "reasons_against": pd.Series([*([r.text for r in t.against] for t in told), *blank], dtype="object"),
             "flags": texts,
             "as_of": ranked["as_of"],
             "model_version": bundle.version,
