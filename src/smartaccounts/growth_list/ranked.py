@@ -10,6 +10,7 @@ import pandas as pd
 from smartaccounts.bundle import Bundle
 from smartaccounts.config import Pipeline
 from smartaccounts.features.snapshot import Snapshot
+from smartaccounts.growth_list.flags import flags
 from smartaccounts.growth_list.reasons import reasons
 from smartaccounts.growth_list.words import words
 
@@ -28,8 +29,8 @@ UNKNOWN = ["potential_low", "potential", "potential_high"]
 class GrowthList:
     """frame: one row per eligible customer with COLUMNS, by rank; `listed` marks the first `capacity`.
 
-    Money in currency; spend_12m is [as_of-365, as_of), spend_prior_12m the 365 days before. Reasons are lists of
-    sentences for the listed rows, null for the others; potential, play and flags are null so far.
+    Money in currency; spend_12m is [as_of-365, as_of), spend_prior_12m the 365 days before. Reasons and flags
+    are lists of sentences for the listed rows, null for the others; potential and play are null so far.
     """
 
     frame: pd.DataFrame
@@ -53,6 +54,7 @@ def growth_list(
     top = ranked.head(capacity)
     said = words(pipeline.growth_list.language)
     told = reasons(bundle.fitted.contributions(top), top, frame, most=pipeline.growth_list.reasons, words=said)
+    beware = flags(top, frame, records=None, attributes=None, words=said)
     blank = [None] * (len(ranked) - len(top))
     texts = pd.Series([None] * len(ranked), dtype="object")
     out = pd.DataFrame(
@@ -69,7 +71,7 @@ def growth_list(
             "play": texts,
             "reasons_for": pd.Series([*([r.text for r in t.speaking_for] for t in told), *blank], dtype="object"),
             "reasons_against": pd.Series([*([r.text for r in t.against] for t in told), *blank], dtype="object"),
-            "flags": texts,
+            "flags": pd.Series([*beware, *blank], dtype="object"),
             "as_of": ranked["as_of"],
             "model_version": bundle.version,
             "listed": np.arange(len(ranked)) < capacity,
