@@ -23,6 +23,9 @@ FEW_ORDERS = 2
 RETURNED = 0.1
 """Share of purchases given back: one tenth takes the margin of most trades."""
 
+MATERIAL = 0.01
+"""Share of a year's spend below which a negative quarter is a matter of pennies."""
+
 SILENT_DAYS = 182
 """Half a year without a purchase: last year's spend may be all that there is."""
 
@@ -90,7 +93,8 @@ def _returns(row: Row, words: Words) -> str:
 
 
 def _negative(row: Row, words: Words) -> str:
-    return words.say("flags.negative", value=-row["spend_91d"]) if row["spend_91d"] < 0 else ""
+    returned = -row["spend_91d"]
+    return words.say("flags.negative", value=returned) if returned >= MATERIAL * row["spend_365d"] else ""
 
 
 def _silent(row: Row, words: Words) -> str:

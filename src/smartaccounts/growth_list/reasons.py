@@ -16,8 +16,11 @@ from smartaccounts.growth_list.words import Words
 from smartaccounts.rankers.base import Contributions, Floats
 from smartaccounts.rankers.derived import DERIVED
 
-CLEARLY = 0.05
+CLEARLY = 0.1
 """A figure that differs less from what it is set against, in parts of the larger, is the same to a reader."""
+
+FAINT = 0.01
+"""An idea that adds less, in parts of what all ideas add or take away, decides nothing and is left out."""
 
 Row = dict[str, Any]
 
@@ -51,9 +54,9 @@ def reasons(
     """Return for each of `rows`, eligible rows of a snapshot, the `most` strongest reasons for and against.
 
     The contributions of one idea (spend, trend, rhythm, ...) are added up, so that ten correlated windows do not crowd
-    out the rest. Its strongest column speaks whose figure reads as the side it is on: more spend than its peers speaks
-    for an account, less speaks against it. Where none does, the idea is left out. Peers are the eligible rows of the
-    same market; what is shown of them is their median. A ranker of one term has one sentence.
+    out the rest. Its strongest column speaks whose figure reads as the side it is on: clearly more spend than its
+    peers speaks for an account, less speaks against it. Where none does, the idea is left out. Peers are the eligible
+    rows of the same market; what is shown of them is their median. A ranker of one term has one sentence.
     """
     columns = {name: said for name in contributions.names if (said := message(name))}
     if not columns:
@@ -88,7 +91,10 @@ def _ideas(names: tuple[str, ...], values: Floats, spoken: dict[str, Message]) -
 
 def _told(ideas: list[Idea], speaker: _Speaker, most: int) -> Told:
     told = Told([], [])
+    faint = FAINT * sum(abs(total) for _, total, _ in ideas)
     for idea, total, columns in ideas:
+        if abs(total) <= faint:
+            break
         side = told.speaking_for if total > 0 else told.against
         if len(side) == most:
             continue
@@ -115,10 +121,16 @@ class _Speaker:
         sign = _compared(how, value, than)
         if np.isnan(value) or np.isnan(than) or sign == 0 or sign * SIGN[how.key] == (-1 if speaking_for else 1):
             return ""
+        if value < 0 and IDEA[how.key] != "margin":  # more was returned than bought: the flags say so
+            return ""
         key = self._key(how.key, sign)
         figures = self._figures(how, value, than, peers)
         said = self.words.say(key, **figures)
-        same = not how.than and self.words.say(key, **(figures | {"value": peers})) == said
+        same = (
+            not how.than
+            and how.key not in AGAINST_NOTHING
+            and self.words.say(key, **(figures | {"value": peers})) == said
+        )
         return "" if same else said
 
     def _figure(self, column: str, *, peers: bool = False) -> float:
@@ -136,8 +148,8 @@ class _Speaker:
             "than": than,
             "peers": peers,
             "part": value / than if than else 0.0,
-            "key": self.row["key_spend"],
-            "small": self.row["small_spend"],
+            "key_spend": self.row["key_spend"],
+            "small_spend": self.row["small_spend"],
             "time": self.words.messages.get(f"reasons.time.{how.days}", ""),
             "longer": self.words.messages.get(f"reasons.time.{how.longer}", ""),
             "until": self.row["as_of"] - pd.Timedelta(days=1 + ago),
