@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
-from tests.unit.rankers.synthetic import AS_OF, firsts, panel_of, snapshot_of
+from tests.unit.rankers.synthetic import AS_OF, firsts
+from tests.unit.rankers.test_btyd import frame_of, panel_of
 
 from smartaccounts.config import pipeline_from
 from smartaccounts.panel import Panel
@@ -33,20 +34,20 @@ RANKERS: tuple[Ranker, ...] = (
 
 @cache
 def panel() -> Panel:
-    return panel_of(snapshot_of(150, firsts(6)))
+    return panel_of([frame_of(150, d) for d in firsts(6)])
 
 
 @pytest.mark.parametrize("ranker", RANKERS, ids=lambda r: r.name)
 def test_contributions_and_the_base_add_up_to_the_score(ranker: Ranker) -> None:
     fitted = ranker.fit(panel())
-    later = snapshot_of(60, [AS_OF], seed=1).frame
+    later = frame_of(60, AS_OF, seed=7)
     made = fitted.contributions(later)
     assert made.values.shape == (60, len(made.names))
     assert made.base + made.values.sum(axis=1) == pytest.approx(fitted.score(later).score, abs=1e-6)
 
 
 def test_a_calibrated_plain_ranking_has_the_plain_one_s_term() -> None:
-    later = snapshot_of(60, [AS_OF], seed=1).frame
+    later = frame_of(60, AS_OF, seed=7)
     fitted = calibrated(PLAIN["decay_180"], panel())
     made = fitted.contributions(later)
     assert made.names == ("decay_180",)

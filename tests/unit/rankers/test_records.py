@@ -54,7 +54,7 @@ def test_quarters() -> None:
 
 
 def panel_of_records(count: int, ahead: list[float]) -> Panel:
-    """Return accounts that spent 90 in the last 90 days, 1 a day, and `ahead` in the 91 days of the horizon of each date."""
+    """Return accounts that spent 1 a day for 90 days, and `ahead` in the 91 days of the horizon of each date."""
     frame = pd.concat([snapshot_of(count, [d]).frame for d in DATES], ignore_index=True)
     blocks = dict.fromkeys((f"spend_block_{b:02d}" for b in range(1, 25)), 0.0)
     blocks |= {"spend_block_01": 90.0, "spend_block_07": 10.0, "tenure_days": 700.0}
