@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from smartaccounts.features.catalogue import Message
+
+YEAR = 365
+HALF_YEAR = 182
+
 IDEAS: dict[str, dict[str, int]] = {
     "spend": {"spend": 1, "spend_before": 1, "spend_ever": 1, "spend_month": 1, "rank": 1},
     "trend": {"spend_change": 1, "spend_part": 1, "spend_year_ago": 1, "orders_change": 1, "orders_part": 1},
@@ -44,3 +49,24 @@ PARTS = frozenset({"spend_part", "orders_part"})
 
 AGAINST_NOTHING = frozenset({"evenness", "reached_key", "reached_small"})
 """Messages in which anything above nothing is much."""
+
+
+def reach_days(how: Message) -> int:
+    """Return for how long an account must be known before a message is said of it: 0 where that does not matter.
+
+    Before an account existed it bought nothing: that is neither growth nor a gap.
+
+    >>> reach_days(Message("spend_change", days=182)), reach_days(Message("spend_part", days=91, longer=365))
+    (364, 365)
+    """
+    if how.key in {"spend_change", "orders_change", "spend_before", "orders_before"}:
+        return 2 * how.days
+    if how.key in {"spend_year_ago", "season_change", "year_ago"}:
+        return YEAR + how.days
+    if how.key in {"season_spend", "season_orders", "half_year_best_age"}:
+        return YEAR
+    if how.key in {"reached_key", "reached_small"}:
+        return HALF_YEAR
+    if how.key == "spend_month":
+        return how.days + 30
+    return how.days if how.key == "evenness" else how.longer

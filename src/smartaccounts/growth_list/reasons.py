@@ -11,7 +11,7 @@ import pandas as pd
 from smartaccounts.features.catalogue import MARKET, Message
 from smartaccounts.features.snapshot import CATALOGUE
 from smartaccounts.growth_list.figures import with_figures
-from smartaccounts.growth_list.ideas import AGAINST_NOTHING, IDEA, PARTS, SIGN
+from smartaccounts.growth_list.ideas import AGAINST_NOTHING, IDEA, PARTS, SIGN, reach_days
 from smartaccounts.growth_list.words import Words
 from smartaccounts.rankers.base import Contributions, Floats
 from smartaccounts.rankers.derived import DERIVED
@@ -122,6 +122,8 @@ class _Speaker:
         if np.isnan(value) or np.isnan(than) or sign == 0 or sign * SIGN[how.key] == (-1 if speaking_for else 1):
             return ""
         if value < 0 and IDEA[how.key] != "margin":  # more was returned than bought: the flags say so
+            return ""
+        if self.row["tenure_days"] < reach_days(how):
             return ""
         key = self._key(how.key, sign)
         figures = self._figures(how, value, than, peers)

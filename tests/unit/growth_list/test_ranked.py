@@ -114,7 +114,7 @@ def test_a_plain_ranking_lists_without_probability_and_says_by_what() -> None:
 
 def test_the_list_speaks_the_pipeline_s_language() -> None:
     found = growth_list(ELIGIBLE, plain(), pipeline(capacity=1, language="de")).frame
-    assert found["reasons_for"][0][0].startswith("Nur nach dem Umsatz der letzten zwölf Monate gereiht (")
+    assert found["reasons_for"][0][0].startswith("Rang allein nach dem Umsatz der letzten zwölf Monate (")
 
 
 def test_a_calibrated_plain_ranking_has_probabilities() -> None:

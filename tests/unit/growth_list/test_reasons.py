@@ -25,7 +25,7 @@ AS_OF = pd.Timestamp("2021-07-01")
 NOTHING = snapshot_of(1).frame.assign(as_of=AS_OF, **(dict.fromkeys(CATALOGUE, 0.0) | {"history_days": 800.0}))
 PEER = {
     "spend_91d": 300.0, "spend_182d": 600.0, "spend_365d": 1000.0, "orders_365d": 4.0, "recency_days": 60.0,
-    "tenure_days": 300.0, "products_91d": 4.0, "products_365d": 5.0, "purchase_months_365d": 4.0,
+    "tenure_days": 500.0, "products_91d": 4.0, "products_365d": 5.0, "purchase_months_365d": 4.0,
 }  # fmt: skip
 PEERS = pd.concat([NOTHING.assign(**{k: v * times for k, v in PEER.items()}) for times in (0.5, 1, 3)])
 
@@ -85,7 +85,7 @@ def test_peers_are_of_the_same_market() -> None:
         ("order_largest_share_365d", -1, {"order_largest_share_365d": 0.72},
          "72% of what it bought in the last twelve months was one order; the typical small customer: 0%."),
         ("tenure_days", 1, {"tenure_days": 90},
-         "A young customer (days since its first order: 90; the typical small customer: 300)."),
+         "A young customer (days since its first order: 90; the typical small customer: 500)."),
     ],
 )  # fmt: skip
 def test_columns_in_words(column: str, value: float, figures: dict[str, float], text: str) -> None:
@@ -123,6 +123,14 @@ def test_what_reads_as_the_other_side_gives_way_to_the_next_column_or_is_left_ou
     ]
     assert said({"growth_182d": 0.5}, spend_182d=100, spend_prior_182d=900) == []
     assert said({"recency_days": 0.5}, recency_days=200) == []
+
+
+def test_before_an_account_existed_it_neither_grew_nor_paused() -> None:
+    grown = {"spend_182d": 4200.0, "spend_prior_182d": 1900.0, "spend_91d": 900.0, "orders_prior_182d": 0.0}
+    for column, days in (("growth_182d", 364), ("growth_91d_in_365d", 365), ("half_years_at_key", 182)):
+        side = -1 if column == "half_years_at_key" else 1
+        assert len(said({column: side}, **grown, tenure_days=days)) == 1
+        assert said({column: side}, **grown, tenure_days=days - 1) == []
 
 
 def test_what_can_hardly_be_told_from_its_peers_is_left_out() -> None:
