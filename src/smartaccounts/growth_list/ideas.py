@@ -6,6 +6,7 @@ from smartaccounts.features.catalogue import Message
 
 YEAR = 365
 HALF_YEAR = 182
+MONTH = 30
 
 IDEAS: dict[str, dict[str, int]] = {
     "spend": {"spend": 1, "spend_before": 1, "spend_ever": 1, "spend_month": 1, "rank": 1},
@@ -68,5 +69,7 @@ def reach_days(how: Message) -> int:
     if how.key in {"reached_key", "reached_small"}:
         return HALF_YEAR
     if how.key == "spend_month":
-        return how.days + 30
+        return how.days + MONTH
+    if how.key in {"month_second", "month_third"}:
+        return 2 * MONTH if how.key == "month_second" else 3 * MONTH
     return how.days if how.key == "evenness" else how.longer
