@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from smartaccounts.features.catalogue import Message
 
-YEAR = 365
-HALF_YEAR = 182
-MONTH = 30
-
 IDEAS: dict[str, dict[str, int]] = {
     "spend": {"spend": 1, "spend_before": 1, "spend_ever": 1, "spend_month": 1, "rank": 1},
     "trend": {"spend_change": 1, "spend_part": 1, "spend_year_ago": 1, "orders_change": 1, "orders_part": 1},
@@ -51,6 +47,19 @@ PARTS = frozenset({"spend_part", "orders_part"})
 AGAINST_NOTHING = frozenset({"evenness", "reached_key", "reached_small"})
 """Messages in which anything above nothing is much."""
 
+YEAR = 365
+REACH = {
+    **dict.fromkeys(("spend_change", "orders_change", "spend_before", "orders_before"), (2, 0)),
+    **dict.fromkeys(("spend_year_ago", "season_change", "year_ago"), (1, YEAR)),
+    **dict.fromkeys(("season_spend", "season_orders", "half_year_best_age"), (0, YEAR)),
+    **dict.fromkeys(("reached_key", "reached_small"), (0, 182)),
+    "month_second": (0, 60),
+    "month_third": (0, 90),
+    "spend_month": (1, 30),
+    "evenness": (1, 0),
+}
+"""How far back a message looks: so many times its window, and so many days."""
+
 
 def reach_days(how: Message) -> int:
     """Return for how long an account must be known before a message is said of it: 0 where that does not matter.
@@ -60,16 +69,5 @@ def reach_days(how: Message) -> int:
     >>> reach_days(Message("spend_change", days=182)), reach_days(Message("spend_part", days=91, longer=365))
     (364, 365)
     """
-    if how.key in {"spend_change", "orders_change", "spend_before", "orders_before"}:
-        return 2 * how.days
-    if how.key in {"spend_year_ago", "season_change", "year_ago"}:
-        return YEAR + how.days
-    if how.key in {"season_spend", "season_orders", "half_year_best_age"}:
-        return YEAR
-    if how.key in {"reached_key", "reached_small"}:
-        return HALF_YEAR
-    if how.key == "spend_month":
-        return how.days + MONTH
-    if how.key in {"month_second", "month_third"}:
-        return 2 * MONTH if how.key == "month_second" else 3 * MONTH
-    return how.days if how.key == "evenness" else how.longer
+    times, more = REACH.get(how.key, (0, how.longer if how.key.endswith("_part") else 0))
+    return times * how.days + more
