@@ -125,7 +125,7 @@ def test_bytes_that_are_no_text(tmp_path: Path) -> None:
         ({"target": {"horizon": 9}}, "known key, got 'target.horizon' in {}.\nHint: Did you mean 'horizon_days'?"),
         ({"model": {"leafs": 8}}, "Expected a known key, got 'model.leafs' in {}.\nHint: Did you mean 'leaves'?"),
         ({"customers": {"path": "x", "colums": {}}}, "got 'customers.colums' in {}.\nHint: Did you mean 'columns'?"),
-        ({"growth_list": {"zzz": 1}}, "got 'growth_list.zzz' in {}.\nHint: Known keys: capacity, language, reasons."),
+        ({"growth_list": {"zzz": 1}}, "got 'growth_list.zzz' in {}.\nHint: Known keys: capacity, per, length, language"),
         ({1: 2}, "Expected a known key, got '1' in {}.\nHint: Known keys: name, source, columns"),
     ],
 )  # fmt: skip
