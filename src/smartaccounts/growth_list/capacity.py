@@ -15,6 +15,7 @@ from smartaccounts.evaluation.expectation import common_level
 from smartaccounts.evaluation.metrics import Floats
 from smartaccounts.growth_list.costs import gain, margin_share
 from smartaccounts.growth_list.facts import ProfitCurve
+from smartaccounts.growth_list.words import Words
 from smartaccounts.rankers.calibration import RANGE
 
 DRAWS = 1000
@@ -44,23 +45,22 @@ def proposed_length(curve: ProfitCurve | None, length: Literal["capacity", "prof
     return curve.best if curve is not None and length == "profit" else None
 
 
-def profit_curve(
-    accounts: pd.DataFrame, costs: Costs | None, *, shown: int, value: Floats | None = None
-) -> ProfitCurve | None:
+def profit_curve(accounts: pd.DataFrame, costs: Costs | None, *, shown: int) -> ProfitCurve | None:
     """Return the profit to expect of working the first n accounts for one horizon, in currency.
 
     `accounts` are in rank order, with probability, probability_low, probability_high and potential beside the rows of a
     snapshot. profit(n) = sum of chance x value over the first n, less n x worked_account; the value of an account that
-    becomes a key account is gain x margin (costs.gain), which `value` can replace. An account that does not grow brings
-    its cost and nothing more; nothing is counted beyond the horizon. The curve ends at `shown`, or beyond the best and
-    the break-even. None where the cost of working an account, a margin, or a chance or its range is unknown.
+    becomes a key account is gain x margin (costs.gain), nothing where its margin is unknown. An account that does not
+    grow brings nothing; nothing is counted beyond the horizon. The curve ends at `shown`, or beyond the best and the
+    break-even. None where the cost of working an account, every margin, or a chance or its range is unknown.
     """
     if costs is None or costs.worked_account is None or not len(accounts):
         return None
-    worth = (gain(accounts) * margin_share(accounts, costs)).to_numpy(dtype=float) if value is None else value
+    margin = margin_share(accounts, costs)
     chance, low, high = (accounts[f"probability{end}"].to_numpy(dtype=float) for end in ("", "_low", "_high"))
-    if not np.isfinite([worth, chance, low, high]).all():
+    if margin.isna().all() or not np.isfinite([chance, low, high]).all():
         return None
+    worth = (gain(accounts) * margin).fillna(0.0).to_numpy(dtype=float)
     brings = chance * worth - costs.worked_account
     total = np.concatenate([[0.0], np.cumsum(brings)])
     best, paying = int(np.argmax(total)), np.flatnonzero(brings >= 0)
@@ -79,10 +79,27 @@ def profit_curve(
     )
 
 
-def _drawn(chance: Floats, low: Floats, high: Floats, worth: Floats, *, lengths: NDArray[np.intp]) -> Floats:
-    """Return draws x lengths: what the first n bring; the level of a draw is common to all, its accounts then independent.
+def said(curve: ProfitCurve | None, words: Words, *, capacity: int, per: str | None = None) -> list[str]:
+    """Return in sentences how many accounts to take."""
+    groups = [] if per is None else [words.say("capacity.per", capacity=capacity, per=per)]
+    if curve is None:
+        return [*groups, words.say("capacity.unknown")]
+    if not curve.best:
+        return [*groups, words.say("capacity.none")]
+    at = curve.lengths.index(curve.best)
+    figures = {"profit": curve.profit[at], "low": curve.low[at], "high": curve.high[at], "capacity": capacity}
+    keys = ["best", "break_even"]
+    if per is None and curve.best != capacity:
+        keys.append("fewer" if curve.best < capacity else "more")
+    told = [words.say(f"capacity.{k}", best=curve.best, break_even=curve.break_even, **figures) for k in keys]
+    return [*groups, *told]
 
-    Levels are the middles of equally likely parts of the normal distribution; the seed is fixed.
+
+def _drawn(chance: Floats, low: Floats, high: Floats, worth: Floats, *, lengths: NDArray[np.intp]) -> Floats:
+    """Return draws x lengths: what the first n bring. The level of a draw is common to all accounts.
+
+    Given it they grow independently. Levels are the middles of equally likely parts of the normal distribution; the
+    seed is fixed.
     """
     rng = np.random.default_rng(0)
     middle, spread = common_level(chance, low, high)

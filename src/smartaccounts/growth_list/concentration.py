@@ -13,8 +13,8 @@ from smartaccounts.growth_list.facts import Concentration
 def concentration(spend: Floats) -> Concentration | None:
     """Return the shares of the largest customers; net spend of a customer below zero counts as none.
 
-    HHI is the sum of the squared shares (Herfindahl, Hirschman): 1 over the number of customers of equal size that would
-    be as concentrated. None where nobody spent anything.
+    HHI is the sum of the squared shares (Herfindahl, Hirschman): 1 over the number of customers of equal size that
+    would be as concentrated. None where nobody spent anything.
     """
     positive = np.sort(np.maximum(spend, 0.0))[::-1]
     total = positive.sum()

@@ -1,4 +1,4 @@
-"""What it costs to serve and to work an account, and what that brings: assumptions of the pipeline file over figures."""
+"""What it costs to serve and to work an account, and what that brings, by the assumptions of the pipeline file."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from smartaccounts.config import Costs, Play, Proposal
+from smartaccounts.growth_list.words import Words
 
 PROPOSED: Mapping[Play, Proposal] = {
     "develop": Proposal(effort=1),
@@ -29,9 +30,9 @@ def money(accounts: pd.DataFrame, play: pd.Series, costs: Costs | None) -> pd.Da
 
     cost_to_serve: of the last 12 months, as they were. cost_proposed: of the same orders as the play would have them
     served, its effort included. play_value: contribution of 12 months under the play less cost_proposed, if the
-    account goes on as in the last 12 months: spend_365d x margin; where the play is develop also chance x gain x margin,
-    the gain being that of one horizon (`gain`; an unknown chance counts as none). Higher prices, surcharges and
-    regained customers are not counted on. Null where the margin is unknown.
+    account goes on as in the last 12 months: spend_365d x margin; where the play is develop also chance x gain x
+    margin, the gain being that of one horizon (`gain`; an unknown chance counts as none). Higher prices, surcharges
+    and regained customers are not counted on. Null where the margin is unknown.
 
     `accounts` are rows of a snapshot with probability and potential beside.
     """
@@ -87,6 +88,23 @@ def gain(accounts: pd.DataFrame) -> pd.Series:
     """Return what an account spends more in a horizon if it becomes a key account: up to its potential, K at least."""
     reached = accounts[["key_spend", "potential"]].max(axis=1)
     return reached - accounts["spend_h"]
+
+
+def assumptions(costs: Costs | None, words: Words) -> list[str]:
+    """Return in words what the list's money rests on; nothing without assumptions."""
+    if costs is None:
+        return []
+    given = costs.model_dump(exclude={"proposed"}, exclude_none=True)
+    said = [words.say(f"plays.assumed.{name}", value=value) for name, value in given.items() if value]
+    for play in PROPOSED:
+        factors = proposal(play, costs).model_dump(exclude_none=True)
+        effort, name = factors.pop("effort", None), words.say(f"plays.name.{play}")
+        parts = ", ".join(words.say(f"plays.assumed.{what}", value=factor) for what, factor in factors.items())
+        if parts:
+            said.append(words.say("plays.assumed.proposed", play=name, parts=parts))
+        if effort and costs.worked_account is not None:
+            said.append(words.say("plays.assumed.effort", play=name, value=effort))
+    return said
 
 
 def _factor(said: float | None) -> float:

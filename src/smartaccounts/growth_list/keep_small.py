@@ -82,7 +82,9 @@ def said(kept: KeptSmall, words: Words) -> list[str]:
         "saved": None if kept.cost_now is None else kept.cost_now - (kept.cost_proposed or 0.0)
     }
     keys = ["many"] if kept.accounts else ["none"]
-    keys += [k for k, needs in (("cost", "cost_now"), ("value", "value"), ("risk", "growers")) if figures[needs] is not None]
+    keys += [
+        k for k, needs in (("cost", "cost_now"), ("value", "value"), ("risk", "growers")) if figures[needs] is not None
+    ]
     return [words.say(f"keep_small.{key}", **figures) for key in keys]
 
 

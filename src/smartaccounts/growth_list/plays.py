@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import string
+from collections.abc import Hashable, Sequence
 from functools import cache
 from importlib.resources import files
 
@@ -10,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import yaml
+from numpy.typing import NDArray
 
 from smartaccounts.config import Costs, Pipeline, PlayRule
 from smartaccounts.engine.duckdb import Engine, quoted, reading
@@ -72,10 +74,22 @@ def rule_name(rule: PlayRule) -> str:
     return rule.name or rule.when or EVERYBODY
 
 
-def why(play_rule: str, words: Words) -> str:
-    """Return in words why an account got its play; a rule without words of its own speaks for itself."""
-    key = f"plays.why.{play_rule}"
-    return words.say(key) if key in words.messages else words.say("plays.by_rule", rule=play_rule)
+def why(accounts: pd.DataFrame, rows: NDArray[np.bool_], words: Words, *, costs: Costs | None = None) -> list[str]:
+    """Return for each of `rows` in words, with its own figures, why it got its play.
+
+    `accounts` are those of `plays`, with play_rule beside. A rule without words of its own speaks for itself.
+    """
+    chosen = accounts.loc[rows, "play_rule"]
+    texts: dict[Hashable, str] = {}
+    for rule, same in chosen.groupby(chosen):
+        key = f"plays.why.{rule}"
+        if key not in words.messages:
+            texts |= dict.fromkeys(same.index, words.say("plays.by_rule", rule=rule))
+            continue
+        named = [name for _, name, _, _ in string.Formatter().parse(words.messages[key]) if name]
+        values = {name: figure(name, accounts, costs)[same.index] for name in named}
+        texts |= {at: words.say(key, **{n: v[at] for n, v in values.items()}) for at in same.index}
+    return [texts[at] for at in chosen.index]
 
 
 def _where(rule: PlayRule, place: str, engine: Engine) -> list[int]:

@@ -90,7 +90,8 @@ FIGURES: Mapping[str, Figure] = {
         lambda a, _: a["discount_share_365d"] - _typical(a, "discount_share_365d"),
     ),
     "discount_change": Figure(
-        "discount of the last 91 days less discount_share", lambda a, _: a["discount_share_91d"] - a["discount_share_365d"]
+        "discount of the last 91 days less discount_share",
+        lambda a, _: a["discount_share_91d"] - a["discount_share_365d"],
     ),
     "price_position": Figure("log of its prices over the market's for the same", _column("price_position_365d")),
     "gap_variation": Figure("how irregular the days between purchases are: 0 like clockwork", _column("gap_variation")),

@@ -36,8 +36,8 @@ def columns_of(
     """Check a condition and return the columns that it reads, sorted.
 
     `columns` is name -> SQL type as the condition will see them; `key` is where the condition stands in the pipeline
-    file, `of` whose columns they are. PipelineError where it is no single condition, reads unknown columns, or holds a subquery, an aggregate, a
-    window, a current date or time, a random number or a file function.
+    file, `of` whose columns they are. PipelineError where it is no single condition, reads unknown columns, or holds a
+    subquery, an aggregate, a window, a current date or time, a random number or a file function.
     """
     at = _Place(key, of)
     tree = _parsed(condition, at=at, engine=engine)
