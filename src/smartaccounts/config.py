@@ -147,6 +147,8 @@ class PlayRule(_Strict):
 class Proposal(_Strict):
     """What a play makes of the cost to serve: factors of what is now, effort in worked accounts. None: the default."""
 
+    model_config = ConfigDict(allow_inf_nan=False)
+
     orders: float | None = Field(None, ge=0)
     personal: float | None = Field(None, ge=0, description="orders by phone or field")
     lines: float | None = Field(None, ge=0)
@@ -157,6 +159,8 @@ class Proposal(_Strict):
 
 class Costs(_Strict):
     """What serving and working an account costs, in the currency of the lines."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
 
     margin_share: float | None = Field(None, gt=0, lt=1, description="assumed where the lines bear no cost")
     per_order: float = Field(0, ge=0)

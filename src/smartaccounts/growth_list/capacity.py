@@ -88,7 +88,7 @@ def said(curve: ProfitCurve | None, words: Words, *, capacity: int, per: str | N
         return [*groups, words.say("capacity.none")]
     at = curve.lengths.index(curve.best)
     figures = {"profit": curve.profit[at], "low": curve.low[at], "high": curve.high[at], "capacity": capacity}
-    keys = ["best", "break_even"]
+    keys = ["best", "break_even"] if curve.break_even > curve.best else ["best"]
     if per is None and curve.best != capacity:
         keys.append("fewer" if curve.best < capacity else "more")
     told = [words.say(f"capacity.{k}", best=curve.best, break_even=curve.break_even, **figures) for k in keys]

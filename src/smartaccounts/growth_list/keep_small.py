@@ -18,6 +18,9 @@ CHEAP_PLAYS = ("fair_terms", "carefree", "self_service", "automate")
 FALLING = 0.7
 """Below so much of the year before an account is on its way out, not small and steady."""
 
+CERTAIN = 0.995
+"""A higher chance that one at least is a grower is no news: with so many accounts one is."""
+
 
 @dataclass(frozen=True)
 class KeptSmall:
@@ -41,16 +44,17 @@ class KeptSmall:
 def keep_small(accounts: pd.DataFrame, on_growth_list: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return which accounts stay small and are worth having: one mask over the eligible rows of one snapshot.
 
-    Those that are not on the growth list, bought in the last horizon, get one of CHEAP_PLAYS, do not fall below FALLING
-    of their year before, and bring something: play_value above zero; where that is unknown, as much spend as the
-    typical small customer of the market. `accounts` bear play and play_value (`costs.money`).
+    Those that are not on the growth list, bought in the last horizon and at least twice in 12 months, get
+    one of CHEAP_PLAYS, do not fall below FALLING of their year before, and bring something: play_value above zero;
+    where that is unknown, as much spend as the typical small customer of the market. `accounts` bear play and play_value (`costs.money`).
     """
     typical = accounts.groupby("market")["spend_365d"].transform("median")
     brings = (accounts["play_value"] > 0).where(accounts["play_value"].notna(), accounts["spend_365d"] >= typical)
     before = accounts["spend_prior_365d"]
     steady = ~(accounts["spend_365d"] < FALLING * before.where(before > 0))
-    small = accounts["play"].isin(CHEAP_PLAYS) & accounts["active"] & ~on_growth_list
-    return (small & brings & steady & (accounts["spend_365d"] > 0)).to_numpy(dtype=bool)
+    back = accounts["active"] & (accounts["orders_365d"] >= 2) & (accounts["spend_365d"] > 0)
+    small = accounts["play"].isin(CHEAP_PLAYS) & ~on_growth_list
+    return (small & back & steady & brings).to_numpy(dtype=bool)
 
 
 def in_order(accounts: pd.DataFrame) -> pd.DataFrame:
@@ -78,12 +82,11 @@ def summary(kept: pd.DataFrame) -> KeptSmall:
 
 def said(kept: KeptSmall, words: Words) -> list[str]:
     """Return the second list in sentences; what is not known is not spoken of."""
-    figures: Mapping[str, Any] = vars(kept) | {
-        "saved": None if kept.cost_now is None else kept.cost_now - (kept.cost_proposed or 0.0)
-    }
+    figures: Mapping[str, Any] = vars(kept)
+    risk = "risk" if kept.chance is None or kept.chance < CERTAIN else "risk_many"
     keys = ["many"] if kept.accounts else ["none"]
     keys += [
-        k for k, needs in (("cost", "cost_now"), ("value", "value"), ("risk", "growers")) if figures[needs] is not None
+        k for k, needs in (("cost", "cost_now"), ("value", "value"), (risk, "growers")) if figures[needs] is not None
     ]
     return [words.say(f"keep_small.{key}", **figures) for key in keys]
 

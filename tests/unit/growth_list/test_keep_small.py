@@ -37,6 +37,7 @@ def test_it_brings_something_and_does_not_fall() -> None:
     assert kept(small({"play_value": 0.0}, {"spend_365d": 27.0}, {"spend_365d": 28.0})) == [False, False, True]
     assert kept(small({"spend_prior_365d": 0.0}, {"spend_365d": 0.0, "spend_prior_365d": 0.0})) == [True, False]
     assert kept(small({}).assign(active=False)) == [False]
+    assert kept(small({"orders_365d": 1.0}, {"orders_365d": 2.0})) == [False, True]
 
 
 def test_without_costs_the_typical_spend_decides() -> None:
@@ -66,3 +67,12 @@ def test_what_is_not_known_is_not_said() -> None:
         assert len(said(told, words(language))) == 1
         assert len(said(summary(small({})), words(language))) == 4
         assert len(said(summary(small({}).head(0)), words(language))) == 1
+
+
+def test_with_many_accounts_it_is_no_news_that_one_may_grow() -> None:
+    few, many = (summary(small(*[{"probability": 0.05}] * n)) for n in (2, 200))
+    assert few.chance == pytest.approx(1 - 0.95**2)
+    assert many.chance == pytest.approx(1, abs=1e-4)
+    assert "the chance that one does at least is 9.8%" in said(few, words("en"))[-1]
+    assert "expect 10.0 of them" in said(many, words("en"))[-1]
+    assert "100%" not in said(many, words("en"))[-1]
