@@ -46,7 +46,8 @@ def keep_small(accounts: pd.DataFrame, on_growth_list: NDArray[np.bool_]) -> NDA
 
     Those that are not on the growth list, bought in the last horizon and at least twice in 12 months, get
     one of CHEAP_PLAYS, do not fall below FALLING of their year before, and bring something: play_value above zero;
-    where that is unknown, as much spend as the typical small customer of the market. `accounts` bear play and play_value (`costs.money`).
+    where that is unknown, as much spend as the typical small customer of the market. `accounts` bear play and
+    play_value (`costs.money`).
     """
     typical = accounts.groupby("market")["spend_365d"].transform("median")
     brings = (accounts["play_value"] > 0).where(accounts["play_value"].notna(), accounts["spend_365d"] >= typical)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from smartaccounts.config import Costs
 from smartaccounts.features.snapshot import CATALOGUE
-from smartaccounts.growth_list.costs import cheapest, cost_to_serve, margin_share
+from smartaccounts.growth_list.costs import cheapest, cost_to_serve, gain, margin_share
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,11 @@ def _upside(accounts: pd.DataFrame, _: Costs | None = None) -> pd.Series:
 
 def _costs(of: Callable[[pd.DataFrame, Costs], pd.Series]) -> Callable[[pd.DataFrame, Costs | None], pd.Series]:
     return lambda a, c: pd.Series(float("nan"), index=a.index) if c is None else of(a, c)
+
+
+def _work_pays(accounts: pd.DataFrame, costs: Costs) -> pd.Series:
+    brings = accounts["probability"] * gain(accounts) * margin_share(accounts, costs)
+    return brings / (float("nan") if costs.worked_account is None else costs.worked_account)
 
 
 def _contribution(accounts: pd.DataFrame, costs: Costs, cost: pd.Series) -> pd.Series:
@@ -99,6 +104,7 @@ FIGURES: Mapping[str, Figure] = {
     "recency_days": Figure("days since the last purchase", _column("recency_days")),
     "tenure_days": Figure("days since the first purchase", _column("tenure_days")),
     "cost_to_serve": Figure("cost of serving it for 12 months as now", _costs(cost_to_serve)),
+    "work_pays": Figure("chance x gain x margin over the cost of working it for a horizon", _costs(_work_pays)),
     "contribution": Figure(
         "margin of 12 months less cost_to_serve", _costs(lambda a, c: _contribution(a, c, cost_to_serve(a, c)))
     ),

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from tests.unit.growth_list.accounts import accounts
 from tests.unit.rankers.synthetic import snapshot_of
 
-from smartaccounts.config import Costs, PlayRule
+from smartaccounts.config import Costs, GrowthList, PlayRule
 from smartaccounts.engine.duckdb import Engine
 from smartaccounts.errors import PipelineError
 from smartaccounts.growth_list.plays import check_rules, default_rules, plays, why
@@ -18,7 +20,9 @@ from smartaccounts.growth_list.rule_figures import FIGURES, KNOWN, figure
 from smartaccounts.growth_list.words import LANGUAGES, words
 
 LAST = PlayRule(play="self_service", name="others")
-COSTS = Costs(margin_share=0.25, per_order=2, per_personal_order=3, per_line=0.5, per_return=1, per_customer=4)
+COSTS = Costs(
+    margin_share=0.25, per_order=2, per_personal_order=3, per_line=0.5, per_return=1, per_customer=4, worked_account=3
+)
 
 
 def rules(*said: tuple[Any, str]) -> list[PlayRule]:
@@ -188,6 +192,34 @@ def test_a_slip_is_explained(slip: str, said: str) -> None:
 def test_rules_can_be_checked_before_there_are_accounts() -> None:
     with Engine() as engine:
         read = check_rules(default_rules(), engine)
-    assert read[0] == ("lift", "margin_share", "upside_to_key")
+    assert read[0] == ("lift", "margin_share", "upside_to_key", "work_pays")
     assert read[-1] == ()
     assert {name for names in read for name in names} <= set(KNOWN)
+
+
+def test_an_account_is_developed_only_where_the_work_pays() -> None:
+    frame = accounts({"probability": 0.2}, *[{}] * 20)
+    paid = 0.2 * 80 * 0.25
+    assert figure("work_pays", frame, COSTS)[0] == pytest.approx(paid / 3)
+    assert figure("work_pays", frame, None).isna().all()
+    for cost, play in ((paid * 0.99, "develop"), (paid * 1.01, "self_service")):
+        costs = Costs(margin_share=0.25, worked_account=cost)
+        assert plays(frame, default_rules(), costs=costs)["play"][0] == play
+
+
+DOCS = (Path(__file__).parents[3] / "docs" / "plays.md").read_text(encoding="utf-8")
+
+
+def test_the_page_names_every_rule_and_figure() -> None:
+    assert [f"| {rule.name} | {rule.play} |" for rule in default_rules()] == re.findall(
+        r"^\| \w+ \| (?:develop|win_back|leave|fair_terms|automate|carefree|self_service) \|", DOCS, re.MULTILINE
+    )
+    assert {f"| `{name}` | {f.meaning} |" for name, f in FIGURES.items()} <= set(DOCS.splitlines())
+
+
+def test_the_examples_of_the_page_can_be_used() -> None:
+    examples = [yaml.safe_load(text)["growth_list"] for text in re.findall(r"```yaml\n(.*?)```", DOCS, re.DOTALL)]
+    assert [list(example) for example in examples] == [["plays"], ["costs"]]
+    made = GrowthList.model_validate(examples[0] | examples[1])
+    assert made.plays is not None
+    assert plays(accounts({}), made.plays, costs=made.costs)["play_rule"].tolist() == ["others"]
