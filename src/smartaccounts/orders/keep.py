@@ -46,7 +46,8 @@ def columns_of(
         _check_kind(node, at)
     used = {_column(node, columns, at) for node in nodes if node["class"] == "COLUMN_REF"}
     functions = {node["function_name"].lower() for node in nodes if node["class"] == "FUNCTION"}
-    _check_functions(functions, at=at, engine=engine)
+    if functions:
+        _check_functions(functions, at=at, engine=engine)
     _check_types(condition, columns=columns, key=key, engine=engine)
     return tuple(sorted(used))
 
