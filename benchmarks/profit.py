@@ -12,7 +12,7 @@ season or chance too; `grown alone` only that of those that became key accounts.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -23,7 +23,7 @@ from benchmarks.recipe import CUT_OFFS
 
 from smartaccounts.config import Costs, Pipeline, read_pipeline
 from smartaccounts.engine.duckdb import Engine
-from smartaccounts.evaluation.backtest import Backtest
+from smartaccounts.evaluation.backtest import Backtest, backtest
 from smartaccounts.evaluation.served import SERVED, backtest_served, plain_fit
 from smartaccounts.growth_list.capacity import profit_curve
 from smartaccounts.orders.read import read
@@ -42,6 +42,7 @@ def main() -> None:
     parser.add_argument("--history", choices=[*CUT_OFFS], action="append")
     parser.add_argument("--cost", type=float, action="append", help="of working one account, as a share of K (0.01)")
     parser.add_argument("--capacity", type=int, default=50, help="no list is longer")
+    parser.add_argument("--served", action="store_true", help="also what the gate would have served: twice as long")
     parser.add_argument("--out", type=Path, help="a folder to keep chances and outcomes in, or to take them from")
     asked = parser.parse_args()
     for history in asked.history or CUT_OFFS:
@@ -49,7 +50,8 @@ def main() -> None:
         if kept is not None and kept.is_file():
             worked = pd.read_parquet(kept)
         else:
-            worked = outcomes(tested(read_pipeline(PIPELINES / f"{history}.yaml"), CUT_OFFS[history]))
+            pipeline = read_pipeline(PIPELINES / f"{history}.yaml")
+            worked = outcomes(tested(pipeline, CUT_OFFS[history], walk=backtest_served if asked.served else backtest))
             if kept is not None:
                 kept.parent.mkdir(parents=True, exist_ok=True)
                 worked.to_parquet(kept)
@@ -69,13 +71,11 @@ class Calibrated:
         return plain_fit(self.name, panel)
 
 
-def tested(pipeline: Pipeline, dates: Sequence[date]) -> Backtest:
-    """Backtest the growth model, what would have served, and the rankings by past spend with their chances."""
+def tested(pipeline: Pipeline, dates: Sequence[date], *, walk: Callable[..., Backtest]) -> Backtest:
+    """Backtest the growth model and the rankings by past spend with their chances."""
     with Engine() as engine:
         rankers = [Growth(pipeline.model), *(Calibrated(name) for name in BY_PAST_SPEND)]
-        return backtest_served(
-            read(pipeline, engine), dates, pipeline, rankers, step=lambda said: print(said, flush=True)
-        )
+        return walk(read(pipeline, engine), dates, pipeline, rankers)
 
 
 def outcomes(result: Backtest) -> pd.DataFrame:
