@@ -26,6 +26,7 @@ from smartaccounts.engine.duckdb import Engine
 from smartaccounts.evaluation.backtest import Backtest, backtest
 from smartaccounts.evaluation.served import SERVED, backtest_served, plain_fit
 from smartaccounts.growth_list.capacity import profit_curve
+from smartaccounts.growth_list.costs import gain
 from smartaccounts.orders.read import read
 from smartaccounts.panel import Panel
 from smartaccounts.rankers.base import Fitted
@@ -55,6 +56,8 @@ def main() -> None:
             if kept is not None:
                 kept.parent.mkdir(parents=True, exist_ok=True)
                 worked.to_parquet(kept)
+        first = worked[(worked["ranker"] == worked["ranker"].iloc[0]) & (worked["target"] == 1)]["ahead"]
+        print(f"{history}: {len(first)} became key accounts, reached {first.median():.2f} K (mean {first.mean():.2f})")
         for cost in asked.cost or [0.01]:
             table = realised(worked, Costs(margin_share=MARGIN, worked_account=cost), capacity=asked.capacity)
             print(f"{history}, an account costs {cost} K\n{table.to_string()}\n", flush=True)
@@ -105,7 +108,7 @@ def realised(worked: pd.DataFrame, costs: Costs, *, capacity: int) -> pd.DataFra
         curve = profit_curve(accounts, costs, shown=capacity)
         lengths[as_of, ranker] = n = 0 if curve is None else min(curve.best, capacity)
         of_model = lengths[as_of, "growth"]  # the growth model comes first at every date
-        expected = float(accounts["probability"].head(n) @ (1 - accounts["spend_h"].head(n)))
+        expected = float(accounts["probability"].head(n) @ gain(accounts).head(n))
         rows.setdefault(ranker, []).append(
             {
                 "worked": n,

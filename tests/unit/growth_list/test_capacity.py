@@ -20,7 +20,7 @@ COSTS = Costs(margin_share=0.5, worked_account=4)
 def chances(*chance: float, **other: float) -> pd.DataFrame:
     return accounts(
         *(
-            {"probability": p, "probability_low": p / 1.5, "probability_high": 1 - (1 - p) / 1.05, "spend_h": 0.0}
+            {"probability": p, "probability_low": p / 1.5, "probability_high": 1 - (1 - p) / 1.05, "spend_h": 25.0}
             | other
             for p in chance
         )
@@ -49,7 +49,7 @@ def test_every_group_has_its_capacity_and_those_without_are_a_group() -> None:
 
 
 def test_profit_is_chance_times_value_less_cost() -> None:
-    curve = curve_of(0.5, 0.1, 0.05)  # an account that becomes key brings (100 - 0) x 0.5, and costs 4
+    curve = curve_of(0.5, 0.1, 0.05)  # an account that becomes key brings (125 - 25) x 0.5, and costs 4
     assert curve.lengths == (1, 2, 3)
     assert curve.profit == pytest.approx((21, 22, 20.5))
     assert (curve.best, curve.break_even) == (2, 2)
@@ -68,7 +68,7 @@ def test_the_best_length_is_where_the_curve_is_highest_and_the_range_lies_around
 
 def test_the_range_is_that_of_the_chances() -> None:
     """Without any doubt of the level, the number of key accounts is binomial."""
-    frame = accounts(*[{"probability": 0.2, "probability_low": 0.2, "probability_high": 0.2, "spend_h": 0}] * 100)
+    frame = accounts(*[{"probability": 0.2, "probability_low": 0.2, "probability_high": 0.2, "spend_h": 25}] * 100)
     curve = profit_curve(frame, COSTS, shown=100)
     assert curve is not None
     low, high = ((x[-1] + 400) / 50 for x in (curve.low, curve.high))

@@ -36,6 +36,6 @@ def test_the_list_spreads_spend_by_chance_and_gain() -> None:
     assert now is not None
     assert then is not None
     assert now.largest_1 == pytest.approx(200 / 240)
-    assert then.largest_1 == pytest.approx(200 / (240 + 0.5 * 80))
+    assert then.largest_1 == pytest.approx(200 / (240 + 0.5 * 105))
     assert delivered(customers, customers.head(0)) == now
     assert delivered(customers, customers.assign(probability=np.nan)) is None

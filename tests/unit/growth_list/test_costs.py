@@ -39,12 +39,12 @@ def test_the_value_of_a_play_is_margin_less_cost_and_of_develop_also_what_growth
     frame = accounts(BUSY | {"spend_365d": 400, "probability": 0.1, "spend_h": 40, "potential": 140}, BUSY)
     play = pd.Series(["develop", "develop"])
     value = money(frame, play, COSTS)["play_value"]
-    assert value.tolist() == pytest.approx([0.25 * (400 + 0.1 * (140 - 40)) - 87, 0.25 * (40 + 0.01 * 80) - 87])
+    assert value.tolist() == pytest.approx([0.25 * (400 + 0.1 * (140 - 40)) - 87, 0.25 * (40 + 0.01 * 105) - 87])
     assert money(frame, pd.Series(["win_back"] * 2), COSTS)["play_value"][0] == pytest.approx(100 - 80 - 7 / 4)
 
 
-def test_an_account_that_becomes_key_reaches_k_at_least() -> None:
-    assert gain(accounts({"potential": 60}, {"potential": 150}, {})).tolist() == [80, 130, 80]
+def test_an_account_that_becomes_key_reaches_what_the_typical_one_did_or_its_potential() -> None:
+    assert gain(accounts({"potential": 60}, {"potential": 150}, {})).tolist() == [105, 130, 105]
 
 
 def test_the_margin_of_the_lines_goes_before_the_assumed_one() -> None:

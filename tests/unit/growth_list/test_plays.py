@@ -199,7 +199,7 @@ def test_rules_can_be_checked_before_there_are_accounts() -> None:
 
 def test_an_account_is_developed_only_where_the_work_pays() -> None:
     frame = accounts({"probability": 0.2}, *[{}] * 20)
-    paid = 0.2 * 80 * 0.25
+    paid = 0.2 * (125 - 20) * 0.25
     assert figure("work_pays", frame, COSTS)[0] == pytest.approx(paid / 3)
     assert figure("work_pays", frame, None).isna().all()
     for cost, play in ((paid * 0.99, "develop"), (paid * 1.01, "self_service")):

@@ -22,7 +22,7 @@ def listing(ranker: str, *rows: tuple[float, float, float]) -> pd.DataFrame:
 
 
 MODEL = listing("growth", (0.5, 0.5, 1.5), (0.2, 0.5, 0.0), (0.01, 0.5, 2.0))
-PLAIN = listing("past_h", (0.08, 0.5, 0.5), (0.01, 0.5, 2.0), (0.01, 0.5, 1.5))
+PLAIN = listing("past_h", (0.06, 0.5, 0.5), (0.01, 0.5, 2.0), (0.01, 0.5, 1.5))
 
 
 def test_profit_is_margin_of_what_was_spent_more_less_the_cost() -> None:
@@ -34,6 +34,6 @@ def test_profit_is_margin_of_what_was_spent_more_less_the_cost() -> None:
 def test_every_ranking_has_the_length_that_its_own_chances_propose() -> None:
     table = realised(pd.concat([MODEL, PLAIN]), COSTS, capacity=50)
     assert table.index.tolist() == ["growth", "past_h"]
-    assert table["worked"].tolist() == [2, 0]  # past_h: a chance of 8% of a fifth of half a K is below the cost
+    assert table["worked"].tolist() == [2, 0]  # past_h: a chance of 6% of a fifth of 0.75 K is below the cost
     assert table["all worked, as long as growth"].tolist() == pytest.approx([0.08, 0.28])
     assert realised(pd.concat([MODEL, PLAIN]), COSTS, capacity=1)["worked"].tolist() == [1, 0]
