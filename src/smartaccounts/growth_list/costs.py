@@ -22,7 +22,7 @@ PROPOSED: Mapping[Play, Proposal] = {
 
 REACHED = 1.25
 """What the typical account that became a key account spent in the horizon, over K: the median was 1.23 to 1.29 on two
-real and two simulated histories, at every level before, the mean 1.45 to 1.49 (benchmarks/profit.py prints it)."""
+real and two simulated histories, at every level before, the mean 1.45 to 1.49 (`python -m benchmarks.profit` prints it)."""
 
 NOW = Proposal()
 
