@@ -133,10 +133,52 @@ class Model(_Strict):
     )
 
 
+Play = Literal["develop", "fair_terms", "carefree", "self_service", "automate", "win_back", "leave"]
+
+
+class PlayRule(_Strict):
+    """Which accounts get a play: those for which `when` is true (docs/plays.md); without it all that are left."""
+
+    play: Play
+    when: str | None = Field(None, min_length=1, description="SQL condition over the figures of one account")
+    name: str | None = Field(None, min_length=1, description="what the list calls the rule; its condition if not given")
+
+
+class Proposal(_Strict):
+    """What a play makes of the cost to serve: factors of what is now, effort in worked accounts. None: the default."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
+    orders: float | None = Field(None, ge=0)
+    personal: float | None = Field(None, ge=0, description="orders by phone or field")
+    lines: float | None = Field(None, ge=0)
+    returns: float | None = Field(None, ge=0)
+    customer: float | None = Field(None, ge=0)
+    effort: float | None = Field(None, ge=0)
+
+
+class Costs(_Strict):
+    """What serving and working an account costs, in the currency of the lines."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
+    margin_share: float | None = Field(None, gt=0, lt=1, description="assumed where the lines bear no cost")
+    per_order: float = Field(0, ge=0)
+    per_personal_order: float = Field(0, ge=0, description="more for an order by phone or field")
+    personal_share: float = Field(0, ge=0, le=1, description="share of such orders where the lines bear no channel")
+    per_line: float = Field(0, ge=0)
+    per_return: float = Field(0, ge=0, description="for each returned line")
+    per_customer: float = Field(0, ge=0, description="a year")
+    worked_account: float | None = Field(None, gt=0, description="of working one account through a horizon")
+    proposed: dict[Play, Proposal] = Field(default_factory=dict)
+
+
 class GrowthList(_Strict):
     """What the list shows."""
 
     capacity: int = Field(50, ge=1)
+    per: str | None = Field(None, min_length=1, description="attribute of the customers table: capacity of each value")
+    length: Literal["capacity", "profit"] = Field("capacity", description="profit: fewer where fewer pay")
     language: Literal["en", "de"] = "en"
     hysteresis: float = Field(
         0.2,
@@ -146,6 +188,16 @@ class GrowthList(_Strict):
         "such a one within capacity / (1 + this) only; 0 or false: the list is the first `capacity`",
     )
     reasons: int = Field(3, ge=1, le=10, description="reasons for and against, each, of a listed account")
+    plays: tuple[PlayRule, ...] | None = Field(None, description="the first rule that fires; None: the default rules")
+    costs: Costs | None = Field(None, description="None: the list says nothing of costs")
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> GrowthList:
+        if self.plays is not None and [r.when is None for r in self.plays] != [False] * (len(self.plays) - 1) + [True]:
+            raise ValueError("the last rule of plays, and no other, must be without `when`: it takes all that are left")
+        if self.length == "profit" and (self.costs is None or self.costs.worked_account is None):
+            raise ValueError("length: profit needs costs.worked_account")
+        return self
 
 
 class Pipeline(_Strict):
@@ -163,6 +215,12 @@ class Pipeline(_Strict):
     model: Model = Model()
     growth_list: GrowthList = GrowthList()
     _folder: Path = PrivateAttr(default_factory=Path.cwd)
+
+    @model_validator(mode="after")
+    def _has_groups(self) -> Pipeline:
+        if self.growth_list.per is not None and self.customers is None:
+            raise ValueError("growth_list.per needs a customers table")
+        return self
 
     def resolve(self, path: str) -> Path:
         """Return `path` as an absolute path, counted from the pipeline file's folder."""
@@ -274,9 +332,16 @@ def _explain(error: Any, where: str) -> str:
 def _keys_at(parents: Sequence[str]) -> list[str]:
     model: Any = Pipeline
     for parent in parents:
-        annotation = model.model_fields[parent].annotation
-        options = [annotation, *getattr(annotation, "__args__", ())]
-        model = next((o for o in options if isinstance(o, type) and issubclass(o, BaseModel)), None)
+        if parent not in model.model_fields:
+            continue  # a place in a list, a key of a mapping
+        model = _model_in(model.model_fields[parent].annotation)
         if model is None:
             return []
     return list(model.model_fields)
+
+
+def _model_in(annotation: Any) -> Any:
+    """Return the model that an annotation holds, alone, in a list, as the values of a mapping; None without one."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((m for a in getattr(annotation, "__args__", ()) if (m := _model_in(a)) is not None), None)

@@ -125,7 +125,7 @@ def test_bytes_that_are_no_text(tmp_path: Path) -> None:
         ({"target": {"horizon": 9}}, "known key, got 'target.horizon' in {}.\nHint: Did you mean 'horizon_days'?"),
         ({"model": {"leafs": 8}}, "Expected a known key, got 'model.leafs' in {}.\nHint: Did you mean 'leaves'?"),
         ({"customers": {"path": "x", "colums": {}}}, "got 'customers.colums' in {}.\nHint: Did you mean 'columns'?"),
-        ({"growth_list": {"zzz": 1}}, "got 'growth_list.zzz' in {}.\nHint: Known keys: capacity, language, hyst"),
+        ({"growth_list": {"zzz": 1}}, "got 'growth_list.zzz' in {}.\nHint: Known keys: capacity, per, length"),
         ({1: 2}, "Expected a known key, got '1' in {}.\nHint: Known keys: name, source, columns"),
     ],
 )  # fmt: skip
@@ -224,3 +224,38 @@ def test_a_mapping_is_checked_as_a_file_is(tmp_path: Path) -> None:
 def test_hysteresis_can_be_switched_off(said: Any, share: float) -> None:
     assert pipeline_from(LEAST | {"growth_list": {"hysteresis": said}}, folder=Path()).growth_list.hysteresis == share
     assert pipeline_from(LEAST, folder=Path()).growth_list.hysteresis == 0.2
+
+
+@pytest.mark.parametrize(
+    ("growth_list", "said"),
+    [
+        ({"plays": [{"play": "leave", "whn": "TRUE"}]}, "'growth_list.plays.0.whn' in {}.\nHint: Did you mean 'when'?"),
+        ({"costs": {"per_ordr": 1}}, "got 'growth_list.costs.per_ordr' in {}.\nHint: Did you mean 'per_order'?"),
+        ({"costs": {"proposed": {"leave": {"line": 1}}}}, "'growth_list.costs.proposed.leave.line' in {}.\nHint: Did"),
+        ({"costs": {"proposed": {"sell": {}}}}, "Expected a valid growth_list.costs.proposed, got 'sell' in {}: Input"),
+        ({"costs": {"per_order": float("inf")}}, "Expected a valid growth_list.costs.per_order, got inf in {}"),
+        ({"plays": [{"play": "sell"}]}, "Expected a valid growth_list.plays.0.play, got 'sell' in {}: Input should be"),
+        ({"plays": []}, "the last rule of plays, and no other, must be without `when`"),
+        ({"plays": [{"play": "leave", "when": "TRUE"}]}, "and no other, must be without `when`"),
+        ({"plays": [{"play": "leave"}, {"play": "develop"}]}, "and no other, must be without `when`"),
+        ({"length": "profit"}, "length: profit needs costs.worked_account"),
+        ({"per": "region"}, "growth_list.per needs a customers table"),
+    ],
+)  # fmt: skip
+def test_plays_and_costs_are_checked(growth_list: dict[str, Any], said: str, tmp_path: Path) -> None:
+    assert said.format(tmp_path / "shop.yaml") in refused(LEAST | {"growth_list": growth_list}, tmp_path)
+
+
+def test_plays_and_costs_can_be_written(tmp_path: Path) -> None:
+    said = {
+        "plays": [{"play": "leave", "when": "spend_12m < 10", "name": "tiny"}, {"play": "self_service"}],
+        "costs": {"margin_share": 0.2, "worked_account": 90, "proposed": {"automate": {"personal": 0}}},
+        "length": "profit",
+        "per": "region",
+    }
+    path = written(tmp_path, LEAST | {"growth_list": said, "customers": {"path": "c.csv"}})
+    made = read_pipeline(path, overrides=["growth_list.costs.per_order=2.5"]).growth_list
+    assert made.plays is not None
+    assert [rule.name for rule in made.plays] == ["tiny", None]
+    assert made.costs is not None
+    assert (made.costs.per_order, made.costs.proposed["automate"].personal) == (2.5, 0)

@@ -40,18 +40,29 @@ def expectation(probability: Floats, low: Floats, high: Floats) -> Expectation:
     The level of a half year is common to all rows: their log odds move together by what the ranges say, normally
     distributed; given the level, customers grow independently of each other.
     """
-    middle, spread = logit(probability), (logit(high) - logit(low)) / (2 * norm.ppf(0.5 + RANGE / 2))
     nodes, weights = hermegauss(LEVELS)
     weights = weights / weights.sum()
-    for _ in range(STEPS):  # the mean over the levels is the probability: half a level up adds more than one down takes
-        mean = sum(w * expit(middle + n * spread) for n, w in zip(nodes, weights, strict=True))
-        middle = middle + logit(probability) - logit(np.clip(mean, 1e-12, 1 - 1e-12))
+    middle, spread = common_level(probability, low, high)
     counts = np.arange(len(probability) + 1.0)
     below = np.zeros(len(counts))
     for node, weight in zip(nodes, weights, strict=True):
         below += weight * _at_most(counts, expit(middle + node * spread))
     ends = np.searchsorted(below, [(1 - RANGE) / 2, (1 + RANGE) / 2])
     return Expectation(float(probability.sum()), int(ends[0]), int(min(ends[1], len(probability))))
+
+
+def common_level(probability: Floats, low: Floats, high: Floats) -> tuple[Floats, Floats]:
+    """Return middle and spread: at a level z (standard normal) the probabilities are expit(middle + z * spread).
+
+    Their mean over the levels is `probability`: half a level up adds more than one down takes away.
+    """
+    nodes, weights = hermegauss(LEVELS)
+    weights = weights / weights.sum()
+    middle, spread = logit(probability), (logit(high) - logit(low)) / (2 * norm.ppf(0.5 + RANGE / 2))
+    for _ in range(STEPS):
+        mean = sum(w * expit(middle + n * spread) for n, w in zip(nodes, weights, strict=True))
+        middle = middle + logit(probability) - logit(np.clip(mean, 1e-12, 1 - 1e-12))
+    return middle, spread
 
 
 def _at_most(counts: Floats, probability: Floats) -> Floats:

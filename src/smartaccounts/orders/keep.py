@@ -1,4 +1,4 @@
-"""Conditions of a pipeline file (`keep`, `source.cancelled`): SQL over one row of the source, and nothing else.
+"""Conditions of a pipeline file (`keep`, `source.cancelled`, `growth_list.plays`): SQL over one row, and nothing else.
 
 A condition that could look at other rows, at the clock or at other files could see the future, so it is parsed and
 every part of it must be known to be harmless before it runs.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from smartaccounts.engine.duckdb import Engine, quoted, reading
@@ -29,31 +30,43 @@ _CLOCK_WORDS = {"current_date", "current_time", "current_timestamp", "localtime"
 _ROWWISE_MACROS = {"nullif"}
 
 
-def columns_of(condition: str, *, columns: Mapping[str, str], key: str, engine: Engine) -> tuple[str, ...]:
-    """Check a condition and return the source's columns that it reads, sorted.
+def columns_of(
+    condition: str, *, columns: Mapping[str, str], key: str, engine: Engine, of: str = "the source"
+) -> tuple[str, ...]:
+    """Check a condition and return the columns that it reads, sorted.
 
     `columns` is name -> SQL type as the condition will see them; `key` is where the condition stands in the pipeline
-    file. PipelineError where it is no single condition, reads unknown columns, or holds a subquery, an aggregate, a
-    window, a current date or time, a random number or a file function.
+    file, `of` whose columns they are. PipelineError where it is no single condition, reads unknown columns, or holds a
+    subquery, an aggregate, a window, a current date or time, a random number or a file function.
     """
-    tree = _parsed(condition, key=key, engine=engine)
+    at = _Place(key, of)
+    tree = _parsed(condition, at=at, engine=engine)
     nodes = list(_nodes(tree))
     for node in nodes:
-        _check_kind(node, key)
-    used = {_column(node, columns, key) for node in nodes if node["class"] == "COLUMN_REF"}
+        _check_kind(node, at)
+    used = {_column(node, columns, at) for node in nodes if node["class"] == "COLUMN_REF"}
     functions = {node["function_name"].lower() for node in nodes if node["class"] == "FUNCTION"}
-    _check_functions(functions, key=key, engine=engine)
+    if functions:
+        _check_functions(functions, at=at, engine=engine)
     _check_types(condition, columns=columns, key=key, engine=engine)
     return tuple(sorted(used))
 
 
-def _parsed(condition: str, *, key: str, engine: Engine) -> Any:
+@dataclass(frozen=True)
+class _Place:
+    """Where a condition stands in the pipeline file, and whose columns it reads."""
+
+    key: str
+    of: str
+
+
+def _parsed(condition: str, *, at: _Place, engine: Engine) -> Any:
     # the newline ends a comment in the condition: what follows it must still be parsed
     answer = engine.rows("SELECT json_serialize_sql(?)", [f"SELECT {condition}\nFROM source_line"])[0][0]
     tree = json.loads(answer)
     if tree["error"]:
         said = " ".join(tree["error_message"].split())
-        raise _wrong(f"{condition!r} ({said})", key)
+        raise _wrong(f"{condition!r} ({said})", at)
     node = tree["statements"][0]["node"]
     table = node.get("from_table", {})
     plain = (
@@ -65,7 +78,7 @@ def _parsed(condition: str, *, key: str, engine: Engine) -> Any:
         and not any(node[part] for part in ("where_clause", "group_expressions", "having", "qualify", "modifiers"))
     )
     if not plain:
-        raise _wrong(repr(condition), key)
+        raise _wrong(repr(condition), at)
     return node["select_list"][0]
 
 
@@ -80,32 +93,33 @@ def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
             yield from _nodes(value)
 
 
-def _check_kind(node: Mapping[str, Any], key: str) -> None:
+def _check_kind(node: Mapping[str, Any], at: _Place) -> None:
     if node["class"] not in _HARMLESS or node["type"] == "GROUPING_FUNCTION":
-        raise _wrong(_REFUSED.get(node["class"], node["type"].lower().replace("_", " ")), key)
+        raise _wrong(_REFUSED.get(node["class"], node["type"].lower().replace("_", " ")), at)
 
 
-def _column(node: Mapping[str, Any], columns: Mapping[str, str], key: str) -> str:
-    """Return the source's column that a reference means: as SQL, in any case of letters."""
+def _column(node: Mapping[str, Any], columns: Mapping[str, str], at: _Place) -> str:
+    """Return the column that a reference means: as SQL, in any case of letters."""
     name = node["column_names"][0]
     by_lower = {c.lower(): c for c in columns}
     if name.lower() in by_lower:
         return by_lower[name.lower()]
     if name.lower() in _CLOCK_WORDS:
-        raise _wrong(f"the clock ({name})", key)
-    raise PipelineError(f"Expected a column of the source, got {name!r} in {key}.", hint=nearest(name, columns))
+        raise _wrong(f"the clock ({name})", at)
+    hint = nearest(name, columns, of=at.of)
+    raise PipelineError(f"Expected a column of {at.of}, got {name!r} in {at.key}.", hint=hint)
 
 
-def nearest(name: str, known: Collection[str]) -> str:
+def nearest(name: str, known: Collection[str], *, of: str = "the source") -> str:
     """Return a hint: the known column most like `name`, else what there is."""
     by_lower = {k.lower(): k for k in known}
     near = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.5)
     if near:
         return f"Did you mean {by_lower[near[0]]!r}?"
-    return f"The source has {culprits(known, most=20)}."
+    return f"{of[0].upper()}{of[1:]} has {culprits(known, most=20)}."
 
 
-def _check_functions(names: Collection[str], *, key: str, engine: Engine) -> None:
+def _check_functions(names: Collection[str], *, at: _Place, engine: Engine) -> None:
     known: dict[str, set[tuple[str, str | None]]] = {}
     for name, kind, stability in engine.rows(
         "SELECT lower(function_name), function_type, stability FROM duckdb_functions()"
@@ -117,10 +131,10 @@ def _check_functions(names: Collection[str], *, key: str, engine: Engine) -> Non
             continue
         if not kinds:
             raise PipelineError(
-                f"Expected a function that the engine knows, got {name!r} in {key}.",
+                f"Expected a function that the engine knows, got {name!r} in {at.key}.",
                 hint=f"Did you mean {near[0]!r}?" if (near := difflib.get_close_matches(name, known, n=1)) else "",
             )
-        raise _wrong(f"the function {name!r}", key)
+        raise _wrong(f"the function {name!r}", at)
 
 
 def _check_types(condition: str, *, columns: Mapping[str, str], key: str, engine: Engine) -> None:
@@ -138,8 +152,8 @@ def _check_types(condition: str, *, columns: Mapping[str, str], key: str, engine
         )
 
 
-def _wrong(got: str, key: str) -> PipelineError:
+def _wrong(got: str, at: _Place) -> PipelineError:
     return PipelineError(
-        f"Expected one condition over one row of the source, got {got} in {key}.",
+        f"Expected one condition over one row of {at.of}, got {got} in {at.key}.",
         hint="No subquery, aggregate, window, current date or time, random number or file; texts in single quotes.",
     )

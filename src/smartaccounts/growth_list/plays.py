@@ -1,0 +1,110 @@
+"""What to do with each account: the first rule that fires, of a table in the pipeline file or of the default one."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Hashable, Sequence
+from functools import cache
+from importlib.resources import files
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import yaml
+from numpy.typing import NDArray
+
+from smartaccounts.config import Costs, Pipeline, PlayRule
+from smartaccounts.engine.duckdb import Engine, quoted, reading
+from smartaccounts.errors import InputError, PipelineError
+from smartaccounts.growth_list.rule_figures import KNOWN, figure
+from smartaccounts.growth_list.words import Words
+from smartaccounts.orders.keep import columns_of
+
+EVERYBODY = "TRUE"
+
+
+@cache
+def default_rules() -> tuple[PlayRule, ...]:
+    """Return the rules of default_plays.yaml, from which a pipeline's own can be copied."""
+    content = (files("smartaccounts.growth_list") / "default_plays.yaml").read_text(encoding="utf-8")
+    return tuple(PlayRule.model_validate(rule) for rule in yaml.safe_load(content))
+
+
+def rules_of(pipeline: Pipeline) -> tuple[PlayRule, ...]:
+    """Return the pipeline's rules, else the default ones."""
+    return default_rules() if pipeline.growth_list.plays is None else pipeline.growth_list.plays
+
+
+def check_rules(rules: Sequence[PlayRule], engine: Engine) -> list[tuple[str, ...]]:
+    """Return the figures that each rule reads; PipelineError where a condition is no condition over known figures."""
+    return [
+        columns_of(rule.when or EVERYBODY, columns=KNOWN, key=_place(i), engine=engine, of="the account's figures")
+        for i, rule in enumerate(rules)
+    ]
+
+
+def plays(accounts: pd.DataFrame, rules: Sequence[PlayRule], *, costs: Costs | None = None) -> pd.DataFrame:
+    """Return play and play_rule (the name of the rule that fired, else its condition), one row per account.
+
+    `accounts` are the eligible rows of one snapshot, all of them (some figures compare with the others of the market),
+    with probability, potential and potential_high beside; null where unknown. A condition that needs an unknown figure
+    does not fire. The last rule takes all that are left. PipelineError as `check_rules`, or where a condition fails on
+    the figures of an account.
+    """
+    with Engine() as engine:
+        read = check_rules(rules, engine)
+        columns = {name: figure(name, accounts, costs) for name in sorted({n for names in read for n in names})}
+        table = pa.table(
+            {"at": np.arange(len(accounts)), **{n: pa.array(v, from_pandas=True) for n, v in columns.items()}}
+        )
+        engine.load("account", table)
+        fired = np.full(len(accounts), len(rules) - 1)
+        for i in reversed(range(len(rules) - 1)):
+            fired[_where(rules[i], _place(i), engine)] = i
+    return pd.DataFrame(
+        {
+            "play": pd.Series([rules[i].play for i in fired], index=accounts.index, dtype="object"),
+            "play_rule": pd.Series([rule_name(rules[i]) for i in fired], index=accounts.index, dtype="object"),
+        }
+    )
+
+
+def rule_name(rule: PlayRule) -> str:
+    """Return what the list calls a rule: its name, else its condition."""
+    return rule.name or rule.when or EVERYBODY
+
+
+def why(accounts: pd.DataFrame, rows: NDArray[np.bool_], words: Words, *, costs: Costs | None = None) -> list[str]:
+    """Return for each of `rows` in words, with its own figures, why it got its play.
+
+    `accounts` are those of `plays`, with play_rule beside. A rule without words of its own speaks for itself.
+    """
+    chosen = accounts.loc[rows, "play_rule"]
+    texts: dict[Hashable, str] = {}
+    for rule, same in chosen.groupby(chosen):
+        key = f"plays.why.{rule}"
+        if key not in words.messages:
+            texts |= dict.fromkeys(same.index, words.say("plays.by_rule", rule=rule))
+            continue
+        named = [name for _, name, _, _ in string.Formatter().parse(words.messages[key]) if name]
+        values = {name: figure(name, accounts, costs)[same.index] for name in named}
+        texts |= {at: words.say(key, **{n: v[at] for n, v in values.items()}) for at in same.index}
+    return [texts[at] for at in chosen.index]
+
+
+def _where(rule: PlayRule, place: str, engine: Engine) -> list[int]:
+    """Return the places of the accounts for which a rule's condition is true."""
+    # the newline ends a comment in the condition
+    sql = f"SELECT {quoted('at')} FROM account WHERE (\n{rule.when}\n)"
+    try:
+        with reading(lambda said: InputError(" ".join(said.splitlines()[0].split()))):
+            return [row[0] for row in engine.rows(sql)]
+    except InputError as error:
+        raise PipelineError(
+            f"Expected a condition that holds or not for every account, got {error.message} in {place}.",
+            hint="Guard it, for example with TRY_CAST or nullif.",
+        ) from None
+
+
+def _place(index: int) -> str:
+    return f"growth_list.plays[{index}].when"
