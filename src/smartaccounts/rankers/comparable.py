@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from smartaccounts.features.snapshot import CATALOGUE
+from smartaccounts.rankers.base import Floats
 
 SINCE_THE_BEGINNING = ("spend_total", "orders_total", "tenure_days", "history_days", "market_customers")
 """They grow with the history itself: between an early and a late as_of they say nothing of the customer."""
@@ -34,15 +35,13 @@ def comparable(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(**changed)
 
 
-def _seen(name: str, known: np.ndarray) -> np.ndarray | None:
+def _seen(name: str, known: Floats) -> Floats | None:
     """Return the share of the window that lies within the `known` days, NaN where a part before others is not."""
     if found := COUNTED.fullmatch(name):
         days = float(found[2])
-        share: np.ndarray = np.minimum(known, days) / days
-        return share
+        return np.asarray(np.minimum(known, days) / days)
     if found := FADING.fullmatch(name):
-        share = 1 - np.exp(-known / float(found[2]))
-        return share
+        return np.asarray(1 - np.exp(-known / float(found[2])))
     if found := BEFORE.fullmatch(name):
         return np.where(known >= 2 * float(found[2]), 1.0, np.nan)
     if found := BLOCK.fullmatch(name):

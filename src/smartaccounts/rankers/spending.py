@@ -25,7 +25,7 @@ NARROWEST = 0.05
 
 @dataclass(frozen=True)
 class Outlook:
-    """Per row, in a usual season: log odds of buying at all, middle of the log amount over K (design.level), its spread."""
+    """Per row, in a usual season: log odds of buying at all, the log amount over K (design.level) if so, its spread."""
 
     odds: Floats
     amount: Floats
@@ -92,7 +92,7 @@ def learn_spending(made: Design, ratio: Floats, season: Floats, model: Model) ->
         "num_threads": 1,
         "verbosity": -1,
     }
-    rising = {"monotone_constraints": [int(r) for r in made.rises]} if model.monotone else {}
+    rising: dict[str, object] = {"monotone_constraints": [int(r) for r in made.rises]} if model.monotone else {}
     rounds = max(1, model.rounds // 4)
 
     def boost(rows: NDArray[np.bool_], label: Floats, start: Floats | None, more: dict[str, object]) -> lgb.Booster:
@@ -104,12 +104,12 @@ def learn_spending(made: Design, ratio: Floats, season: Floats, model: Model) ->
 
     everybody, bought = np.ones(len(ratio), dtype=bool), ratio > 0
     sure = np.where(bought, 1 - UNSURE, UNSURE)
-    buys = boost(everybody, sure, season, {"objective": "cross_entropy"} | rising)
+    buys = boost(everybody, sure, season, rising | {"objective": "cross_entropy"})
     seen, one = made.matrix[bought], np.ones(int(bought.sum()))
     odds = buys.predict(seen, raw_score=True, num_threads=1)
     shift = Outlook(odds, one, one).moved(season[bought])
     came = level(ratio[bought] / np.exp(shift), one)
-    amount = boost(bought, came, None, {"objective": "regression"} | rising)
+    amount = boost(bought, came, None, rising | {"objective": "regression"})
     missed = np.abs(came - amount.predict(seen, num_threads=1))
     spread = boost(bought, missed, None, {"objective": "regression"})
     buys_text, amount_text, spread_text = (b.model_to_string() for b in (buys, amount, spread))
