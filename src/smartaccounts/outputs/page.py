@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from smartaccounts.growth_list.facts import PastList
 from smartaccounts.outputs.account_figures import history, potential
+from smartaccounts.outputs.notes import definitions
 from smartaccounts.outputs.page_figures import figures, found, most_of, past_list
 from smartaccounts.outputs.page_rows import MOST, content, embedded, facets
 from smartaccounts.outputs.shown import Shown, flagged, missing, sentences
@@ -75,14 +76,6 @@ def page(shown: Shown) -> str:
 def write_page(shown: Shown, path: Path) -> None:
     """Write the page (UTF-8)."""
     path.write_bytes(page(shown).encode("utf-8", "replace"))
-
-
-def definitions(shown: Shown) -> list[tuple[str, str]]:
-    """Return (term, meaning) of what the list speaks of, in the order of reading."""
-    keys = ("decide", "base", "chance", "potential", "peers", "play", "watch", "small", "key")
-    when = period(shown.facts.horizon_days, shown.words)
-    parts = [shown.words.say(f"notes.{key}", period=when).partition("|") for key in keys]
-    return [(term, meaning) for term, _, meaning in parts]
 
 
 def _own(name: str) -> Markup:

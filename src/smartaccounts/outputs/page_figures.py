@@ -88,7 +88,7 @@ def gain(shown: Shown) -> Markup:
     parts = [
         axis_y(PLOT, y, [(t, shown.words.write(t, "count")) for t in ticks(0, most) if t == int(t)], _page(shown, "gain.y")),
         axis_x(PLOT, x, [(t, shown.words.write(t, "count")) for t in ticks(0, last)], _page(shown, "gain.x")),
-        *_capacity(shown, x, listed),
+        *_capacity(shown, x, listed, PLOT.top + 8),
     ]  # fmt: skip
     at = np.unique(np.linspace(0, last, 80).round().astype(int))
     places = drawn.apart([y(float(c[-1])) for _, _, c in curves], 17, low=PLOT.top, high=PLOT.bottom)
@@ -110,11 +110,11 @@ def _summed(chance: np.ndarray, last: int) -> np.ndarray:
     return np.concatenate([[0.0], np.cumsum(chance)])[: last + 1]
 
 
-def _capacity(shown: Shown, x: drawn.Scale, listed: int) -> list[Markup]:
+def _capacity(shown: Shown, x: drawn.Scale, listed: int, place: float) -> list[Markup]:
     said = _page(shown, "gain.capacity", listed=listed)
     return [
         line((x(listed), PLOT.top - 4), (x(listed), PLOT.bottom), "capacity"),
-        text(x(listed) + 5, PLOT.bottom - 8, said, kind="soft halo"),
+        text(x(listed) + 5, place, said, kind="soft halo"),
     ]
 
 
@@ -139,7 +139,7 @@ def profit(shown: Shown) -> Markup:
         *(_marks(shown, curve, x, y)),
     ]  # fmt: skip
     if shown.facts.listed <= curve.lengths[-1]:
-        parts += _capacity(shown, x, shown.facts.listed)
+        parts += _capacity(shown, x, shown.facts.listed, PLOT.bottom - 8)
     return svg(parts, width=WIDTH, height=282, label=_page(shown, "profit.label", best=curve.best))
 
 
@@ -147,7 +147,7 @@ def _marks(shown: Shown, curve: ProfitCurve, x: drawn.Scale, y: drawn.Scale) -> 
     """Mark the best length and the break-even rank where they lie on the curve."""
     parts: list[Markup] = []
     for key, n, kind in (("even", curve.break_even, "ring"), ("best", curve.best, "dot")):
-        if not 0 < n <= curve.lengths[-1] or (key == "even" and n == curve.best):
+        if not 0 < n <= curve.lengths[-1] or (key == "even" and abs(x(n) - x(curve.best)) < 40):
             continue
         at = float(np.interp(n, curve.lengths, curve.profit))
         right = x(n) > (PLOT.left + PLOT.right) / 2

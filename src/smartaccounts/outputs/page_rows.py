@@ -17,7 +17,7 @@ MOST = 50_000
 
 TEXTS = ("market", "segment", "region", "sales_rep", "play", "status")
 MONEY = ("spend_12m", "spend_prior_12m", "potential", "gap", "cost_to_serve", "cost_proposed")
-FACETS = ("market", "segment", "region", "sales_rep", "play")
+FACETS = ("market", "region", "sales_rep", "play")
 """Columns that rows are filtered by."""
 
 

@@ -95,6 +95,18 @@ def _reliability(facts: Facts, words: Words) -> str:
     return " ".join(said) or words.say("summary.no_past")
 
 
+def past_lists(facts: Facts, words: Words) -> list[str]:
+    """Return a sentence for each past list: what was expected, what came, what past spend and chance would have found."""
+    said = []
+    for past in facts.past:
+        stated = "–" if past.low is None or past.high is None else ends(past.low, past.high, words)  # noqa: RUF001
+        spend = "–" if past.by_spend is None else words.write(past.by_spend, "count")  # noqa: RUF001
+        day, drawn = date.fromisoformat(past.as_of), about(past.random, words)
+        values = {"listed": past.listed, "expected": stated, "came": past.came, "by_spend": spend, "random": drawn}
+        said.append(words.say("summary.past_list", as_of=day, **values))
+    return said
+
+
 def held(past: PastList) -> bool:
     """Say whether what came lay in the stated range; no where none was stated."""
     return past.low is not None and past.high is not None and past.low <= past.came <= past.high

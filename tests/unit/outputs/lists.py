@@ -87,7 +87,7 @@ def rows_of(rows: int, *, listed: int, seed: int = 0, bare: bool = False, market
         "cost_proposed": cost * 0.4,
         "keep_small": kept,
         "status": pd.Series([s if t else None for s, t in zip(status, top, strict=True)], dtype="object"),
-        "previous_rank": np.where(top & (status != "new"), 1.0 + np.roll(at, 3), np.nan),
+        "previous_rank": np.where(top & (status != "new"), 1.0 + (at + 7) % max(listed, 1), np.nan),
         "moved_because": pd.Series(["Spend of the last 91 days fell by a third." if t else None for t in top], dtype="object"),
         "segment": rng.choice(["Retail", "Trade", "Hospitality"], rows),
         "region": rng.choice(["North", "South", "West"], rows),
