@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from markupsafe import Markup, escape
 
@@ -57,7 +58,7 @@ def ticks(low: float, high: float, most: int = 5) -> list[float]:
 
 
 def decades(low: float, high: float) -> list[float]:
-    """Return the values 1, 2 and 5 times powers of ten between two positive values; only powers where there are many."""
+    """Return 1, 2 and 5 times powers of ten between two positive values; fewer where there are many powers."""
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     factors = (1, 2, 5) if len(powers) <= 3 else (1, 3) if len(powers) <= 4 else (1,)
     return [f * 10.0**p for p in powers for f in factors if low <= f * 10.0**p <= high]
@@ -126,7 +127,7 @@ def apart(places: Sequence[float], gap: float, *, low: float, high: float) -> li
     """Return places moved so far that neighbours are `gap` apart, within low and high where they fit."""
     order = sorted(range(len(places)), key=lambda i: places[i])
     moved = list(places)
-    for before, now in zip(order, order[1:], strict=False):
+    for before, now in pairwise(order):
         moved[now] = max(moved[now], moved[before] + gap)
     over = max((moved[i] for i in order), default=low) - high
     if over > 0:

@@ -14,13 +14,12 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from smartaccounts.growth_list.facts import PastList
 from smartaccounts.outputs.account_figures import history, potential
 from smartaccounts.outputs.notes import definitions
 from smartaccounts.outputs.page_figures import figures, found, most_of, past_list
 from smartaccounts.outputs.page_rows import MOST, content, embedded, facets
 from smartaccounts.outputs.shown import Shown, flagged, missing, sentences
-from smartaccounts.outputs.summary import about, ends, keep_small, period, summary
+from smartaccounts.outputs.summary import DASH, about, keep_small, period, stated, summary
 
 MOVED = 12
 """So many of the accounts that moved most are named on top; each says itself where it stood."""
@@ -65,7 +64,7 @@ def page(shown: Shown) -> str:
         small=None if shown.keep_small is None else keep_small(shown.keep_small, shown.words),
         small_rows=int(flagged(shown.rest.head(MOST)["keep_small"]).sum()),
         rest_rows=min(len(shown.rest), MOST),
-        known=shown.knows,
+        known={c for c in shown.frame.columns if shown.knows(c)}.__contains__,
         style=_own("growth_list.css"),
         script=script,
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
@@ -81,7 +80,7 @@ def write_page(shown: Shown, path: Path) -> None:
 def _own(name: str) -> Markup:
     """Return a file of ours as it is, without the last line break."""
     path = files("smartaccounts.outputs") / "templates" / name
-    return Markup(path.read_text(encoding="utf-8").rstrip("\n"))  # noqa: S704 - our own script and style
+    return Markup(path.read_text(encoding="utf-8").rstrip("\n"))
 
 
 def _told(shown: Shown) -> dict[str, Any]:
@@ -118,16 +117,16 @@ def _filters(shown: Shown) -> dict[str, Callable[..., Any]]:
     words = shown.words
 
     def written(kind: str) -> Callable[[Any], str]:
-        return lambda value: "–" if missing(value) else words.write(value, kind)  # noqa: RUF001 - a dash, as on paper
+        return lambda value: DASH if missing(value) else words.write(value, kind)
 
     def day(value: str) -> str:
         return words.write(date.fromisoformat(value), "day")
 
-    def stated(past: PastList) -> str:
-        return "–" if past.low is None or past.high is None else ends(past.low, past.high, words)  # noqa: RUF001
-
-    kinds = {kind: written(kind) for kind in ("money", "count", "chance", "share", "tenth")}
-    return {
-        **kinds, "day": day, "as_date": date.fromisoformat, "stated": stated, "sentences": sentences, "about": lambda v: about(v, words),
+    return {kind: written(kind) for kind in ("money", "count", "chance")} | {
+        "day": day,
+        "as_date": date.fromisoformat,
+        "stated": lambda past: stated(past, words),
+        "about": lambda value: about(value, words),
+        "sentences": sentences,
         "play": shown.play,
-    }  # fmt: skip
+    }

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -13,23 +14,26 @@ from smartaccounts.growth_list.facts import Concentration, PastList, ProfitCurve
 from smartaccounts.outputs import drawn
 from smartaccounts.outputs.drawn import Plot, axis_x, axis_y, dot, line, linear, path, svg, text, ticks
 from smartaccounts.outputs.shown import Shown, missing
-from smartaccounts.outputs.summary import about, ends, period
+from smartaccounts.outputs.summary import DASH, about, ends, period, stated
 
 WIDTH = 480.0
-PLOT = Plot(left=52, right=392, top=34, bottom=238)
+PLOT = Plot(left=52, right=368, top=34, bottom=238)
 NUMBERED = 12
 """So many of the first accounts bear their rank in the figure of potentials."""
+
+
+NOTHING = Markup()
 
 
 @dataclass(frozen=True)
 class Figures:
     """Each drawing, empty where there is nothing to draw."""
 
-    expected: Markup = Markup()
-    gain: Markup = Markup()
-    profit: Markup = Markup()
-    quadrant: Markup = Markup()
-    mix: Markup = Markup()
+    expected: Markup = NOTHING
+    gain: Markup = NOTHING
+    profit: Markup = NOTHING
+    quadrant: Markup = NOTHING
+    mix: Markup = NOTHING
 
 
 def figures(shown: Shown) -> Figures:
@@ -42,26 +46,22 @@ def expected(shown: Shown) -> Markup:
     facts, words = shown.facts, shown.words
     if facts.expected is None:
         return Markup()
-    rows: list[tuple[str, float, str, str]] = [
-        (_page(shown, "expect.list"), facts.expected.mean, ends(facts.expected.low, facts.expected.high, words), "mark")
-    ]
-    for key, value in (("spend", facts.expected_by_spend), ("random", facts.expected_random)):
-        if value is not None:
-            rows.append((_page(shown, f"expect.{key}"), value, about(value, words), "quiet"))
-    most = max(float(facts.expected.high), *(v for _, v, _, _ in rows), 1.0)
-    scale = linear(0, most, 0, 330)
+    low, high = facts.expected.low, facts.expected.high
+    rows = [("list", facts.expected.mean, ends(low, high, words))]
+    for key, number in (("spend", facts.expected_by_spend), ("random", facts.expected_random)):
+        if number is not None:
+            rows.append((key, number, about(number, words)))
+    scale = linear(0, max(float(high), *(number for _, number, _ in rows), 1.0), 0, 330)
     parts = []
-    for i, (name, value, said, kind) in enumerate(rows):
-        y = i * 54
-        parts += [text(0, y + 15, name, kind="soft"), drawn.bars([(0, y + 23, scale(value), 16)], kind)]
-        end = scale(value)
-        if kind == "mark":
-            low, end = scale(facts.expected.low), max(end, scale(facts.expected.high))
-            parts += [line((low, y + 31), (end, y + 31), "range"), dot(scale(value), y + 31, 3, "rangemid")]
-        parts += [text(max(end, scale(value)) + 10, y + 37, said, kind="big" if kind == "mark" else "strong")]
-    told = {key: "–" for key in ("list", "spend", "random")} | dict(  # noqa: RUF001 - a dash, as on paper
-        zip(("list", "spend", "random"), (said for _, _, said, _ in rows), strict=False)
-    )
+    for i, (key, number, said) in enumerate(rows):
+        y, end, first = i * 54, scale(number), key == "list"
+        parts += [text(0, y + 15, _page(shown, f"expect.{key}"), kind="soft")]
+        parts += [drawn.bars([(0, y + 23, end, 16)], "mark" if first else "quiet")]
+        if first:
+            parts += [line((scale(low), y + 31), (scale(high), y + 31), "range"), dot(end, y + 31, 3, "rangemid")]
+            end = max(end, scale(high))
+        parts += [text(end + 10, y + 37, said, kind="big" if first else "strong")]
+    told = dict.fromkeys(("list", "spend", "random"), DASH) | {key: said for key, _, said in rows}
     label = _page(shown, "expect.label", listed=facts.listed, **told)
     return svg(parts, width=WIDTH, height=len(rows) * 54, label=label)
 
@@ -86,15 +86,15 @@ def gain(shown: Shown) -> Markup:
     most = max(float(c[-1]) for _, _, c in curves)
     y = linear(0, most, PLOT.bottom, PLOT.top)
     parts = [
-        axis_y(PLOT, y, [(t, shown.words.write(t, "count")) for t in ticks(0, most) if t == int(t)], _page(shown, "gain.y")),
-        axis_x(PLOT, x, [(t, shown.words.write(t, "count")) for t in ticks(0, last)], _page(shown, "gain.x")),
+        axis_y(PLOT, y, _counts(shown, (t for t in ticks(0, most) if t == int(t))), _page(shown, "gain.y")),
+        axis_x(PLOT, x, _counts(shown, ticks(0, last)), _page(shown, "gain.x")),
         *_capacity(shown, x, listed, PLOT.top + 8),
     ]  # fmt: skip
     at = np.unique(np.linspace(0, last, 80).round().astype(int))
     places = drawn.apart([y(float(c[-1])) for _, _, c in curves], 17, low=PLOT.top, high=PLOT.bottom)
     for (kind, name, curve), place in zip(curves, places, strict=True):
         parts += [path([(x(float(n)), y(float(curve[n]))) for n in at], f"curve {kind}")]
-        parts += [text(PLOT.right + 6, place + 4, name, kind=f"name {kind}")]
+        parts += [text(PLOT.right + 6, place + 4, name, kind=f"label {kind}")]
         if kind == "mark" and listed <= last:
             parts += [dot(x(listed), y(float(curve[listed])), 4, "dot")]
     return svg(parts, width=WIDTH, height=282, label=_page(shown, "gain.label"))
@@ -124,16 +124,16 @@ def profit(shown: Shown) -> Markup:
     if curve is None or len(curve.lengths) < 2:
         return Markup()
     low, high = min(0.0, *curve.low, *curve.profit), max(0.0, *curve.high, *curve.profit)
-    x = linear(0, curve.lengths[-1], PLOT.left, PLOT.right + 40)
+    x = linear(0, curve.lengths[-1], PLOT.left, PLOT.right + 64)
     y = linear(low, high, PLOT.bottom, PLOT.top)
-    wide = Plot(PLOT.left, PLOT.right + 40, PLOT.top, PLOT.bottom)
+    wide = Plot(PLOT.left, PLOT.right + 64, PLOT.top, PLOT.bottom)
     band = [(x(n), y(v)) for n, v in zip(curve.lengths, curve.low, strict=True)]
     band += [(x(n), y(v)) for n, v in zip(reversed(curve.lengths), reversed(curve.high), strict=True)]
     middle = [(x(n), y(v)) for n, v in zip(curve.lengths, curve.profit, strict=True)]
     parts = [
         path(band, "band", closed=True),
-        axis_y(wide, y, [(t, shown.words.write(t, "money")) for t in ticks(low, high)], _page(shown, "profit.y")),
-        axis_x(wide, x, [(t, shown.words.write(t, "count")) for t in ticks(0, curve.lengths[-1])], _page(shown, "gain.x")),
+        axis_y(wide, y, _counts(shown, ticks(low, high)), _page(shown, "profit.y")),
+        axis_x(wide, x, _counts(shown, ticks(0, curve.lengths[-1])), _page(shown, "gain.x")),
         line((wide.left, y(0)), (wide.right, y(0)), "zero"),
         path(middle, "curve mark"),
         *(_marks(shown, curve, x, y)),
@@ -190,10 +190,13 @@ def _accounts(shown: Shown, rows: pd.DataFrame, x: drawn.Scale, y: drawn.Scale) 
     parts = []
     for place, row in reversed(list(enumerate(rows.itertuples()))):
         name = str(row.customer_id if missing(row.name) else row.name)
-        said = f"{row.rank}. {name[:60]}: {shown.words.write(row.spend_h, 'money')}, {shown.words.write(row.potential, 'money')}"
+        now, then = (shown.words.write(v, "money") for v in (row.spend_h, row.potential))
+        said = f"{row.rank}. {name[:60]}: {now}, {then}"
         at = (x(float(row.spend_h)), y(float(row.potential)))
         if place < NUMBERED:
-            mark = dot(*at, 9, "dot", title=said) + text(at[0], at[1] + 4, str(row.rank), kind="inside", anchor="middle")
+            mark = dot(*at, 9, "dot", title=said) + text(
+                at[0], at[1] + 4, str(row.rank), kind="inside", anchor="middle"
+            )
             parts.append(drawn.link(f"a{row.rank}", mark, label=said))
         else:
             parts.append(dot(*at, 4, "soft-dot", title=said))
@@ -214,7 +217,9 @@ def mix(shown: Shown) -> Markup:
             width = share * WIDTH
             parts.append(drawn.bars([(start, y + 22, max(width - 1.5, 0.5), 24)], f"tint{j}"))
             if width > 34:
-                parts.append(text(start + width / 2, y + 39, shown.words.write(share, "share"), kind=f"on{j}", anchor="middle"))
+                parts.append(
+                    text(start + width / 2, y + 39, shown.words.write(share, "share"), kind=f"on{j}", anchor="middle")
+                )
             start += width
         told = ", ".join(shown.words.write(s, "share") for s in _pieces(shares)[:3])
         said.append(f"{_page(shown, f'mix.{key}')} {told}")
@@ -225,7 +230,7 @@ def mix(shown: Shown) -> Markup:
 def _pieces(shares: Concentration) -> list[float]:
     """Return the shares of the largest, the 2nd to 5th, the 6th to 10th, and all others."""
     edges = [0.0, shares.largest_1, shares.largest_5, shares.largest_10, 1.0]
-    return [max(0.0, b - a) for a, b in zip(edges, edges[1:], strict=False)]
+    return [max(0.0, b - a) for a, b in pairwise(edges)]
 
 
 def past_list(past: PastList, most: float, shown: Shown) -> Markup:
@@ -237,13 +242,19 @@ def past_list(past: PastList, most: float, shown: Shown) -> Markup:
     if past.by_spend is not None:
         parts.append(line((scale(past.by_spend), 3), (scale(past.by_spend), 21), "tick"))
     parts.append(dot(scale(past.came), 12, 5, "dot"))
-    range_ = "–" if past.low is None or past.high is None else ends(past.low, past.high, shown.words)  # noqa: RUF001
-    return svg(parts, width=180, height=24, label=_page(shown, "trust.row", range=range_, came=past.came))
+    return svg(
+        parts, width=180, height=24, label=_page(shown, "trust.row", range=stated(past, shown.words), came=past.came)
+    )
 
 
 def most_of(past: Sequence[PastList]) -> float:
     """Return the largest number on past lists: they share a scale."""
     return float(max((max(p.came, p.high or 0, p.by_spend or 0) for p in past), default=1))
+
+
+def _counts(shown: Shown, at: Iterable[float]) -> list[tuple[float, str]]:
+    """Return places on an axis with their labels."""
+    return [(t, shown.words.write(t, "count")) for t in at]
 
 
 def _page(shown: Shown, key: str, **values: object) -> str:

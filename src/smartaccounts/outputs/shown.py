@@ -71,8 +71,8 @@ class Shown:
 
     def knows(self, column: str) -> bool:
         """Say whether any row has a value in a column; of texts an empty one is none."""
-        values = self.frame[column]
-        return bool(values.notna().any() and not values.isin(["", None]).all())
+        values = self.frame[column].dropna()
+        return bool(len(values)) and (values.dtype.kind in "biuf" or any(not missing(v) for v in values))
 
     def play(self, key: object) -> Play | None:
         """Return the play of an id in words; None where there is none."""
@@ -93,4 +93,6 @@ def sentences(value: object) -> list[str]:
 
 def flagged(values: pd.Series) -> np.ndarray:
     """Return a column of yes and no as bool; null is no."""
+    if values.dtype.kind == "b":
+        return values.to_numpy(dtype=bool)
     return values.map(lambda v: not missing(v) and bool(v)).to_numpy(dtype=bool)

@@ -10,6 +10,9 @@ from smartaccounts.growth_list.facts import Facts, PastList
 from smartaccounts.growth_list.words import Words
 from smartaccounts.outputs.shown import KeepSmall
 
+DASH = "\N{EN DASH}"
+"""Stands where there is no value."""
+
 
 @dataclass(frozen=True)
 class Summary:
@@ -96,15 +99,25 @@ def _reliability(facts: Facts, words: Words) -> str:
 
 
 def past_lists(facts: Facts, words: Words) -> list[str]:
-    """Return a sentence for each past list: what was expected, what came, what past spend and chance would have found."""
+    """Return a sentence for each past list: what was expected and came, and what past spend would have found."""
     said = []
     for past in facts.past:
-        stated = "–" if past.low is None or past.high is None else ends(past.low, past.high, words)  # noqa: RUF001
-        spend = "–" if past.by_spend is None else words.write(past.by_spend, "count")  # noqa: RUF001
+        spend = DASH if past.by_spend is None else words.write(past.by_spend, "count")
         day, drawn = date.fromisoformat(past.as_of), about(past.random, words)
-        values = {"listed": past.listed, "expected": stated, "came": past.came, "by_spend": spend, "random": drawn}
+        values = {
+            "listed": past.listed,
+            "expected": stated(past, words),
+            "came": past.came,
+            "by_spend": spend,
+            "random": drawn,
+        }
         said.append(words.say("summary.past_list", as_of=day, **values))
     return said
+
+
+def stated(past: PastList, words: Words) -> str:
+    """Write the range that a past list stated; a dash where it stated none."""
+    return DASH if past.low is None or past.high is None else ends(past.low, past.high, words)
 
 
 def held(past: PastList) -> bool:

@@ -10,17 +10,16 @@ from typing import Any
 
 import pandas as pd
 import xlsxwriter
-from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
 from smartaccounts.outputs.notes import notes
 from smartaccounts.outputs.shown import Shown, missing, sentences
 from smartaccounts.outputs.summary import keep_small, period
 
-MOST = 50_000
+MOST = 10_000
 """So many accounts to keep small are in the workbook at most; all are in the csv."""
 
-ACCENT, PALE, LINE = "#0B69A3", "#9CC8E4", "#D9DDE3"
+ACCENT, PALE = "#0B69A3", "#9CC8E4"
 CELL = 32_767
 """Characters that a cell holds."""
 
@@ -38,19 +37,24 @@ class Column:
 
 
 LIST = (
-    Column("rank", "count", 7), Column("name", "bold", 30), Column("customer_id", "text", 14),
-    Column("market", "text", 14), Column("segment", "text", 14), Column("region", "text", 12),
-    Column("sales_rep", "text", 16), Column("status", "text", 12), Column("probability", "chance", 13),
-    Column("probability_low", "chance", 10), Column("probability_high", "chance", 10), Column("play", "text", 18),
-    Column("reasons_for", "wrapped", 52), Column("reasons_against", "wrapped", 44), Column("flags", "wrapped", 40),
-    Column("to_do", "wrapped", 36), Column("spend_12m", "money", 13), Column("spend_prior_12m", "money", 13),
-    Column("spend_h", "money", 13), Column("orders_365d", "count", 11), Column("recency_days", "count", 11),
-    Column("potential_low", "money", 13), Column("potential", "money", 13), Column("potential_high", "money", 13),
-    Column("gap", "money", 13), Column("peers", "count", 10), Column("peer_low", "money", 13),
-    Column("peer_middle", "money", 13), Column("peer_high", "money", 13), Column("play_rule", "wrapped", 32),
+    Column("rank", "count", 6), Column("name", "bold", 26), Column("customer_id", "text", 12),
+    Column("sales_rep", "text", 14), Column("status", "text", 10), Column("probability", "chance", 11),
+    Column("spend_12m", "money", 12), Column("potential", "money", 12), Column("play", "text", 16),
+    Column("reasons_for", "wrapped", 46), Column("reasons_against", "wrapped", 38), Column("flags", "wrapped", 34),
+    Column("to_do", "wrapped", 34), Column("play_rule", "wrapped", 34), Column("market", "text", 14),
+    Column("segment", "text", 14), Column("region", "text", 12), Column("probability_low", "chance", 10),
+    Column("probability_high", "chance", 10), Column("spend_prior_12m", "money", 13), Column("spend_h", "money", 13),
+    Column("orders_365d", "count", 11), Column("recency_days", "count", 11), Column("potential_low", "money", 13),
+    Column("potential_high", "money", 13), Column("gap", "money", 13), Column("peers", "count", 10),
+    Column("peer_low", "money", 13), Column("peer_middle", "money", 13), Column("peer_high", "money", 13),
     Column("play_value", "money", 13), Column("cost_to_serve", "money", 13), Column("cost_proposed", "money", 13),
     Column("previous_rank", "count", 11), Column("moved_because", "wrapped", 36),
 )  # fmt: skip
+"""What a meeting needs comes first."""
+
+PRINTED = "to_do"
+"""The last column of the list that is printed: one page is no wider."""
+
 KEPT = tuple(
     c
     for c in LIST
@@ -61,9 +65,9 @@ KEPT = tuple(
     }
 )  # fmt: skip
 FORMATS: dict[str, dict[str, Any]] = {
-    "text": {},
-    "bold": {"bold": True, "text_wrap": True},
-    "wrapped": {"text_wrap": True},
+    "text": {"indent": 1},
+    "bold": {"bold": True, "text_wrap": True, "indent": 1},
+    "wrapped": {"text_wrap": True, "indent": 1},
     "count": {"num_format": "#,##0"},
     "money": {"num_format": "#,##0"},
     "chance": {"num_format": "0.0%"},
@@ -100,7 +104,9 @@ class _Writer:
         self.formats = {k: book.add_format(top | f) for k, f in FORMATS.items()}
         self.quoted = {k: book.add_format(top | f | {"quote_prefix": True}) for k, f in FORMATS.items()}
 
-    def table(self, sheet: Worksheet, rows: pd.DataFrame, columns: Sequence[Column], *, tall: bool, top: int = 0) -> None:
+    def table(
+        self, sheet: Worksheet, rows: pd.DataFrame, columns: Sequence[Column], *, tall: bool, top: int = 0
+    ) -> None:
         """Write rows below a head that stays, with filters; reasons stand one below the other."""
         known = [c for c in columns if self._known(c.name, rows)]
         when = period(self.shown.facts.horizon_days, self.shown.words)
@@ -110,15 +116,18 @@ class _Writer:
             cells = self._cells(column.name, rows)
             for i, value in enumerate(cells, start=top + 1):
                 self._cell(sheet, (i, j), value, column.kind)
-            if column.name == "probability" and len(rows):
-                bar = {"bar_color": PALE, "bar_solid": True, "min_type": "num", "min_value": 0, "bar_border_color": PALE}
-                limit = {"type": "data_bar", "data_bar_2010": True, "max_type": "num", "max_value": max(rows[column.name])}
-                sheet.conditional_format(top + 1, j, top + len(rows), j, limit | bar)
+            if column.name == "probability":
+                most = float(rows[column.name].max())
+                bar = {"type": "data_bar", "bar_color": PALE, "min_type": "num", "min_value": 0}
+                ends = {"max_type": "num", "max_value": most}
+                sheet.conditional_format(top + 1, j, top + len(rows), j, bar | ends)
         sheet.set_row(top, 46)
         sheet.autofilter(top, 0, top + len(rows), len(known) - 1)
         sheet.freeze_panes(top + 1, 2)
         self._paper(sheet)
         sheet.repeat_rows(top)
+        last = max((j for j, c in enumerate(known) if columns.index(c) <= _place(columns, PRINTED)), default=0)
+        sheet.print_area(0, 0, top + len(rows), last)
         if tall:
             for i, lines in enumerate(self._lines(rows, known), start=top + 1):
                 sheet.set_row(i, 15 * lines + 3)
@@ -180,7 +189,10 @@ class _Writer:
         for column in columns:
             if column.kind in ("wrapped", "bold"):
                 cells = self._cells(column.name, rows)
-                lines = [max(n, 0 if missing(c) else _wrapped(str(c), column.width)) for n, c in zip(lines, cells, strict=True)]
+                lines = [
+                    max(n, 0 if missing(c) else _wrapped(str(c), column.width))
+                    for n, c in zip(lines, cells, strict=True)
+                ]
         return [min(n, 25) for n in lines]
 
     def _paper(self, sheet: Worksheet) -> None:
@@ -190,6 +202,11 @@ class _Writer:
         sheet.set_margins(0.4, 0.4, 0.5, 0.5)
 
 
+def _place(columns: Sequence[Column], name: str) -> int:
+    """Return where a column stands; past the end where it is not among them."""
+    return next((j for j, c in enumerate(columns) if c.name == name), len(columns))
+
+
 def _wrapped(said: str, width: float) -> int:
     """Return how many lines a text takes in a column of that many characters."""
-    return sum(max(1, -(-len(part) // int(width * 0.95))) for part in said.split("\n"))
+    return sum(max(1, -(-len(part) // int(width * 1.05))) for part in said.split("\n"))
