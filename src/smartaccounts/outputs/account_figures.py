@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -19,7 +18,7 @@ WIDTH = 440.0
 BLOCK_DAYS = 30
 
 
-def history(shown: Shown, spend: Sequence[float], key_spend: float | None) -> Markup:
+def history(shown: Shown, spend: np.ndarray, key_spend: float | None) -> Markup:
     """Draw blocks of 30 days, the oldest first, the last half-year strong; the pace of a key account where it fits.
 
     Null blocks lie before the history and stay empty; returns point down.

@@ -60,7 +60,8 @@ def ticks(low: float, high: float, most: int = 5) -> list[float]:
 def decades(low: float, high: float) -> list[float]:
     """Return 1, 2 and 5 times powers of ten between two positive values; fewer where there are many powers."""
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    factors = (1, 2, 5) if len(powers) <= 3 else (1, 3) if len(powers) <= 4 else (1,)
+    span = math.log10(high / low)
+    factors = (1, 2, 5) if span <= 2.2 else (1, 3) if span <= 3.2 else (1,)
     return [f * 10.0**p for p in powers for f in factors if low <= f * 10.0**p <= high]
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from smartaccounts.growth_list.facts import PastList
 from smartaccounts.outputs.account_figures import history, potential
 from smartaccounts.outputs.notes import definitions
 from smartaccounts.outputs.page_figures import figures, found, most_of, past_list
@@ -119,14 +120,20 @@ def _filters(shown: Shown) -> dict[str, Callable[..., Any]]:
     def written(kind: str) -> Callable[[Any], str]:
         return lambda value: DASH if missing(value) else words.write(value, kind)
 
+    def range_of(past: PastList) -> str:
+        return stated(past, words)
+
+    def whole(value: float) -> str:
+        return about(value, words)
+
     def day(value: str) -> str:
         return words.write(date.fromisoformat(value), "day")
 
     return {kind: written(kind) for kind in ("money", "count", "chance")} | {
         "day": day,
         "as_date": date.fromisoformat,
-        "stated": lambda past: stated(past, words),
-        "about": lambda value: about(value, words),
+        "stated": range_of,
+        "about": whole,
         "sentences": sentences,
         "play": shown.play,
     }

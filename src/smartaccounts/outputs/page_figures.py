@@ -188,16 +188,16 @@ def quadrant(shown: Shown) -> Markup:
 def _accounts(shown: Shown, rows: pd.DataFrame, x: drawn.Scale, y: drawn.Scale) -> list[Markup]:
     """Draw the dots, the first ranks on top and numbered."""
     parts = []
-    for place, row in reversed(list(enumerate(rows.itertuples()))):
-        name = str(row.customer_id if missing(row.name) else row.name)
-        now, then = (shown.words.write(v, "money") for v in (row.spend_h, row.potential))
-        said = f"{row.rank}. {name[:60]}: {now}, {then}"
-        at = (x(float(row.spend_h)), y(float(row.potential)))
+    for place, row in reversed(list(enumerate(rows.to_dict("records")))):
+        name = str(row["customer_id"] if missing(row["name"]) else row["name"])
+        now, then = (shown.words.write(v, "money") for v in (row["spend_h"], row["potential"]))
+        said = f"{row['rank']}. {name[:60]}: {now}, {then}"
+        at = (x(float(row["spend_h"])), y(float(row["potential"])))
         if place < NUMBERED:
             mark = dot(*at, 9, "dot", title=said) + text(
-                at[0], at[1] + 4, str(row.rank), kind="inside", anchor="middle"
+                at[0], at[1] + 4, str(row["rank"]), kind="inside", anchor="middle"
             )
-            parts.append(drawn.link(f"a{row.rank}", mark, label=said))
+            parts.append(drawn.link(f"a{row['rank']}", mark, label=said))
         else:
             parts.append(dot(*at, 4, "soft-dot", title=said))
     return parts

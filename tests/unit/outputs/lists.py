@@ -176,7 +176,8 @@ def facts_of(frame: pd.DataFrame, *, listed: int, bare: bool) -> Facts:
     """Return figures that fit the frame."""
     fixed: dict[str, Any] = {
         "pipeline": "shop", "as_of": str(AS_OF), "horizon_days": 182, "last_day": "2025-11-28",
-        "model_version": "shop-7", "customers": len(frame) * 2, "active": int(len(frame) * 1.2), "eligible": len(frame), "listed": listed,
+        "model_version": "shop-7", "customers": len(frame) * 2, "active": int(len(frame) * 1.2),
+        "eligible": len(frame), "listed": listed,
     }  # fmt: skip
     if bare:
         return Facts(

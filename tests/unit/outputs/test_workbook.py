@@ -126,7 +126,9 @@ def test_libreoffice_reads_the_same_values(
     with (tmp_path / "growth_list-List.csv").open(encoding="utf-8", newline="") as lines:
         rows = list(csv.DictReader(lines))
     assert [int(r["Rank"]) for r in rows] == shown.listed["rank"].tolist()
-    assert [float(r["Chance to grow"]) for r in rows] == pytest.approx(shown.listed["probability"].tolist())
+    assert [float(r["Chance to grow"].rstrip("%")) / 100 for r in rows] == pytest.approx(
+        shown.listed["probability"].tolist()
+    )
     assert [float(r["Spend, last 12 months"]) for r in rows] == pytest.approx(shown.listed["spend_12m"].tolist())
     assert [r["Number"] for r in rows] == shown.listed["customer_id"].tolist()
     plain = {n for n in HOSTILE if n.strip() and not re.search("[\x00-\x1f\u2028\u2029]", n)}
