@@ -71,12 +71,13 @@ def gain(shown: Shown) -> Markup:
 
     From the chances of the list itself, so that at the capacity it says what stands on top.
     """
-    chance = shown.frame["probability"].to_numpy(dtype=float)
+    rows = pd.concat([shown.listed, shown.rest])
+    chance = rows["probability"].to_numpy(dtype=float)
     if not len(chance) or np.isnan(chance).any():
         return Markup()
     listed = shown.facts.listed
     last = int(min(len(chance), max(10 * listed, 20)))
-    by_spend = np.argsort(-shown.frame["spend_12m"].fillna(-np.inf).to_numpy(dtype=float), kind="stable")
+    by_spend = np.argsort(-rows["spend_12m"].fillna(-np.inf).to_numpy(dtype=float), kind="stable")
     curves = [
         ("mark", _page(shown, "expect.list"), _summed(chance, last)),
         ("second", _page(shown, "expect.spend"), _summed(chance[by_spend], last)),

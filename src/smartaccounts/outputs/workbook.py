@@ -38,7 +38,7 @@ class Column:
 
 LIST = (
     Column("rank", "count", 6), Column("name", "bold", 26), Column("customer_id", "text", 12),
-    Column("sales_rep", "text", 14), Column("status", "text", 10), Column("probability", "chance", 11),
+    Column("sales_rep", "text", 17), Column("status", "text", 10), Column("probability", "chance", 11),
     Column("spend_12m", "money", 12), Column("potential", "money", 12), Column("play", "text", 16),
     Column("reasons_for", "wrapped", 46), Column("reasons_against", "wrapped", 38), Column("flags", "wrapped", 34),
     Column("to_do", "wrapped", 34), Column("play_rule", "wrapped", 34), Column("market", "text", 14),
@@ -64,15 +64,16 @@ KEPT = tuple(
         "spend_prior_12m", "orders_365d", "recency_days", "cost_to_serve", "cost_proposed",
     }
 )  # fmt: skip
+LEFT: dict[str, Any] = {"align": "left", "indent": 1}  # away from the number at its left
 FORMATS: dict[str, dict[str, Any]] = {
-    "text": {"indent": 1},
-    "bold": {"bold": True, "text_wrap": True, "indent": 1},
-    "wrapped": {"text_wrap": True, "indent": 1},
+    "text": LEFT,
+    "bold": LEFT | {"bold": True, "text_wrap": True},
+    "wrapped": LEFT | {"text_wrap": True},
     "count": {"num_format": "#,##0"},
     "money": {"num_format": "#,##0"},
     "chance": {"num_format": "0.0%"},
-    "head": {"bold": True, "text_wrap": True, "font_color": "#FFFFFF", "bg_color": ACCENT, "valign": "vcenter"},
-    "title": {"bold": True, "font_size": 14, "font_color": ACCENT},
+    "head": LEFT | {"bold": True, "text_wrap": True, "font_color": "#FFFFFF", "bg_color": ACCENT, "valign": "vcenter"},
+    "title": LEFT | {"bold": True, "font_size": 14, "font_color": ACCENT},
 }
 
 

@@ -18,6 +18,7 @@ from tests.unit.outputs.test_selection_page import Elements
 from smartaccounts.growth_list.words import words
 from smartaccounts.outputs import drawn, page_rows
 from smartaccounts.outputs.page import page
+from smartaccounts.outputs.page_figures import expected, gain, mix, profit, quadrant
 from smartaccounts.outputs.page_rows import content, embedded
 from smartaccounts.outputs.shown import Shown
 
@@ -108,9 +109,9 @@ def test_the_same_list_gives_the_same_bytes(text: str) -> None:
 
 def test_the_page_says_the_figures_of_the_list(shown: Shown, text: str) -> None:
     said = visible(text)
-    expected = shown.facts.expected
-    assert expected is not None
-    assert f"Of the 50 on this list expect {expected.low} to {expected.high}; of 50 picked by last year's spend" in said
+    number = shown.facts.expected
+    assert number is not None
+    assert f"Of the 50 on this list expect {number.low} to {number.high}; of 50 picked by last year's spend" in said
     assert shown.facts.verdict in said
     assert "Orders known up to November 28, 2025. Model shop-7." in said
     assert "The ten largest customers bring 41% of spend, and 38% if the list delivers" in said
@@ -169,7 +170,7 @@ def test_colours_follow_light_and_dark(text: str) -> None:
     drawings = "".join(re.findall(r"<svg.*?</svg>", text, flags=re.DOTALL))
     drawings = re.sub(r'href="#[^"]*"|<title>.*?</title>|aria-label="[^"]*"|&#\d+;', "", drawings)
     assert not re.search(r"#|rgb|hsl", drawings)
-    used = set(re.findall(r"var\(--(\w+)\)", text))
+    used = set(re.findall(r"var\(--(\w+)\)", text)) - {"columns"}
     rules = re.findall(r":root \{(.*?)\}", text, flags=re.DOTALL)
     assert len(rules) == 3  # light, dark, paper
     for rule in rules:
@@ -224,3 +225,23 @@ def test_history_stands_where_it_belongs(shown: Shown) -> None:
     Parsed(text)
     labels = re.findall(r'aria-label="Spend per 30 days over two years; ([^"]*)"', text)
     assert labels == ["at most 500, 500 in the latest", "at most 0, -10 in the latest"]
+
+
+def test_the_gain_at_the_capacity_is_what_stands_on_top(shown: Shown) -> None:
+    frame = shown.frame.copy()
+    frame["listed"] = [i % 2 == 0 and i < 100 for i in range(len(frame))]  # a place in each market, say
+    chance = frame.loc[frame["listed"], "probability"].sum()
+    drawing = gain(replace(shown, frame=frame))
+    height = float(re.findall(r'<circle class="dot" cx="[\d.]+" cy="([\d.]+)"', drawing)[0])
+    y = {
+        float(v): float(at)
+        for at, v in re.findall(r'<text x="46" y="([\d.]+)" class="soft" text-anchor="end">([\d.]+)</text>', drawing)
+    }
+    top, base = max(y), min(y)
+    at_capacity = y[base] - 4 + (chance - base) / (top - base) * (y[top] - y[base])
+    assert height == pytest.approx(at_capacity, abs=0.2)
+
+
+def test_a_ranking_without_chances_or_potential_draws_no_figures_of_them() -> None:
+    bare = shown_of(bare=True)
+    assert [gain(bare), quadrant(bare), profit(bare), mix(bare), expected(bare)] == [""] * 5

@@ -27,6 +27,7 @@
     return place;
   }
   function sorted(rows, name, down) {
+    if (name === "rank" && !down) return rows; // as they come
     const by = key(name), sign = down ? -1 : 1, rank = columns.rank;
     const nothing = (v) => v === null || v === undefined;
     return rows.slice().sort((a, b) => (nothing(by[a]) - nothing(by[b])) || sign * (by[a] - by[b]) || rank[a] - rank[b]);
