@@ -93,7 +93,7 @@ def gain(shown: Shown) -> Markup:
     ]  # fmt: skip
     at = np.unique(np.linspace(0, last, 80).round().astype(int))
     places = drawn.apart([y(float(c[-1])) for _, _, c in curves], 17, low=PLOT.top, high=PLOT.bottom)
-    for (kind, name, curve), place in zip(curves, places, strict=True):
+    for (kind, name, curve), place in reversed(list(zip(curves, places, strict=True))):  # the list on top
         parts += [path([(x(float(n)), y(float(curve[n]))) for n in at], f"curve {kind}")]
         parts += [text(PLOT.right + 6, place + 4, name, kind=f"label {kind}")]
         if kind == "mark" and listed <= last:
