@@ -55,7 +55,7 @@ def opened(request: pytest.FixtureRequest, chromium: Any, file: Path) -> Iterato
 def ranks(page: Any, section: str) -> list[int]:
     """Return the ranks shown in a section, from the top."""
     which = "#list .accounts > li:not([hidden]) .rank" if section == "list" else f"#{section} tbody td:first-child"
-    return [int(t.replace(",", "")) for t in page.locator(which).all_inner_texts()]
+    return [int(t.replace(",", "")) for t in page.locator(which).all_text_contents()]
 
 
 def test_nothing_runs_that_a_name_says_and_nothing_sticks_out(opened: Opened) -> None:
