@@ -1,7 +1,8 @@
 """A model as files: text and JSON only, so that loading one runs nothing.
 
 A bundle is a folder: bundle.json (the card and a SHA-256 of every other file), for a growth model growth.json and
-booster_N.txt, for the potential of accounts potential.json and potential_*.txt, for their peers peers.json.
+booster_N.txt, for the potential of accounts potential.json and potential_*.txt, for their
+peers peers.json, for record quarters records.json.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from smartaccounts.rankers.growth import GrowthModel
 from smartaccounts.rankers.peers import Peers
 from smartaccounts.rankers.plain import PLAIN, CalibratedPlain
 from smartaccounts.rankers.potential import PotentialModel
+from smartaccounts.rankers.records import Records
 
 FORMAT = 3
 CARD = "bundle.json"
@@ -60,12 +62,16 @@ class Card:
 
 @dataclass(frozen=True)
 class Bundle:
-    """A fitted ranker and its card; what accounts can spend, and what their peers did (None: too little history)."""
+    """A fitted ranker, its card, and what was learned beside (None: too little history).
+
+    potential: what accounts can spend; peers: what similar ones reached; records: what became of record quarters.
+    """
 
     fitted: Fitted
     card: Card
     potential: PotentialModel | None = None
     peers: Peers | None = None
+    records: Records | None = None
 
     @property
     def version(self) -> str:
@@ -126,7 +132,8 @@ def load(folder: Path) -> Bundle:
         card = Card(**{**said["card"], **lists, "target": Target(**said["card"]["target"]), "past": past})
         potential = PotentialModel.from_files(files) if "potential.json" in files else None
         peers = Peers.from_files(files) if "peers.json" in files else None
-        bundle = Bundle(_fitted(card, files), card, potential, peers)
+        records = Records(**json.loads(files["records.json"])) if "records.json" in files else None
+        bundle = Bundle(_fitted(card, files), card, potential, peers, records)
         _check_columns(bundle)
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise ModelError(
@@ -143,7 +150,8 @@ def load(folder: Path) -> Bundle:
 def _files(bundle: Bundle) -> dict[str, str]:
     potential = bundle.potential.to_files() if bundle.potential is not None else {}
     peers = bundle.peers.to_files() if bundle.peers is not None else {}
-    return _ranker_files(bundle.fitted) | potential | peers
+    records = {"records.json": json.dumps(asdict(bundle.records))} if bundle.records is not None else {}
+    return _ranker_files(bundle.fitted) | potential | peers | records
 
 
 def _ranker_files(fitted: Fitted) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -25,6 +25,7 @@ from smartaccounts.cli.terminal import (
 if TYPE_CHECKING:
     from smartaccounts.growth_list.ranked import GrowthList
     from smartaccounts.outputs.database import Table
+    from smartaccounts.workflow.predict import Predicted
 
 MODELS = Path("models")
 Model = Annotated[
@@ -65,9 +66,9 @@ def demo(out: Out = Path("data/demo"), verbose: Verbose = False) -> None:
     with progress("Demo", verbose=verbose) as step:
         made = run_demo(out, step=step)
     typer.echo(f"Simulated {made.simulation.line_count:,} order lines: {made.simulation.lines}")
-    _say(made.predicted.run, out)
+    _say(made.predicted, out)
     _top(made.predicted.growth_list, 10)
-    typer.echo(f"Open the list: {out / 'growth_list.csv'}")
+    typer.echo(f"Open the list: {out / 'growth_list.html'}")
 
 
 def predict(
@@ -96,7 +97,7 @@ def predict(
     if as_json:
         print_json(made.run)
         return
-    _say(made.run, out)
+    _say(made, out)
     if wanted.table is not None:
         say(f"Written into {wanted.table.said}: {len(made.growth_list.frame):,} rows.")
     _top(made.growth_list, 10)
@@ -117,30 +118,24 @@ def _table(to: str | None, name: str | None) -> Table | None:
     return table_at(to, name)
 
 
-def _say(run: dict[str, Any], out: Path) -> None:
+def _say(made: Predicted, out: Path) -> None:
     """Say what the list is, how sure it is, and what it rests on."""
-    months = round(run["horizon_days"] / 30.4)
-    rows = run["rows"]
+    from smartaccounts.growth_list.words import words
+    from smartaccounts.outputs.summary import summary
+
+    facts, rows = made.facts, made.run["rows"]
+    told = summary(facts, words("en"))
     rejected = rows["rows_in"] - rows["rows_out"]
     said = [
-        f"{run['eligible']:,} small customers ranked as of {run['as_of']}, the first {run['listed']} listed: {out}",
+        f"{facts.eligible:,} small customers ranked as of {facts.as_of}, {facts.listed} listed: {out}",
         f"Order lines: {rows['rows_in']:,} in, {rows['rows_out']:,} used, {rejected:,} left out (reasons in run.json).",
-    ]
-    if run["base_rate"] is not None:
-        grown = f"{1000 * run['base_rate']:.0f}"
-        said.append(f"Base rate: of 1,000 such customers, {grown} became key accounts within {months} months.")
-    if run["expected_key_accounts_listed"] is not None:
-        expected, random = run["expected_key_accounts_listed"], run["expected_key_accounts_random"]
-        low, high = run["expected_key_accounts_range"]
-        said.append(
-            f"Of the {run['listed']} listed, expect about {expected:.0f} ({low} to {high} in four cases of five); "
-            f"of as many at random, {random:.1f}."
-        )
-    said += [
-        run["verdict"],
-        *(f"Note: {n}." for n in run["notes"]),
-        *(f"Note: {w}" for w in run["warnings"]),
-        f"Model: {run['model_version']}",
+        told.base_rate,
+        told.expectation,
+        told.reliability,
+        facts.verdict,
+        *(f"Note: {n}." for n in facts.notes),
+        *(f"Note: {w}" for w in facts.warnings),
+        f"Model: {facts.model_version}",
     ]
     for line in said:
         say(line)

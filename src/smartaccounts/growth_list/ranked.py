@@ -1,90 +1,208 @@
-"""The growth list: the eligible customers of one as_of, ranked."""
+"""The growth list: the eligible customers of one as_of, ranked, and what is said of each."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from smartaccounts.bundle import Bundle
+from smartaccounts.config import GrowthList as Settings
 from smartaccounts.config import Pipeline
 from smartaccounts.features.snapshot import Snapshot
+from smartaccounts.features.spend import BLOCKS
+from smartaccounts.growth_list.capacity import profit_curve, proposed_length
+from smartaccounts.growth_list.concentration import delivered, today
+from smartaccounts.growth_list.costs import MONEY, money
+from smartaccounts.growth_list.facts import Concentration, Gone, ProfitCurve
 from smartaccounts.growth_list.flags import flags
+from smartaccounts.growth_list.hysteresis import Places, places
+from smartaccounts.growth_list.keep_small import KeptSmall, in_order, keep_small, summary
+from smartaccounts.growth_list.plays import plays, rules_of, why
+from smartaccounts.growth_list.previous import PreviousList
 from smartaccounts.growth_list.reasons import reasons
+from smartaccounts.growth_list.stability import CHANGES, compare
 from smartaccounts.growth_list.words import words
+from smartaccounts.rankers.base import Scores
 
+CHANCES = ["probability", "probability_low", "probability_high"]
+POTENTIAL = ["potential_low", "potential", "potential_high"]
+PEERS = ["peers", "peer_low", "peer_middle", "peer_high"]
+SHOWN_ATTRIBUTES = ["segment", "region", "sales_rep"]
 COLUMNS = [
-    "rank", "market", "customer_id", "name", "probability", "probability_low", "probability_high", "spend_12m",
-    "spend_prior_12m", "potential_low", "potential", "potential_high", "play", "reasons_for", "reasons_against",
-    "flags", "as_of", "model_version", "listed", "score", "spend_h", "key_spend", "small_spend", "orders_365d",
-    "recency_days",
+    "rank", "market", "customer_id", "name", *CHANCES, "spend_12m", "spend_prior_12m", *POTENTIAL, "play",
+    "reasons_for", "reasons_against", "flags", "as_of", "model_version", "listed", "score", "spend_h", "key_spend",
+    "small_spend", "orders_365d", "recency_days", "gap", *PEERS, "play_rule", "play_why", "play_value", "cost_to_serve",
+    "cost_proposed", "keep_small", *CHANGES, *SHOWN_ATTRIBUTES,
 ]  # fmt: skip
 """The columns of growth_list.parquet; up to `model_version` they are relied on from outside."""
-
-UNKNOWN = ["potential_low", "potential", "potential_high"]
 
 
 @dataclass(frozen=True)
 class GrowthList:
-    """frame: one row per eligible customer with COLUMNS, by rank; `listed` marks the first `capacity`.
+    """frame: one row per eligible customer with COLUMNS, by rank.
 
-    Money in currency; spend_12m is [as_of-365, as_of), spend_prior_12m the 365 days before. Reasons and flags
-    are lists of sentences for the listed rows, null for the others; potential and play are null so far.
+    Money in currency; spend_12m is [as_of-365, as_of), spend_prior_12m the 365 days before; potential is spend in the
+    horizon, gap what it is above spend_h, peer_* what similar accounts reached in a horizon. Reasons and flags are lists
+    of sentences, play_why and moved_because sentences, for the listed rows, null for the others. Costs and values are
+    null without cost assumptions, status and previous_rank without a list before.
+
+    blocks: for the listed rows, in their order, the spend of 24 blocks of 30 days, the oldest first; null before the
+    history. gone: who was on the list before and is not now. kept: the second list in sum. delivered: concentration if
+    the listed reach what is expected of them.
     """
 
     frame: pd.DataFrame
-    capacity: int
+    blocks: pd.DataFrame
+    gone: tuple[Gone, ...]
+    kept: KeptSmall
+    curve: ProfitCurve | None
+    today: Concentration | None
+    delivered: Concentration | None
 
 
 def growth_list(
-    eligible: Snapshot, bundle: Bundle, pipeline: Pipeline, *, names: pd.Series | None = None
+    now: Snapshot,
+    bundle: Bundle,
+    pipeline: Pipeline,
+    *,
+    attributes: pd.DataFrame | None = None,
+    previous: PreviousList | None = None,
 ) -> GrowthList:
     """Rank the eligible rows of a snapshot of one as_of by score; ties go by market and customer_id.
 
-    `names` maps (market, customer_id) to a name; null where it has none.
+    `now` holds every customer of that as_of. `attributes` are those of the customers table by (market, customer_id),
+    null where it has none. Who was listed in `previous` and is only just behind takes the last places.
     """
-    frame = eligible.frame
+    settings, said = pipeline.growth_list, words(pipeline.growth_list.language)
+    everybody = now.frame
+    ranked = _ranked(now.eligible().frame, bundle)
+    ranked = pd.concat([ranked, _attributes(ranked, attributes, settings)], axis=1)
+    curve = profit_curve(ranked, settings.costs, shown=settings.capacity)
+    placed = _places(ranked, settings, curve, previous)
+    accounts = ranked.iloc[placed.order].reset_index(drop=True)
+    accounts = pd.concat([accounts, plays(accounts, rules_of(pipeline), costs=settings.costs)], axis=1)
+    accounts[MONEY] = money(accounts, accounts["play"], settings.costs)
+    kept = keep_small(accounts, placed.listed)
+    told = _told(accounts, placed.listed, bundle, pipeline, everybody=everybody, attributes=attributes)
+    frame = accounts.assign(
+        rank=np.arange(1, len(accounts) + 1),
+        spend_12m=accounts["spend_365d"],
+        spend_prior_12m=accounts["spend_prior_365d"],
+        gap=accounts["potential"] - accounts["spend_h"],
+        model_version=bundle.version,
+        listed=placed.listed,
+        keep_small=kept,
+        **told,
+    )
+    changes = compare(
+        frame, previous, everybody=everybody, held=placed.held, horizon_days=pipeline.target.horizon_days, words=said
+    )
+    frame[CHANGES] = changes.rows[CHANGES]
+    listed = accounts[placed.listed]
+    return GrowthList(
+        frame=frame[COLUMNS],
+        blocks=_blocks(listed),
+        gone=changes.gone,
+        kept=summary(in_order(accounts[kept])),
+        curve=curve,
+        today=today(everybody),
+        delivered=delivered(everybody, listed),
+    )
+
+
+def _ranked(frame: pd.DataFrame, bundle: Bundle) -> pd.DataFrame:
+    """Return the eligible rows in rank order with score, chances, potential and peers."""
     scored = bundle.fitted.score(frame)
-    order = np.lexsort(
-        (frame["customer_id"].to_numpy(dtype=object), frame["market"].to_numpy(dtype=object), -scored.score)
-    )
-    ranked = frame.iloc[order].reset_index(drop=True)
-    capacity = pipeline.growth_list.capacity
-    top = ranked.head(capacity)
-    said = words(pipeline.growth_list.language)
-    told = reasons(bundle.fitted.contributions(top), top, frame, most=pipeline.growth_list.reasons, words=said)
-    beware = flags(top, frame, records=None, attributes=None, words=said)
-    blank = [None] * (len(ranked) - len(top))
-    texts = pd.Series([None] * len(ranked), dtype="object")
-    out = pd.DataFrame(
-        {
-            "rank": np.arange(1, len(ranked) + 1),
-            "market": ranked["market"],
-            "customer_id": ranked["customer_id"],
-            "name": _names(ranked, names),
-            "probability": np.nan if scored.probability is None else scored.probability[order],
-            "probability_low": np.nan if scored.low is None else scored.low[order],
-            "probability_high": np.nan if scored.high is None else scored.high[order],
-            "spend_12m": ranked["spend_365d"],
-            "spend_prior_12m": ranked["spend_prior_365d"],
-            "play": texts,
-            "reasons_for": pd.Series([*([r.text for r in t.speaking_for] for t in told), *blank], dtype="object"),
-            "reasons_against": pd.Series([*([r.text for r in t.against] for t in told), *blank], dtype="object"),
-            "flags": pd.Series([*beware, *blank], dtype="object"),
-            "as_of": ranked["as_of"],
-            "model_version": bundle.version,
-            "listed": np.arange(len(ranked)) < capacity,
-            "score": scored.score[order],
-            **{c: ranked[c] for c in ("spend_h", "key_spend", "small_spend", "orders_365d", "recency_days")},
-            **dict.fromkeys(UNKNOWN, np.nan),
-        }
-    )
-    return GrowthList(out[COLUMNS], capacity)
+    beside = pd.concat([_scores(scored, frame.index), _reach(frame, bundle)], axis=1)
+    keys = [frame[c].to_numpy(dtype=object) for c in ("customer_id", "market")]
+    order = np.lexsort((*keys, -scored.score))
+    return pd.concat([frame, beside], axis=1).iloc[order].reset_index(drop=True)
 
 
-def _names(ranked: pd.DataFrame, names: pd.Series | None) -> pd.Series:
-    if names is None:
-        return pd.Series([None] * len(ranked), dtype="object")
+def _scores(scored: Scores, index: pd.Index) -> pd.DataFrame:
+    ends = dict(zip(CHANCES, (scored.probability, scored.low, scored.high), strict=True))
+    known = {name: np.nan if end is None else end for name, end in ends.items()}
+    return pd.DataFrame({"score": scored.score, **known}, index=index)
+
+
+def _reach(frame: pd.DataFrame, bundle: Bundle) -> pd.DataFrame:
+    """Return POTENTIAL and PEERS; null where the model carries none."""
+    out = pd.DataFrame(np.nan, index=frame.index, columns=[*POTENTIAL, *PEERS])
+    highest = np.full(len(frame), np.nan)
+    if bundle.peers is not None:
+        of_peers = bundle.peers.of(frame)
+        out[PEERS] = of_peers[PEERS]
+        highest = of_peers["peer_highest"].to_numpy(dtype=float)
+    if bundle.potential is not None:
+        reach = bundle.potential.predict(frame).capped(highest)
+        out[POTENTIAL] = np.column_stack([reach.low, reach.middle, reach.high])
+    return out
+
+
+def _attributes(ranked: pd.DataFrame, attributes: pd.DataFrame | None, settings: Settings) -> pd.DataFrame:
+    """Return name, SHOWN_ATTRIBUTES and what growth_list.per names, as texts; null where the table has none."""
+    wanted = list(dict.fromkeys(["name", *SHOWN_ATTRIBUTES, *([settings.per] if settings.per else [])]))
+    if attributes is None:
+        return pd.DataFrame(None, index=ranked.index, columns=wanted, dtype="object")
     keys = pd.MultiIndex.from_frame(ranked[["market", "customer_id"]])
-    return pd.Series(names.reindex(keys).to_numpy(dtype=object), dtype="object")
+    found = attributes.reindex(index=keys, columns=wanted).astype("object").reset_index(drop=True)
+    return found.where(found.notna(), None)
+
+
+def _places(
+    ranked: pd.DataFrame, settings: Settings, curve: ProfitCurve | None, previous: PreviousList | None
+) -> Places:
+    """Say who is listed, and in which order; a list that ends where more would not pay has no rows beyond that rank."""
+    before = np.zeros(len(ranked), dtype=bool) if previous is None else previous.listed(ranked)
+    longest = proposed_length(curve, settings.length)
+    slack, rows = settings.hysteresis, len(ranked)
+    if settings.per is None:
+        capacity = settings.capacity if longest is None else min(settings.capacity, longest)
+        return places(before, capacity=capacity, slack=slack)
+    within = rows if longest is None else min(longest, rows)
+    made = places(
+        before[:within], capacity=settings.capacity, slack=slack, groups=ranked[settings.per].iloc[:within]
+    )  # fmt: skip
+    none = np.zeros(rows - within, dtype=bool)
+    order = np.concatenate([made.order, np.arange(within, rows)])
+    return Places(order, np.concatenate([made.listed, none]), np.concatenate([made.held, none]))
+
+
+def _told(
+    accounts: pd.DataFrame,
+    listed: np.ndarray,
+    bundle: Bundle,
+    pipeline: Pipeline,
+    *,
+    everybody: pd.DataFrame,
+    attributes: pd.DataFrame | None,
+) -> dict[str, pd.Series]:
+    """Return what is said of the listed rows, null for the others."""
+    settings, said = pipeline.growth_list, words(pipeline.growth_list.language)
+    top = accounts[listed].reset_index(drop=True)
+    given = reasons(bundle.fitted.contributions(top), top, accounts, most=settings.reasons, words=said)
+    sentences: dict[str, Sequence[object]] = {
+        "reasons_for": [[r.text for r in t.speaking_for] for t in given],
+        "reasons_against": [[r.text for r in t.against] for t in given],
+        "flags": flags(top, everybody, records=bundle.records, attributes=attributes, words=said),
+        "play_why": why(accounts, listed, said, costs=settings.costs),
+    }
+    return {name: _spread(texts, listed) for name, texts in sentences.items()}
+
+
+def _spread(texts: Sequence[object], listed: np.ndarray) -> pd.Series:
+    """Return the texts at the listed rows, None elsewhere."""
+    out = np.full(len(listed), None, dtype=object)
+    for at, one in zip(np.flatnonzero(listed), texts, strict=True):
+        out[at] = one
+    return pd.Series(out, dtype="object")
+
+
+def _blocks(listed: pd.DataFrame) -> pd.DataFrame:
+    names = [f"spend_block_{b:02d}" for b in reversed(BLOCKS)]
+    ages = np.array([30 * b for b in reversed(BLOCKS)])
+    unknown = listed["history_days"].to_numpy(dtype=float)[:, None] < ages
+    return listed[names].mask(unknown).reset_index(drop=True)

@@ -24,6 +24,7 @@ def notes(shown: Shown) -> list[tuple[str, str]]:
         ("reliability", [told.reliability, *past_lists(facts, words)]),
         ("verdict", [facts.verdict]),
         ("origin", [told.origin]),
+        ("length", shown.told),
         ("warnings", facts.warnings),
         ("notes", facts.notes),
     ]

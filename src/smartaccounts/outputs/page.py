@@ -15,12 +15,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from smartaccounts.growth_list.facts import PastList
+from smartaccounts.growth_list.keep_small import said as said_of
 from smartaccounts.outputs.account_figures import history, potential
 from smartaccounts.outputs.notes import definitions
 from smartaccounts.outputs.page_figures import figures, found, most_of, past_list
 from smartaccounts.outputs.page_rows import MOST, content, embedded, facets
 from smartaccounts.outputs.shown import Shown, flagged, missing, sentences
-from smartaccounts.outputs.summary import DASH, about, keep_small, period, stated, summary
+from smartaccounts.outputs.summary import DASH, about, period, stated, summary
 
 MOVED = 12
 """So many of the accounts that moved most are named on top; each says itself where it stood."""
@@ -62,7 +63,7 @@ def page(shown: Shown) -> str:
         facets=facets(shown),
         moved=_moved(accounts),
         past=[(p, past_list(p, most_of(shown.facts.past), shown)) for p in shown.facts.past],
-        small=None if shown.keep_small is None else keep_small(shown.keep_small, shown.words),
+        small=None if shown.kept is None else " ".join(said_of(shown.kept, shown.words)),
         small_rows=int(flagged(shown.rest.head(MOST)["keep_small"]).sum()),
         rest_rows=min(len(shown.rest), MOST),
         known={c for c in shown.frame.columns if shown.knows(c)}.__contains__,

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from smartaccounts.growth_list.facts import Facts
+from smartaccounts.growth_list.keep_small import KeptSmall
 from smartaccounts.growth_list.words import Words
 
 
@@ -22,24 +23,12 @@ class Play:
 
 
 @dataclass(frozen=True)
-class KeepSmall:
-    """The second list in sum: its accounts, how many of them are expected to grow after all, and their yearly cost.
-
-    expected_wrong is null without probabilities, the costs are null without cost assumptions.
-    """
-
-    accounts: int
-    expected_wrong: float | None
-    cost_now: float | None
-    cost_proposed: float | None
-
-
-@dataclass(frozen=True)
 class Shown:
     """frame: the rows of growth_list.parquet, all its columns, by rank; facts: what stands on top.
 
     blocks: for each listed row, in the order of the frame, the spend of 24 blocks of 30 days, the oldest first; null
     before the history; None where there is none. plays: by the id in `play`; an id that is missing is shown as it is.
+    kept: the second list in sum. told: sentences on how many to take and what the money rests on.
     """
 
     frame: pd.DataFrame
@@ -47,7 +36,8 @@ class Shown:
     words: Words
     plays: Mapping[str, Play] = field(default_factory=dict)
     blocks: pd.DataFrame | None = None
-    keep_small: KeepSmall | None = None
+    kept: KeptSmall | None = None
+    told: tuple[str, ...] = ()
 
     @property
     def listed(self) -> pd.DataFrame:
@@ -77,6 +67,12 @@ class Shown:
     def play(self, key: object) -> Play | None:
         """Return the play of an id in words; None where there is none."""
         return None if missing(key) else self.plays.get(str(key), Play(str(key), ""))
+
+
+def plays_in(words: Words) -> dict[str, Play]:
+    """Return every play in words, by its id."""
+    names = words.section("plays.name")
+    return {key: Play(name, words.say(f"plays.do.{key}")) for key, name in names.items()}
 
 
 def missing(value: object) -> bool:

@@ -8,7 +8,6 @@ from datetime import date
 
 from smartaccounts.growth_list.facts import Facts, PastList
 from smartaccounts.growth_list.words import Words
-from smartaccounts.outputs.shown import KeepSmall
 
 DASH = "\N{EN DASH}"
 """Stands where there is no value."""
@@ -123,13 +122,3 @@ def stated(past: PastList, words: Words) -> str:
 def held(past: PastList) -> bool:
     """Say whether what came lay in the stated range; no where none was stated."""
     return past.low is not None and past.high is not None and past.low <= past.came <= past.high
-
-
-def keep_small(sums: KeepSmall, words: Words) -> str:
-    """Return what the second list is, what it costs and how many of it will be wrong."""
-    said = [words.say("summary.kept", accounts=sums.accounts)]
-    if sums.cost_now is not None and sums.cost_proposed is not None:
-        said.append(words.say("summary.kept_cost", now=sums.cost_now, proposed=sums.cost_proposed))
-    if sums.expected_wrong is not None:
-        said.append(words.say("summary.kept_wrong", wrong=about(sums.expected_wrong, words)))
-    return " ".join(said)

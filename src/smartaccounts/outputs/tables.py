@@ -13,7 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 _LIST = ("reasons_for", "reasons_against", "flags")
-_TEXT = ("market", "customer_id", "name", "play", "model_version", "ranker")
+_TEXT = (
+    "market", "customer_id", "name", "play", "model_version", "ranker", "play_rule", "play_why", "status",
+    "moved_because", "segment", "region", "sales_rep",
+)  # fmt: skip
 _FORMULA = ("=", "+", "-", "@", "\t", "\n")
 
 

@@ -13,8 +13,9 @@ import xlsxwriter
 from xlsxwriter.worksheet import Worksheet
 
 from smartaccounts.outputs.notes import notes
+from smartaccounts.growth_list.keep_small import said
 from smartaccounts.outputs.shown import Shown, missing, sentences
-from smartaccounts.outputs.summary import keep_small, period
+from smartaccounts.outputs.summary import period
 
 MOST = 10_000
 """So many accounts to keep small are in the workbook at most; all are in the csv."""
@@ -41,7 +42,7 @@ LIST = (
     Column("sales_rep", "text", 17), Column("status", "text", 10), Column("probability", "chance", 11),
     Column("spend_12m", "money", 12), Column("potential", "money", 12), Column("play", "text", 16),
     Column("reasons_for", "wrapped", 46), Column("reasons_against", "wrapped", 38), Column("flags", "wrapped", 34),
-    Column("to_do", "wrapped", 34), Column("play_rule", "wrapped", 34), Column("market", "text", 14),
+    Column("to_do", "wrapped", 34), Column("play_why", "wrapped", 34), Column("market", "text", 14),
     Column("segment", "text", 14), Column("region", "text", 12), Column("probability_low", "chance", 10),
     Column("probability_high", "chance", 10), Column("spend_prior_12m", "money", 13), Column("spend_h", "money", 13),
     Column("orders_365d", "count", 11), Column("recency_days", "count", 11), Column("potential_low", "money", 13),
@@ -135,12 +136,12 @@ class _Writer:
 
     def kept(self, sheet: Worksheet, rows: pd.DataFrame) -> None:
         """Write the second list below what it comes to."""
-        said = [] if self.shown.keep_small is None else [keep_small(self.shown.keep_small, self.shown.words)]
+        told = [] if self.shown.kept is None else said(self.shown.kept, self.shown.words)
         if len(rows) > MOST:
-            said.append(self.shown.words.say("notes.cut", rows=MOST, all=len(rows)))
-        for i, sentence in enumerate(said):
+            told.append(self.shown.words.say("notes.cut", rows=MOST, all=len(rows)))
+        for i, sentence in enumerate(told):
             self.text(sheet, i, 0, sentence, "text")
-        self.table(sheet, rows.head(MOST), KEPT, tall=False, top=len(said))
+        self.table(sheet, rows.head(MOST), KEPT, tall=False, top=len(told))
 
     def notes(self, sheet: Worksheet) -> None:
         """Write what the list rests on and what its words mean."""

@@ -9,15 +9,13 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from smartaccounts.bundle import Bundle
 from smartaccounts.config import Pipeline
 from smartaccounts.engine.duckdb import Engine
 from smartaccounts.errors import HistoryError, ModelError, PipelineError
-from smartaccounts.evaluation.expectation import expectation
 from smartaccounts.evaluation.walk import nobody_eligible
 from smartaccounts.features.snapshot import Snapshot, snapshot
+from smartaccounts.growth_list.facts import Facts
 from smartaccounts.growth_list.previous import Found, find_previous, read_previous
 from smartaccounts.growth_list.ranked import GrowthList, growth_list
 from smartaccounts.orders.contract import OrderLines
@@ -26,11 +24,14 @@ from smartaccounts.orders.digest import digest
 from smartaccounts.orders.read import read
 from smartaccounts.outputs.database import Table, check_table, write_table
 from smartaccounts.outputs.locked import WAIT_SECONDS, locked
+from smartaccounts.outputs.page import write_page
 from smartaccounts.outputs.staged import staged
 from smartaccounts.outputs.tables import write_csv, write_json, write_parquet
+from smartaccounts.outputs.workbook import write_workbook
 from smartaccounts.panel import panel
 from smartaccounts.target import outcome
 from smartaccounts.timeline import day_number, from_day_number
+from smartaccounts.workflow.facts import facts, shown_list
 
 STALE_DAYS = 92
 """A source whose last known line is so much older than as_of is reported: the list rests on old news."""
@@ -38,9 +39,10 @@ STALE_DAYS = 92
 
 @dataclass(frozen=True)
 class Predicted:
-    """The list and what run.json says of it."""
+    """The list, what stands on top of it, and what run.json says."""
 
     growth_list: GrowthList
+    facts: Facts
     run: dict[str, Any]
 
 
@@ -66,7 +68,7 @@ def predict(
     wanted: Wanted | None = None,
     step: Callable[[str], None] = lambda _: None,
 ) -> Predicted:
-    """Write growth_list.parquet, growth_list.csv and run.json into `out`; nobody else writes there meanwhile.
+    """Write growth_list.{parquet,csv,xlsx,html} and run.json into `out`; nobody else writes there meanwhile.
 
     ModelError where the model is of another pipeline or target, was trained with knowledge from after as_of, or needs
     a column that the data lack; HistoryError where as_of is before the data, has too little history, or nobody is
@@ -100,29 +102,35 @@ def _predict(
         last = last_known_day(lines, as_of)
         attributes = customer_attributes(pipeline, engine)
     now = seen.at([as_of])
-    eligible = now.eligible()
-    if not len(eligible.frame):
+    if not len(now.eligible().frame):
         raise nobody_eligible(seen, [as_of])
-    names = None if attributes is None else attributes["name"]
-    made = growth_list(eligible, bundle, pipeline, names=names)
+    made = growth_list(now, bundle, pipeline, attributes=attributes, previous=before.previous)
     watch.lap("scores and reasons")
-    run = _run(pipeline, as_of, bundle, now, made) | {
+    warnings = _warnings(last, as_of, now) + [f"Passed over: {said}" for said in before.passed_over]
+    told = facts(made, now, bundle, pipeline, base_rate=base_rate, last_day=last, warnings=warnings, previous=before)
+    shown = shown_list(made, told, pipeline)
+    run: dict[str, Any] = {
+        **told.as_json(),
+        "model_as_of": bundle.card.as_of,
+        "features_absent": list(now.absent),
         "rows": asdict(replace(lines.intake, rejected=()))
         | {"rejected": {r.reason: r.rows for r in lines.intake.rejected}},
-        "base_rate": base_rate,
         "data_digest": data,
         "previous": None if before.previous is None else before.previous.as_json(),
-        "warnings": _warnings(last, as_of, now) + [f"Passed over: {said}" for said in before.passed_over],
     }
     with staged(out) as folder:
         write_parquet(made.frame, folder / "growth_list.parquet")
         write_csv(made.frame, folder / "growth_list.csv")
-        watch.lap("files")
+        watch.lap("tables")
+        write_workbook(shown, folder / "growth_list.xlsx")
+        watch.lap("workbook")
+        write_page(shown, folder / "growth_list.html")
+        watch.lap("page")
         write_json(run | {"seconds": watch.laps}, folder / "run.json")
         if wanted.table is not None:  # the last thing that can fail: the files are there only where the rows are
             write_table(made.frame, wanted.table, pipeline=pipeline.name, as_of=as_of)
     step("list written")
-    return Predicted(made, run)
+    return Predicted(made, told, run)
 
 
 def _previous(pipeline: Pipeline, as_of: date, out: Path, wanted: Wanted) -> Found:
@@ -187,38 +195,6 @@ def last_known_day(lines: OrderLines, as_of: date) -> date:
     """Return the day of the last order line that was known before as_of."""
     known = f"SELECT COALESCE(MAX(day), {lines.first_day}) FROM {lines.table} WHERE known_day < {day_number(as_of)}"
     return from_day_number(lines.engine.rows(known)[0][0])
-
-
-def _run(pipeline: Pipeline, as_of: date, bundle: Bundle, now: Snapshot, made: GrowthList) -> dict[str, Any]:
-    everyone = made.frame["probability"]
-    probability = everyone[made.frame["listed"]]
-    return {
-        "pipeline": pipeline.name,
-        "as_of": str(as_of),
-        "horizon_days": pipeline.target.horizon_days,
-        "model_version": bundle.version,
-        "ranker": bundle.card.ranker,
-        "model_as_of": bundle.card.as_of,
-        "verdict": bundle.card.verdict,
-        "notes": list(bundle.card.notes),
-        "customers": len(now.frame),
-        "active": int(now.frame["active"].sum()),
-        "eligible": len(made.frame),
-        "listed": int(made.frame["listed"].sum()),
-        "expected_key_accounts_listed": None if probability.isna().all() else float(probability.sum()),
-        "expected_key_accounts_range": _range(made.frame[made.frame["listed"]]),
-        "expected_key_accounts_random": None if everyone.isna().all() else float(everyone.mean() * len(probability)),
-        "features_absent": list(now.absent),
-    }
-
-
-def _range(listed: pd.DataFrame) -> list[int] | None:
-    """Return the ends of the range of the number of key accounts among the listed rows; None without probabilities."""
-    if listed["probability_low"].isna().any() or not len(listed):
-        return None
-    ends = (listed[c].to_numpy(dtype=float) for c in ("probability", "probability_low", "probability_high"))
-    found = expectation(*ends)
-    return [found.low, found.high]
 
 
 def _warnings(last: date, as_of: date, now: Snapshot) -> list[str]:

@@ -32,6 +32,7 @@ from smartaccounts.panel import Panel, panel
 from smartaccounts.rankers.base import Fitted
 from smartaccounts.rankers.growth import Growth
 from smartaccounts.rankers.plain import FALLBACK, PLAIN
+from smartaccounts.rankers.records import fit_records
 from smartaccounts.target import outcome
 from smartaccounts.timeline import too_short, training_dates
 from smartaccounts.tracking.content import Training
@@ -121,7 +122,7 @@ def fit(
             notes=(*([refit] if recipe and better is not None else []), *fitted.notes, *told), recipe=recipe,
             past=() if result is None else past_lists(result, fitted.name),
         )  # fmt: skip
-        return Bundle(fitted, card, potential, peers)
+        return Bundle(fitted, card, potential, peers, fit_records(learned))
 
     try:
         fitted = Growth(pipeline.model).fit(learned)
