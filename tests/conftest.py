@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from tests.postgres import Server, binaries, started
 
 os.environ["SMARTACCOUNTS_THREADS"] = "1"  # before anything opens an engine: the runs beside us want their core
 
@@ -86,6 +87,16 @@ def real_name(request: pytest.FixtureRequest) -> str:
     """Run the test once for each real history that is there; the fixture is its pipeline's name."""
     real_history(request.param)
     return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """Start a real PostgreSQL; skip the test, by name, where none is installed."""
+    folder = binaries()
+    if folder is None:
+        pytest.skip("PostgreSQL (initdb, pg_ctl) is not installed")
+    with started(folder) as server:
+        yield server
 
 
 def _skipped(config: pytest.Config) -> list[pytest.TestReport]:

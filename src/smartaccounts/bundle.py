@@ -20,7 +20,7 @@ from smartaccounts.features.snapshot import CATALOGUE
 from smartaccounts.rankers.base import Fitted
 from smartaccounts.rankers.calibration import Calibrator
 from smartaccounts.rankers.curves import Curve, Curves
-from smartaccounts.rankers.design import DERIVED
+from smartaccounts.rankers.derived import DERIVED
 from smartaccounts.rankers.growth import GrowthModel
 from smartaccounts.rankers.plain import PLAIN, CalibratedPlain
 

@@ -180,6 +180,13 @@ class GrowthList(_Strict):
     per: str | None = Field(None, min_length=1, description="attribute of the customers table: capacity of each value")
     length: Literal["capacity", "profit"] = Field("capacity", description="profit: fewer where fewer pay")
     language: Literal["en", "de"] = "en"
+    hysteresis: float = Field(
+        0.2,
+        ge=0,
+        le=1,
+        description="who was listed before stays while it ranks within capacity x (1 + this); who was not goes before "
+        "such a one within capacity / (1 + this) only; 0 or false: the list is the first `capacity`",
+    )
     reasons: int = Field(3, ge=1, le=10, description="reasons for and against, each, of a listed account")
     plays: tuple[PlayRule, ...] | None = Field(None, description="the first rule that fires; None: the default rules")
     costs: Costs | None = Field(None, description="None: the list says nothing of costs")

@@ -26,7 +26,7 @@ LAYERS = (
     ("workflow", "review"),
     ("cli",),
 )
-ONE_DOOR = {"duckdb": "engine", "mlflow": "tracking", "pyspark": "engine"}
+ONE_DOOR = {"duckdb": "engine", "mlflow": "tracking", "psycopg": "outputs", "pyspark": "engine"}
 HEAVY = (
     "pandas",
     "numpy",

@@ -253,3 +253,9 @@ def test_plays_and_costs_can_be_written(tmp_path: Path) -> None:
     assert [rule.name for rule in made.plays] == ["tiny", None]
     assert made.costs is not None
     assert (made.costs.per_order, made.costs.proposed["automate"].personal) == (2.5, 0)
+
+
+@pytest.mark.parametrize(("said", "share"), [(0, 0.0), (False, 0.0), (0.5, 0.5)])
+def test_hysteresis_can_be_switched_off(said: Any, share: float) -> None:
+    assert pipeline_from(LEAST | {"growth_list": {"hysteresis": said}}, folder=Path()).growth_list.hysteresis == share
+    assert pipeline_from(LEAST, folder=Path()).growth_list.hysteresis == 0.2

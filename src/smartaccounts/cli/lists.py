@@ -24,11 +24,31 @@ from smartaccounts.cli.terminal import (
 
 if TYPE_CHECKING:
     from smartaccounts.growth_list.ranked import GrowthList
+    from smartaccounts.outputs.database import Table
 
 MODELS = Path("models")
 Model = Annotated[
     str | None,
     typer.Option("--model", metavar="REF", help="A bundle folder, champion, challenger, a version or a run id."),
+]
+Previous = Annotated[
+    Path | None,
+    typer.Option(
+        "--previous", metavar="DIR", help="The folder of the list before; else the latest one beside --out is taken."
+    ),
+]
+To = Annotated[
+    str | None,
+    typer.Option(
+        "--to", metavar="URL", help="Write into a database too: postgresql://USER@HOST/DATABASE, with --table."
+    ),
+]
+TableName = Annotated[
+    str | None,
+    typer.Option("--table", metavar="NAME", help="The table, NAME or SCHEMA.NAME; made where it is missing."),
+]
+Wait = Annotated[
+    float, typer.Option("--wait", metavar="SECONDS", min=0, help="So long for another run that writes into --out.")
 ]
 
 
@@ -55,23 +75,46 @@ def predict(
     as_of: AsOf,
     out: Out,
     model: Model = None,
+    previous: Previous = None,
+    to: To = None,
+    table_name: TableName = None,
+    wait: Wait = 60,
     overrides: Overrides = None,
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
     """Write the growth list of one as_of date: who will realistically grow into a key account."""
+    from smartaccounts.workflow.predict import Wanted
     from smartaccounts.workflow.predict import predict as predicted
     from smartaccounts.workflow.service import bundle_of
 
     opened_pipeline, day = opened(pipeline, overrides), dates([as_of])[0]
+    wanted = Wanted(previous, _table(to, table_name), wait)
     with progress("Predict", verbose=verbose) as step:
         bundle = bundle_of(opened_pipeline, model, models=MODELS)
-        made = predicted(opened_pipeline, day, bundle, out, step=step)
+        made = predicted(opened_pipeline, day, bundle, out, wanted=wanted, step=step)
     if as_json:
         print_json(made.run)
         return
     _say(made.run, out)
+    if wanted.table is not None:
+        say(f"Written into {wanted.table.said}: {len(made.growth_list.frame):,} rows.")
     _top(made.growth_list, 10)
+
+
+def _table(to: str | None, name: str | None) -> Table | None:
+    """Return the table that --to and --table name together; None without."""
+    from smartaccounts.errors import PipelineError
+    from smartaccounts.outputs.database import table_at
+
+    if to is None and name is None:
+        return None
+    if to is None or name is None:
+        given, other = ("--to", "--table") if name is None else ("--table", "--to")
+        raise PipelineError(
+            f"Expected --to and --table together, got {given} alone.", hint=f"Add {other}, or leave {given} out."
+        )
+    return table_at(to, name)
 
 
 def _say(run: dict[str, Any], out: Path) -> None:

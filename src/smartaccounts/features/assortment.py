@@ -1,7 +1,7 @@
 """What a customer buys: how many products, which new ones, and whether they are what large accounts buy."""
 
 from smartaccounts.engine.sql import exact_sum
-from smartaccounts.features.catalogue import Family, Feature, count, ratio, series
+from smartaccounts.features.catalogue import Family, Feature, Message, count, ratio, series
 
 NEEDS = ("product_id",)
 # How strongly a product's own figures count against the market's share of large accounts, in customers.
@@ -28,6 +28,7 @@ def _products(days: int) -> Feature:
         needs=NEEDS,
         rises=True,
         zero=True,
+        message=Message("products", days=days),
     )
 
 
@@ -39,6 +40,7 @@ def _new(days: int) -> Feature:
         count("1", f"first_age <= {days}"),
         needs=NEEDS,
         zero=True,
+        message=Message("products_new", days=days),
     )
 
 
@@ -60,6 +62,7 @@ ASSORTMENT = Family(
             "Share of its products bought on two or more days of the last 365",
             ratio("SUM(CASE WHEN first_age > last_age THEN 1 ELSE 0 END)", "COUNT(*)"),
             needs=NEEDS,
+            message=Message("products_repeated", days=365),
         ),
         Feature(
             "product_largest_share_365d",
@@ -67,6 +70,7 @@ ASSORTMENT = Family(
             "Share of its best product in what it bought in the last 365 days",
             ratio("MAX(gross)", "CAST(SUM(gross) AS DOUBLE)"),
             needs=NEEDS,
+            message=Message("product_share", days=365),
         ),
         Feature(
             "share_top_products_365d",
@@ -74,6 +78,7 @@ ASSORTMENT = Family(
             "Share of its products of 365 days that are in the market's top tenth by buyers, ties included",
             ratio("SUM(is_top)", "COUNT(*)"),
             needs=NEEDS,
+            message=Message("products_popular", days=365),
         ),
         Feature(
             "affinity_365d",
@@ -81,6 +86,7 @@ ASSORTMENT = Family(
             "How much more often large accounts (top tenth) buy what it bought in 365 days, mean over products",
             _mean("lift"),
             needs=NEEDS,
+            message=Message("affinity", days=365),
         ),
         Feature(
             "affinity_91d",
@@ -88,6 +94,7 @@ ASSORTMENT = Family(
             "How much more often large accounts buy what it bought in 91 days, mean over products",
             _mean("lift", condition="last_age <= 91"),
             needs=NEEDS,
+            message=Message("affinity", days=91),
         ),
         Feature(
             "affinity_new_91d",
@@ -95,6 +102,7 @@ ASSORTMENT = Family(
             "How much more often large accounts buy what it newly bought in 91 days, mean over products",
             _mean("lift", condition="first_age <= 91"),
             needs=NEEDS,
+            message=Message("affinity_new", days=91),
         ),
         Feature(
             "affinity_sum_365d",
@@ -102,6 +110,7 @@ ASSORTMENT = Family(
             "How much more often large accounts buy what it bought in 365 days, sum over products",
             exact_sum("lift"),
             needs=NEEDS,
+            message=Message("affinity", value="affinity_365d", days=365),
         ),
         Feature(
             "affinity_highest_365d",
@@ -109,6 +118,7 @@ ASSORTMENT = Family(
             "How much more often large accounts buy what it bought in 365 days, highest product",
             "MAX(lift)",
             needs=NEEDS,
+            message=Message("affinity_highest", days=365),
         ),
     ),
 )
@@ -125,6 +135,7 @@ CATEGORIES = Family(
             count("1"),
             needs=("category",),
             zero=True,
+            message=Message("categories", days=365),
         ),
         Feature(
             "categories_91d",
@@ -133,6 +144,7 @@ CATEGORIES = Family(
             count("1", "last_age <= 91"),
             needs=("category",),
             zero=True,
+            message=Message("categories", days=91),
         ),
         Feature(
             "category_largest_share_365d",
@@ -140,6 +152,7 @@ CATEGORIES = Family(
             "Share of its best category in what it bought in the last 365 days",
             ratio("MAX(gross)", "CAST(SUM(gross) AS DOUBLE)"),
             needs=("category",),
+            message=Message("category_share", days=365),
         ),
     ),
 )

@@ -18,12 +18,32 @@ NONE = "CAST(NULL AS DOUBLE)"
 
 
 @dataclass(frozen=True)
+class Message:
+    """How a column is said to a manager: the key of a message (section `reasons` of the message files), and its figures.
+
+    value: the column whose figure is shown, '' for the column itself. than: the column it is set against, '' for the
+    median of the account's peers. days: the window that the message names. longer: the window of `than`. Windows of one
+    idea share a key.
+    """
+
+    key: str
+    value: str = ""
+    than: str = ""
+    days: int = 0
+    longer: int = 0
+
+
+MARKET = Message("market")
+"""Of columns that say nothing of the account: all accounts of a market share them. It has no words."""
+
+
+@dataclass(frozen=True)
 class Feature:
     """One column of a snapshot.
 
     `needs` are contract columns without which the feature is null. `rises` says that more of it is never a sign of less
     future spend (levels of spend, orders and lines): the growth model may be held to that. `zero`: 0, not null, for a
-    customer without any row in the family's relation.
+    customer without any row in the family's relation. `message` says it to a manager.
     """
 
     name: str
@@ -33,6 +53,7 @@ class Feature:
     needs: tuple[str, ...] = ()
     rises: bool = False
     zero: bool = False
+    message: Message | None = None
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Where a customer stands among the rows of its snapshot (same as_of, same market), and how its market does."""
 
-from smartaccounts.features.catalogue import Family, Feature, ratio
+from smartaccounts.features.catalogue import MARKET, Family, Feature, Message, ratio
 
 _MARKET = "OVER (PARTITION BY as_of, market)"
 _CUSTOMER = "OVER (PARTITION BY as_of, customer_id)"
@@ -64,6 +64,7 @@ PEERS = Family(
             "Share of the market's other customers that spent less in the last 365 days",
             "rank_365d",
             rises=True,
+            message=Message("rank", days=365),
         ),
         Feature(
             "rank_spend_91d",
@@ -71,6 +72,7 @@ PEERS = Family(
             "Share of the market's other customers that spent less in the last 91 days",
             "rank_91d",
             rises=True,
+            message=Message("rank", days=91),
         ),
         Feature(
             "rank_spend_decay_180d",
@@ -78,6 +80,7 @@ PEERS = Family(
             "Share of the market's other customers with less decayed spend (180 days)",
             "rank_decay",
             rises=True,
+            message=Message("rank", value="rank_spend_365d", days=365),
         ),
         Feature(
             "spend_to_mean_365d",
@@ -85,58 +88,77 @@ PEERS = Family(
             "Net spend of the last 365 days over the mean of the market's customers",
             ratio("spend_365d * customers", "market_365d"),
             rises=True,
+            message=Message("spend", value="spend_365d", days=365),
         ),
-        Feature("history_days", "days", "Days from the source's first line to as_of", "CAST(history_days AS DOUBLE)"),
+        Feature(
+            "history_days",
+            "days",
+            "Days from the source's first line to as_of",
+            "CAST(history_days AS DOUBLE)",
+            message=MARKET,
+        ),
         Feature(
             "market_customers",
             "count",
             "Customers of the market with net spend in the last 182 days",
             "CAST(active_182d AS DOUBLE)",
+            message=MARKET,
         ),
         Feature(
             "market_growth_182d",
             "ratio",
             "Market's net spend of the last 182 days over the 182 before",
             f"CASE WHEN history_days >= 364 THEN {ratio('market_182d', 'market_prior_182d')} END",
+            message=MARKET,
         ),
         Feature(
             "market_season_182d",
             "ratio",
             "A year ago: market's net spend of the 182 days ahead over the 182 behind",
             ratio("market_ahead", "market_behind"),
+            message=MARKET,
         ),
         Feature(
             "market_ahead_to_now_182d",
             "ratio",
             "Market's net spend of the 182 days ahead, a year ago, over the last 182 days",
             ratio("market_ahead", "market_182d"),
+            message=MARKET,
         ),
         Feature(
             "market_young_share_182d",
             "share",
             "Share of the market's active customers whose first purchase is at most 182 days ago",
             ratio("young_182d", "active_182d"),
+            message=MARKET,
         ),
         Feature(
-            "markets_elsewhere", "count", "Other markets in which the customer has a line", "CAST(others AS DOUBLE)"
+            "markets_elsewhere",
+            "count",
+            "Other markets in which the customer has a line",
+            "CAST(others AS DOUBLE)",
+            message=Message("elsewhere"),
         ),
         Feature(
             "rank_elsewhere_365d",
             "rank",
             "Its mean rank by spend of 365 days in the other markets; null where it has none",
             "CASE WHEN others > 0 THEN ranks_elsewhere / others END",
+            message=Message("elsewhere_rank", days=365),
         ),
         Feature(
             "size_elsewhere_365d",
             "ratio",
             "Its spend of 365 days in the other markets, each over that market's mean, summed",
             "CASE WHEN others > 0 THEN size_elsewhere END",
+            message=Message("elsewhere_size", days=365),
         ),
         Feature(
             "size_elsewhere_91d",
             "ratio",
             "Its spend of 91 days in the other markets, each over that market's mean, summed",
             "CASE WHEN others > 0 THEN size_elsewhere_91d END",
+            message=Message("elsewhere_size", days=91),
         ),
     ),
 )

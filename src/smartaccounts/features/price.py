@@ -1,7 +1,7 @@
 """At what price, quantity, discount and margin a customer buys."""
 
 from smartaccounts.engine.sql import MONEY_SCALE, exact_sum
-from smartaccounts.features.catalogue import Family, Feature, ratio, recent
+from smartaccounts.features.catalogue import Family, Feature, Message, ratio, recent
 
 # One row per (as_of, c, p) of the last 365 days beside the mean of all buyers of p: logs, so that 2 x and 1/2 x weigh alike.
 _POSITION = f"""(
@@ -30,6 +30,7 @@ POSITION = Family(
             "Price against the product's market mean, weighted by purchases, 365 days",
             _mean("price_gap", "gross"),
             needs=("product_id", "unit_price"),
+            message=Message("price", days=365),
         ),
         Feature(
             "price_position_mean_365d",
@@ -37,6 +38,7 @@ POSITION = Family(
             "Price against the product's market mean, mean over products, 365 days",
             _mean("price_gap", "1.0"),
             needs=("product_id", "unit_price"),
+            message=Message("price", days=365),
         ),
         Feature(
             "quantity_position_365d",
@@ -44,6 +46,7 @@ POSITION = Family(
             "Quantity per line against the product's market mean, weighted by purchases, 365 days",
             _mean("quantity_gap", "gross"),
             needs=("product_id", "quantity"),
+            message=Message("quantity", days=365),
         ),
         Feature(
             "quantity_position_mean_365d",
@@ -51,6 +54,7 @@ POSITION = Family(
             "Quantity per line against the product's market mean, mean over products, 365 days",
             _mean("quantity_gap", "1.0"),
             needs=("product_id", "quantity"),
+            message=Message("quantity", days=365),
         ),
         Feature(
             "quantity_position_91d",
@@ -58,6 +62,7 @@ POSITION = Family(
             "Quantity per line against the product's market mean, mean over products of the last 91 days",
             _mean("quantity_gap", "1.0", "last_age <= 91"),
             needs=("product_id", "quantity"),
+            message=Message("quantity", days=91),
         ),
         Feature(
             "quantity_position_highest_365d",
@@ -65,6 +70,7 @@ POSITION = Family(
             "Quantity per line against the product's market mean, highest product, 365 days",
             "MAX(quantity_gap)",
             needs=("product_id", "quantity"),
+            message=Message("quantity_highest", days=365),
         ),
     ),
 )
@@ -81,6 +87,7 @@ MARGIN = Family(
             "1 - purchases over their list price, last 365 days, lines with a list price",
             f"1 - {ratio(recent('list_paid', 365), recent('list_value', 365))}",
             needs=("list_price", "quantity"),
+            message=Message("discount", days=365),
         ),
         Feature(
             "discount_share_91d",
@@ -88,6 +95,7 @@ MARGIN = Family(
             "1 - purchases over their list price, last 91 days, lines with a list price",
             f"1 - {ratio(recent('list_paid', 91), recent('list_value', 91))}",
             needs=("list_price", "quantity"),
+            message=Message("discount", days=91),
         ),
         Feature(
             "margin_share_365d",
@@ -95,6 +103,7 @@ MARGIN = Family(
             "1 - cost over net spend, last 365 days, lines with a cost",
             f"1 - {ratio(recent('cost_value', 365), recent('cost_paid', 365))}",
             needs=("cost", "quantity"),
+            message=Message("margin", days=365),
         ),
         Feature(
             "margin_365d",
@@ -103,6 +112,7 @@ MARGIN = Family(
             f"ROUND(({recent('cost_paid', 365)} - {recent('cost_value', 365)}) / {MONEY_SCALE}, 6)",
             needs=("cost", "quantity"),
             zero=True,
+            message=Message("margin_money", days=365),
         ),
     ),
 )

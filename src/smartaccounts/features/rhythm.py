@@ -1,11 +1,13 @@
 """When a customer buys: how often, how long ago, how regularly."""
 
 from smartaccounts.engine.sql import exact_sum
-from smartaccounts.features.catalogue import Family, Feature, count, ratio, series, within
+from smartaccounts.features.catalogue import Family, Feature, Message, count, ratio, series, within
 
 WINDOWS = (30, 91, 182, 365, 730)
 PRIOR = (91, 182, 365)
 DECAYS = (60, 180, 365)
+SHOWN = {60: 91, 180: 182, 365: 365}
+"""The window whose count stands for a decayed sum where it is said to a manager."""
 
 
 def _orders(days: int) -> Feature:
@@ -16,18 +18,28 @@ def _orders(days: int) -> Feature:
         count("is_order", within(0, days)),
         rises=True,
         zero=True,
+        message=Message("orders", days=days),
     )
 
 
 def _orders_prior(days: int) -> Feature:
     meaning = f"Orders in the {days} days before the last {days}"
-    return Feature(f"orders_prior_{days}d", "count", meaning, count("is_order", within(days, 2 * days)), zero=True)
+    expression, message = count("is_order", within(days, 2 * days)), Message("orders_before", days=days)
+    return Feature(f"orders_prior_{days}d", "count", meaning, expression, zero=True, message=message)
+
+
+def _shown(what: str, fading_days: int) -> Message:
+    days = SHOWN[fading_days]
+    return Message(what, value=f"{what}_{days}d", days=days)
 
 
 def _orders_decay(days: int) -> Feature:
     meaning = f"Sum over all orders of exp(-age / {days} days)"
     expression = f"COALESCE({exact_sum(f'is_order * EXP(-age / {days}.0)')}, 0)"
-    return Feature(f"orders_decay_{days}d", "count, decayed", meaning, expression, rises=True, zero=True)
+    message = _shown("orders", days)
+    return Feature(
+        f"orders_decay_{days}d", "count, decayed", meaning, expression, rises=True, zero=True, message=message
+    )
 
 
 def _lines(days: int) -> Feature:
@@ -38,13 +50,17 @@ def _lines(days: int) -> Feature:
         count("lines", within(0, days)),
         rises=True,
         zero=True,
+        message=Message("lines", days=days),
     )
 
 
 def _lines_decay(days: int) -> Feature:
     meaning = f"Sum over all order lines of exp(-age / {days} days)"
     expression = f"COALESCE({exact_sum(f'lines * EXP(-age / {days}.0)')}, 0)"
-    return Feature(f"lines_decay_{days}d", "count, decayed", meaning, expression, rises=True, zero=True)
+    message = _shown("lines", days)
+    return Feature(
+        f"lines_decay_{days}d", "count, decayed", meaning, expression, rises=True, zero=True, message=message
+    )
 
 
 RHYTHM = Family(
@@ -54,7 +70,15 @@ RHYTHM = Family(
     features=(
         *series(_orders, WINDOWS),
         *series(_orders_prior, PRIOR),
-        Feature("orders_total", "count", "Orders since the first line", count("is_order"), rises=True, zero=True),
+        Feature(
+            "orders_total",
+            "count",
+            "Orders since the first line",
+            count("is_order"),
+            rises=True,
+            zero=True,
+            message=Message("orders_ever"),
+        ),
         *series(_orders_decay, DECAYS),
         *series(_lines, (91, 182, 365)),
         *series(_lines_decay, DECAYS),
@@ -66,6 +90,7 @@ RHYTHM = Family(
                 f"SUM(CASE WHEN {within(0, 365)} THEN lines ELSE 0 END)",
                 f"SUM(CASE WHEN {within(0, 365)} THEN is_order ELSE 0 END)",
             ),
+            message=Message("lines_per_order", days=365),
         ),
     ),
 )
@@ -93,8 +118,20 @@ GAPS = Family(
     title="Rhythm: how regularly",
     relation=_GAPS,
     features=(
-        Feature("tenure_days", "days", "Days since the first purchase", "CAST(MAX(age) AS DOUBLE)"),
-        Feature("recency_days", "days", "Days since the last purchase", "CAST(MIN(age) AS DOUBLE)"),
+        Feature(
+            "tenure_days",
+            "days",
+            "Days since the first purchase",
+            "CAST(MAX(age) AS DOUBLE)",
+            message=Message("tenure"),
+        ),
+        Feature(
+            "recency_days",
+            "days",
+            "Days since the last purchase",
+            "CAST(MIN(age) AS DOUBLE)",
+            message=Message("recency"),
+        ),
         Feature(
             "purchase_days_365d",
             "count",
@@ -102,6 +139,7 @@ GAPS = Family(
             f"CAST(SUM(CASE WHEN {within(0, 365)} THEN 1 ELSE 0 END) AS DOUBLE)",
             rises=True,
             zero=True,
+            message=Message("purchase_days", days=365),
         ),
         Feature(
             "purchase_months_365d",
@@ -110,6 +148,7 @@ GAPS = Family(
             _months(12),
             rises=True,
             zero=True,
+            message=Message("months", days=365),
         ),
         Feature(
             "purchase_months_182d",
@@ -118,22 +157,35 @@ GAPS = Family(
             _months(6),
             rises=True,
             zero=True,
+            message=Message("months", days=182),
         ),
         Feature(
-            "gap_mean_days", "days", "Mean days between purchase days", f"CASE WHEN COUNT(gap) > 0 THEN {_MEAN_GAP} END"
+            "gap_mean_days",
+            "days",
+            "Mean days between purchase days",
+            f"CASE WHEN COUNT(gap) > 0 THEN {_MEAN_GAP} END",
+            message=Message("gap"),
         ),
         Feature(
             "gap_std_days",
             "days",
             "Standard deviation of the days between purchase days (three or more needed)",
             _STD_GAP,
+            message=Message("pause", value="gap_largest_days"),
         ),
-        Feature("gap_largest_days", "days", "Longest pause between two purchase days", "CAST(MAX(gap) AS DOUBLE)"),
+        Feature(
+            "gap_largest_days",
+            "days",
+            "Longest pause between two purchase days",
+            "CAST(MAX(gap) AS DOUBLE)",
+            message=Message("pause"),
+        ),
         Feature(
             "gap_variation",
             "ratio",
             "Standard deviation over mean of the days between purchase days: small is regular",
             f"{_STD_GAP} / ({_MEAN_GAP})",
+            message=Message("pause", value="gap_largest_days"),
         ),
         Feature(
             "gap_mean_recent_days",
@@ -143,12 +195,14 @@ GAPS = Family(
                 f"SUM(CASE WHEN {within(0, 182)} THEN gap END)",
                 f"SUM(CASE WHEN {within(0, 182)} AND gap IS NOT NULL THEN 1 ELSE 0 END)",
             ),
+            message=Message("gap_recent", days=182),
         ),
         Feature(
             "overdue",
             "ratio",
             "Days since the last purchase over the mean days between purchases",
             f"CASE WHEN COUNT(gap) > 0 THEN MIN(age) / ({_MEAN_GAP}) END",
+            message=Message("overdue", value="recency_days", than="gap_mean_days"),
         ),
     ),
 )

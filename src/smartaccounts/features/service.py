@@ -1,6 +1,6 @@
 """What serving a customer takes: returns, channels, small orders."""
 
-from smartaccounts.features.catalogue import Family, Feature, count, ratio, recent, within
+from smartaccounts.features.catalogue import Family, Feature, Message, count, ratio, recent, within
 
 SERVICE = Family(
     name="service",
@@ -12,12 +12,14 @@ SERVICE = Family(
             "share",
             "Returned and cancelled value over purchases, last 365 days",
             ratio(recent("returned", 365), recent("gross", 365)),
+            message=Message("returns", days=365),
         ),
         Feature(
             "returns_share",
             "share",
             "Returned and cancelled value over purchases, since the first line",
             ratio("CAST(SUM(returned) AS DOUBLE)", "CAST(SUM(gross) AS DOUBLE)"),
+            message=Message("returns_ever"),
         ),
         Feature(
             "return_lines_365d",
@@ -25,6 +27,7 @@ SERVICE = Family(
             "Lines with a negative amount in the last 365 days",
             count("return_lines", within(0, 365)),
             zero=True,
+            message=Message("return_lines", days=365),
         ),
         Feature(
             "share_digital_365d",
@@ -32,6 +35,7 @@ SERVICE = Family(
             "Share of purchases by web, EDI and the like, last 365 days, of lines with a channel",
             ratio(recent("gross_digital", 365), recent("gross_channel", 365)),
             needs=("channel",),
+            message=Message("digital", days=365),
         ),
         Feature(
             "share_digital_91d",
@@ -39,6 +43,7 @@ SERVICE = Family(
             "Share of purchases by web, EDI and the like, last 91 days, of lines with a channel",
             ratio(recent("gross_digital", 91), recent("gross_channel", 91)),
             needs=("channel",),
+            message=Message("digital", days=91),
         ),
     ),
 )

@@ -1,12 +1,14 @@
 """What a customer spends: windows, the windows before, decayed sums, months, and the size of its orders."""
 
 from smartaccounts.engine.sql import MONEY_SCALE, exact_sum
-from smartaccounts.features.catalogue import Family, Feature, money, ratio, series, within
+from smartaccounts.features.catalogue import Family, Feature, Message, money, ratio, series, within
 
 WINDOWS = (30, 60, 91, 182, 365, 730)
 PRIOR = (30, 91, 182, 365)
 DECAYS = (30, 60, 120, 180, 365, 720)
 BLOCKS = range(1, 25)
+SHOWN = {30: 30, 60: 60, 120: 91, 180: 182, 365: 365, 720: 730}
+"""The window whose spend stands for a decayed sum where it is said to a manager."""
 
 
 def _window(days: int) -> Feature:
@@ -17,25 +19,38 @@ def _window(days: int) -> Feature:
         money("amount", within(0, days)),
         rises=True,
         zero=True,
+        message=Message("spend", days=days),
     )
 
 
 def _prior(days: int) -> Feature:
     meaning = f"Net spend of the {days} days before the last {days}"
-    return Feature(f"spend_prior_{days}d", "money", meaning, money("amount", within(days, 2 * days)), zero=True)
+    expression, message = money("amount", within(days, 2 * days)), Message("spend_before", days=days)
+    return Feature(f"spend_prior_{days}d", "money", meaning, expression, zero=True, message=message)
+
+
+def said_as_spend(fading_days: int) -> Message:
+    """Return how spend that fades is said: by the window it looks at most."""
+    days = SHOWN[fading_days]
+    return Message("spend", value=f"spend_{days}d", days=days)
 
 
 def _decay(days: int) -> Feature:
     meaning = f"Sum of all net spend, each amount times exp(-age / {days} days)"
     # 1e18: a decayed amount of long ago is tiny and still compared with 1e-9 relative
     expression = f"COALESCE({exact_sum(f'CAST(amount AS DOUBLE) / {MONEY_SCALE} * EXP(-age / {days}.0)', '1e18')}, 0)"
-    return Feature(f"spend_decay_{days}d", "money, decayed", meaning, expression, rises=True, zero=True)
+    message = said_as_spend(days)
+    return Feature(
+        f"spend_decay_{days}d", "money, decayed", meaning, expression, rises=True, zero=True, message=message
+    )
 
 
 def _block(number: int) -> Feature:
     first, last = 30 * (number - 1), 30 * number
     meaning = f"Net spend of the 30 days that end {first} days before as_of"
-    return Feature(f"spend_block_{number:02d}", "money", meaning, money("amount", within(first, last)), zero=True)
+    message = Message("spend_month", days=first) if first else Message("spend", days=last)
+    expression = money("amount", within(first, last))
+    return Feature(f"spend_block_{number:02d}", "money", meaning, expression, zero=True, message=message)
 
 
 _MEAN_365 = ratio(money("amount", within(0, 365)), f"SUM(CASE WHEN {within(0, 365)} THEN is_order ELSE 0 END)")
@@ -47,7 +62,15 @@ SPEND = Family(
     features=(
         *series(_window, WINDOWS),
         *series(_prior, PRIOR),
-        Feature("spend_total", "money", "Net spend since the first line", money("amount"), rises=True, zero=True),
+        Feature(
+            "spend_total",
+            "money",
+            "Net spend since the first line",
+            money("amount"),
+            rises=True,
+            zero=True,
+            message=Message("spend_ever"),
+        ),
         *series(_decay, DECAYS),
         *series(_block, BLOCKS),
         Feature(
@@ -56,25 +79,42 @@ SPEND = Family(
             "Net spend up to 90 days after the first purchase",
             money("amount", "day < first_day + 90"),
             zero=True,
+            message=Message("start"),
         ),
-        Feature("order_mean_365d", "money", "Net spend per order of the last 365 days", _MEAN_365),
+        Feature(
+            "order_mean_365d",
+            "money",
+            "Net spend per order of the last 365 days",
+            _MEAN_365,
+            message=Message("order_mean", days=365),
+        ),
         Feature(
             "order_mean_91d",
             "money",
             "Net spend per order of the last 91 days",
             ratio(money("amount", within(0, 91)), f"SUM(CASE WHEN {within(0, 91)} THEN is_order ELSE 0 END)"),
+            message=Message("order_mean", days=91),
         ),
         Feature(
-            "order_mean", "money", "Net spend per order since the first line", ratio(money("amount"), "SUM(is_order)")
+            "order_mean",
+            "money",
+            "Net spend per order since the first line",
+            ratio(money("amount"), "SUM(is_order)"),
+            message=Message("order_mean_ever"),
         ),
         Feature(
             "order_largest_365d",
             "money",
             "Largest net order, by day, of the last 365 days",
             f"MAX(CASE WHEN {within(0, 365)} THEN CAST(amount AS DOUBLE) / {MONEY_SCALE} END)",
+            message=Message("order_largest", days=365),
         ),
         Feature(
-            "order_largest", "money", "Largest net order, by day, ever", f"MAX(CAST(amount AS DOUBLE) / {MONEY_SCALE})"
+            "order_largest",
+            "money",
+            "Largest net order, by day, ever",
+            f"MAX(CAST(amount AS DOUBLE) / {MONEY_SCALE})",
+            message=Message("order_largest_ever"),
         ),
         Feature(
             "order_largest_share_365d",
@@ -84,6 +124,7 @@ SPEND = Family(
                 f"MAX(CASE WHEN {within(0, 365)} THEN CAST(gross AS DOUBLE) END)",
                 f"CAST(SUM(CASE WHEN {within(0, 365)} THEN gross ELSE 0 END) AS DOUBLE)",
             ),
+            message=Message("order_share", days=365),
         ),
         Feature(
             "order_first",
@@ -91,6 +132,7 @@ SPEND = Family(
             "What was bought on the first purchase day",
             money("gross", "day = first_day"),
             zero=True,
+            message=Message("order_first"),
         ),
         Feature(
             "order_last",
@@ -98,6 +140,7 @@ SPEND = Family(
             "What was bought on the last purchase day",
             money("gross", "day = last_day"),
             zero=True,
+            message=Message("order_last"),
         ),
     ),
 )

@@ -10,7 +10,9 @@ import pandas as pd
 from smartaccounts.bundle import Bundle
 from smartaccounts.config import Pipeline
 from smartaccounts.features.snapshot import Snapshot
+from smartaccounts.growth_list.flags import flags
 from smartaccounts.growth_list.reasons import reasons
+from smartaccounts.growth_list.words import words
 
 COLUMNS = [
     "rank", "market", "customer_id", "name", "probability", "probability_low", "probability_high", "spend_12m",
@@ -27,8 +29,8 @@ UNKNOWN = ["potential_low", "potential", "potential_high"]
 class GrowthList:
     """frame: one row per eligible customer with COLUMNS, by rank; `listed` marks the first `capacity`.
 
-    Money in currency; spend_12m is [as_of-365, as_of), spend_prior_12m the 365 days before. Reasons are lists of
-    sentences for the listed rows, null for the others; potential, play and flags are null so far.
+    Money in currency; spend_12m is [as_of-365, as_of), spend_prior_12m the 365 days before. Reasons and flags
+    are lists of sentences for the listed rows, null for the others; potential and play are null so far.
     """
 
     frame: pd.DataFrame
@@ -50,7 +52,9 @@ def growth_list(
     ranked = frame.iloc[order].reset_index(drop=True)
     capacity = pipeline.growth_list.capacity
     top = ranked.head(capacity)
-    told = reasons(bundle.fitted.contributions(top), top, frame, most=pipeline.growth_list.reasons)
+    said = words(pipeline.growth_list.language)
+    told = reasons(bundle.fitted.contributions(top), top, frame, most=pipeline.growth_list.reasons, words=said)
+    beware = flags(top, frame, records=None, attributes=None, words=said)
     blank = [None] * (len(ranked) - len(top))
     texts = pd.Series([None] * len(ranked), dtype="object")
     out = pd.DataFrame(
@@ -65,9 +69,9 @@ def growth_list(
             "spend_12m": ranked["spend_365d"],
             "spend_prior_12m": ranked["spend_prior_365d"],
             "play": texts,
-            "reasons_for": pd.Series([*(t.speaking_for for t in told), *blank], dtype="object"),
-            "reasons_against": pd.Series([*(t.against for t in told), *blank], dtype="object"),
-            "flags": texts,
+            "reasons_for": pd.Series([*([r.text for r in t.speaking_for] for t in told), *blank], dtype="object"),
+            "reasons_against": pd.Series([*([r.text for r in t.against] for t in told), *blank], dtype="object"),
+            "flags": pd.Series([*beware, *blank], dtype="object"),
             "as_of": ranked["as_of"],
             "model_version": bundle.version,
             "listed": np.arange(len(ranked)) < capacity,

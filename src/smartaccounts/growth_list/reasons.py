@@ -1,100 +1,184 @@
-"""Why an account ranks where it does: the model's own contributions, said with the account's figures."""
+"""Why an account ranks where it does: the ranker's own contributions, said with the account's figures."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 
+from smartaccounts.features.catalogue import MARKET, Message
 from smartaccounts.features.snapshot import CATALOGUE
-from smartaccounts.rankers.base import Contributions
-from smartaccounts.rankers.design import DERIVED
-from smartaccounts.rankers.plain import PLAIN
+from smartaccounts.growth_list.figures import with_figures
+from smartaccounts.growth_list.ideas import AGAINST_NOTHING, IDEA, PARTS, SIGN, reach_days
+from smartaccounts.growth_list.words import Words
+from smartaccounts.rankers.base import Contributions, Floats
+from smartaccounts.rankers.derived import DERIVED
+
+CLEARLY = 0.1
+"""A figure that differs less from what it is set against, in parts of the larger, is the same to a reader."""
+
+FAINT = 0.01
+"""An idea that adds less, in parts of what all ideas add or take away, decides nothing and is left out."""
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One sentence, the idea it is about, and what all columns of the idea add to the raw score."""
+
+    text: str
+    idea: str
+    contribution: float
 
 
 @dataclass(frozen=True)
 class Told:
-    """Sentences for and against one account, the strongest first."""
+    """What speaks for and against one account, the strongest first."""
 
-    speaking_for: list[str]
-    against: list[str]
-
-
-ABOUT_THE_MARKET = frozenset({"market", "history", "small", "season"})
-"""Themes that say nothing of the account: all accounts of a market share them."""
-
-THEMES = {
-    "orders": "order",
-    "products": "product",
-    "lines": "order",
-    "rate": "spend",
-    "block": "half",
-    "purchase": "order",
-}
-"""Columns of one idea whose names begin differently."""
+    speaking_for: list[Reason]
+    against: list[Reason]
 
 
-def reasons(contributions: Contributions, rows: pd.DataFrame, peers: pd.DataFrame, *, most: int) -> list[Told]:
-    """Return for each row the `most` strongest sentences for and against.
+def message(column: str) -> Message | None:
+    """Return how a column of a design is said; None where the name is not that of one."""
+    found = DERIVED.get(column) or CATALOGUE.get(column)
+    return found.message if found else None
 
-    The contributions of one theme (spend, orders, products, ...) are added up, so that ten correlated windows do not
-    crowd out the rest; the theme's strongest column that the account has a value in speaks: its meaning, the account's
-    own value, and the median of `peers` (the eligible rows).
+
+def reasons(
+    contributions: Contributions, rows: pd.DataFrame, peers: pd.DataFrame, *, most: int, words: Words
+) -> list[Told]:
+    """Return for each of `rows`, eligible rows of a snapshot, the `most` strongest reasons for and against.
+
+    The contributions of one idea (spend, trend, rhythm, ...) are added up, so that ten correlated windows do not crowd
+    out the rest. Its strongest column speaks whose figure reads as the side it is on: clearly more spend than its
+    peers speaks for an account, less speaks against it. Where none does, the idea is left out. Peers are the eligible
+    rows of the same market; what is shown of them is their median. A ranker of one term has one sentence.
     """
-    typical = {n: float(peers[n].median()) for n in contributions.names if n in CATALOGUE and peers[n].notna().any()}
-    records = cast("list[dict[str, float]]", rows.to_dict("records"))
-    pairs = zip(contributions.values, records, strict=True)
-    return [_told(contributions.names, values, row, typical=typical, most=most) for values, row in pairs]
+    columns = {name: said for name in contributions.names if (said := message(name))}
+    if not columns:
+        return _alone(contributions, rows, words)
+    spoken = {name: said for name, said in columns.items() if said != MARKET}
+    shown = sorted({said.value or name for name, said in spoken.items()})
+    typical = with_figures(peers).groupby("market")[shown].median()
+    medians = {str(market): cast("Row", dict(row)) for market, row in typical.iterrows()}
+    records = cast("list[Row]", with_figures(rows).to_dict("records"))
+    return [
+        _told(_ideas(contributions.names, values, spoken), _Speaker(row, medians.get(row["market"], {}), words), most)
+        for values, row in zip(contributions.values, records, strict=True)
+    ]
 
 
-def _told(
-    names: tuple[str, ...], values: np.ndarray, row: dict[str, float], *, typical: dict[str, float], most: int
-) -> Told:
-    themes: dict[str, list[int]] = {}
-    for i, name in enumerate(names):
-        themes.setdefault(_theme(name), []).append(i)
-    summed = {theme: float(values[at].sum()) for theme, at in themes.items() if theme not in ABOUT_THE_MARKET}
-    sides: dict[bool, list[str]] = {True: [], False: []}
-    for theme in sorted(summed, key=lambda t: (-abs(summed[t]), t)):
-        side, sign = sides[summed[theme] > 0], np.sign(summed[theme])
-        if not sign or len(side) == most:
+Idea = tuple[str, float, list[tuple[str, Message]]]
+
+
+def _ideas(names: tuple[str, ...], values: Floats, spoken: dict[str, Message]) -> list[Idea]:
+    """Return idea, sum, and its columns that pull to the same side, each by strength."""
+    parts: dict[str, list[tuple[float, str]]] = {}
+    for name, value in zip(names, values.tolist(), strict=True):
+        if name in spoken:
+            parts.setdefault(IDEA[spoken[name].key], []).append((value, name))
+    found: list[Idea] = []
+    for idea, columns in parts.items():
+        total = sum(value for value, _ in columns)
+        pulling = sorted((-abs(value), name) for value, name in columns if value * total > 0)
+        found.append((idea, total, [(name, spoken[name]) for _, name in pulling]))
+    return sorted(found, key=lambda f: (-abs(f[1]), f[0]))
+
+
+def _told(ideas: list[Idea], speaker: _Speaker, most: int) -> Told:
+    told = Told([], [])
+    faint = FAINT * sum(abs(total) for _, total, _ in ideas)
+    for idea, total, columns in ideas:
+        if abs(total) <= faint:
+            break
+        side = told.speaking_for if total > 0 else told.against
+        if len(side) == most:
             continue
-        strongest = sorted(themes[theme], key=lambda i: (_is_faded(names[i]), -sign * values[i]))
-        said = (_sentence(names[i], row, typical) for i in strongest if sign * values[i] > 0)
-        side.extend(sentence for sentence in [next((text for text in said if text), "")] if sentence)
-    return Told(sides[True], sides[False])
+        said = (speaker.say(name, how, speaking_for=total > 0) for name, how in columns)
+        text = next((text for text in said if text), "")
+        if text:
+            side.append(Reason(text, idea, total))
+    return told
 
 
-def _theme(name: str) -> str:
-    """Names of one theme differ in their window only: spend_91d and spend_365d are one."""
-    first = name.split("_", maxsplit=1)[0]
-    return THEMES.get(first, first)
+@dataclass(frozen=True)
+class _Speaker:
+    """Puts one account's figures into words; typical: the medians of its peers."""
+
+    row: Row
+    typical: Row
+    words: Words
+
+    def say(self, column: str, how: Message, *, speaking_for: bool) -> str:
+        """Return the sentence of a column; '' where it has no figure, or one that does not read as its side."""
+        shown = how.value or column
+        value, peers = self._figure(shown), self._figure(shown, peers=True)
+        than = self.row[how.than] if how.than else peers
+        sign = _compared(how, value, than)
+        if np.isnan(value) or np.isnan(than) or sign == 0 or sign * SIGN[how.key] == (-1 if speaking_for else 1):
+            return ""
+        if value < 0 and IDEA[how.key] != "margin":  # more was returned than bought: the flags say so
+            return ""
+        if self.row["tenure_days"] < reach_days(how):
+            return ""
+        key = self._key(how.key, sign)
+        figures = self._figures(how, value, than, peers)
+        said = self.words.say(key, **figures)
+        same = (
+            not how.than
+            and how.key not in AGAINST_NOTHING
+            and self.words.say(key, **(figures | {"value": peers})) == said
+        )
+        return "" if same else said
+
+    def _figure(self, column: str, *, peers: bool = False) -> float:
+        value = float((self.typical if peers else self.row).get(column, np.nan))
+        return float(np.exp(value)) if column in CATALOGUE and CATALOGUE[column].unit == "log ratio" else value
+
+    def _key(self, key: str, sign: int) -> str:
+        one = f"reasons.{key}"
+        return one if one in self.words.messages else f"{one}.{'more' if sign > 0 else 'less'}"
+
+    def _figures(self, how: Message, value: float, than: float, peers: float) -> Row:
+        ago = value if how.key == "half_year_best_age" else how.days
+        return {
+            "value": value,
+            "than": than,
+            "peers": peers,
+            "part": value / than if than else 0.0,
+            "key_spend": self.row["key_spend"],
+            "small_spend": self.row["small_spend"],
+            "time": self.words.messages.get(f"reasons.time.{how.days}", ""),
+            "longer": self.words.messages.get(f"reasons.time.{how.longer}", ""),
+            "until": self.row["as_of"] - pd.Timedelta(days=1 + ago),
+        }
 
 
-def _is_faded(name: str) -> bool:
-    """Say whether a column is a decayed sum: the windows of its theme say the same more plainly."""
-    return name.startswith("rate_") or (name in CATALOGUE and CATALOGUE[name].unit.endswith("decayed"))
+def _compared(how: Message, value: float, than: float) -> int:
+    """Return 1 where a figure is more than what it is set against, -1 where less, 0 where that cannot be seen."""
+    if how.key in AGAINST_NOTHING:
+        return 1 if value > 0 else -1
+    if how.key in PARTS:
+        if than <= 0 or not 0 <= value <= than:
+            return 0
+        value, than = value / than, how.days / how.longer
+    if abs(value - than) <= CLEARLY * max(abs(value), abs(than)):
+        return 0
+    return 1 if value > than else -1
 
 
-def _sentence(name: str, row: dict[str, float], typical: dict[str, float]) -> str:
-    if name in PLAIN:
-        return f"Ranked by {PLAIN[name].meaning}"
-    if name in DERIVED:
-        return DERIVED[name].meaning
-    feature, value = CATALOGUE[name], row[name]
-    if np.isnan(value):
-        return ""
-    said = f"{feature.meaning}: {_number(value, feature.unit)}"
-    return said + (f" (typical: {_number(typical[name], feature.unit)})" if name in typical else "")
-
-
-def _number(value: float, unit: str) -> str:
-    if unit in ("share", "rank"):
-        return f"{value:.0%}"
-    if unit.startswith("money") or unit in ("count", "days"):
-        return f"{value:,.0f}"
-    if unit == "log ratio":
-        return f"x {np.exp(value):.2f}"
-    return f"{value:,.2f}"
+def _alone(contributions: Contributions, rows: pd.DataFrame, words: Words) -> list[Told]:
+    """Return one sentence per row: what a ranking by one term goes by."""
+    (name,) = contributions.names
+    key = f"reasons.alone.{name}"
+    key = key if key in words.messages else "reasons.alone.other"
+    told = []
+    for (score,), row in zip(contributions.values.tolist(), rows.to_dict("records"), strict=True):
+        figures = {"value": score * row["key_spend"], "spend": row["spend_365d"], "orders": row["orders_365d"]}
+        reason = Reason(words.say(key, **figures), "alone", score)
+        told.append(Told([reason], []) if score >= 0 else Told([], [reason]))
+    return told

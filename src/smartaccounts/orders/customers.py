@@ -1,4 +1,4 @@
-"""The customers table: names by key, for display only."""
+"""The customers table: attributes by key, for display, filters, capacity and scope; never a feature."""
 
 from __future__ import annotations
 
@@ -13,12 +13,18 @@ from smartaccounts.orders.mapping import identifier
 if TYPE_CHECKING:
     import pandas as pd
 
+KEY = ("market", "customer_id")
+ATTRIBUTES = ("name", "segment", "region", "sales_rep", "address")
+"""The columns that are always there, null where the table has none; `name` every table must have."""
 
-def customer_names(pipeline: Pipeline, engine: Engine) -> pd.Series | None:
-    """Return (market, customer_id) -> name from the customers table, None where the pipeline has none.
 
-    Of several names of a key the first in the alphabet counts. InputError where the file or a mapped column is
-    missing.
+def customer_attributes(pipeline: Pipeline, engine: Engine) -> pd.DataFrame | None:
+    """Return one row per (market, customer_id), the index, from the customers table; None where the pipeline has none.
+
+    Columns are ATTRIBUTES, then whatever else `customers.columns` maps, all texts without outer blanks, null where
+    there is none. A name that is not mapped is looked for under its own. Of several rows of a key the first value in
+    the alphabet counts, column by column; rows without customer_id are left out. InputError where the file, the name
+    or a mapped column is missing.
     """
     table = pipeline.customers
     if table is None:
@@ -30,15 +36,19 @@ def customer_names(pipeline: Pipeline, engine: Engine) -> pd.Series | None:
     relation = f"read_parquet({text(str(path))})" if parquet else f"read_csv({text(str(path))}, all_varchar = true)"
     with reading(lambda said: InputError(f"Expected a customers table as parquet or csv, got {said} in {path}.")):
         have = engine.columns(relation)
-        mapped = {key: table.columns.get(key, key) for key in ("market", "customer_id", "name")}
-        if "market" not in table.columns and "market" not in have:
-            del mapped["market"]
-        for column in mapped.values():
-            if column not in have:
+        sources = {name: table.columns.get(name, name) for name in dict.fromkeys((*KEY, *ATTRIBUTES, *table.columns))}
+        needed = {"customer_id", "name", *table.columns}
+        for name, column in sources.items():
+            if name in needed and column not in have:
                 raise InputError(f"Expected the column {column!r}, got none in {path}.", hint=nearest(column, have))
-        picked = {key: identifier(quoted(c), have[c], untyped=not parquet) for key, c in mapped.items()}
+        said = {
+            name: identifier(quoted(c), have[c], untyped=not parquet) if c in have else "CAST(NULL AS VARCHAR)"
+            for name, c in sources.items()
+        }
+        attributes = ", ".join(f"MIN({sql}) AS {quoted(name)}" for name, sql in said.items() if name not in KEY)
         frame = engine.frame(
-            f"SELECT {picked.get('market', repr(''))} AS market, {picked['customer_id']} AS customer_id, "
-            f"MIN({picked['name']}) AS name FROM {relation} GROUP BY 1, 2"
+            f"SELECT coalesce({said['market']}, '') AS market, {said['customer_id']} AS customer_id, {attributes} "
+            f"FROM {relation} WHERE {said['customer_id']} IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 2"
         )
-    return frame.set_index(["market", "customer_id"])["name"]
+    texts = frame.astype("object")
+    return texts.where(texts.notna(), None).set_index([*KEY])

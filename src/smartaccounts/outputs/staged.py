@@ -27,7 +27,7 @@ def staged(folder: Path) -> Iterator[Path]:
         for file in sorted(inside.iterdir()):
             file.replace(folder / file.name)
     except OSError as error:
-        raise _unwritable(error.strerror or str(error), folder) from None
+        raise unwritable(error.strerror or str(error), folder) from None
     finally:
         if inside is not None:
             shutil.rmtree(inside, ignore_errors=True)
@@ -39,10 +39,11 @@ def check_folder(folder: Path) -> None:
     """PipelineError where `folder` or what it is to lie in is a file: to be said before the work, not after it."""
     there = next(p for p in (folder, *folder.absolute().parents) if p.exists())
     if not there.is_dir():
-        raise _unwritable("a file", there)
+        raise unwritable("a file", there)
 
 
-def _unwritable(got: str, where: Path) -> PipelineError:
+def unwritable(got: str, where: Path) -> PipelineError:
+    """Return the error of a folder that cannot be written."""
     return PipelineError(f"Expected a folder that can be written, got {got} in {where}.", hint="Choose another --out.")
 
 

@@ -12,67 +12,12 @@ from numpy.typing import NDArray
 from smartaccounts.features.catalogue import Feature
 from smartaccounts.features.snapshot import CATALOGUE
 from smartaccounts.features.spend import BLOCKS, DECAYS
+from smartaccounts.rankers.derived import DERIVED, FADING, GROWTH
 
 FLOOR = 0.02
 """Added to money over K before the log: less than a fiftieth of a key account is all the same."""
 
 Column = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Derived:
-    """A column that is made of features and K: what it says, and `rises` as in the catalogue."""
-
-    meaning: str
-    rises: bool = False
-
-
-def _derived() -> dict[str, Derived]:
-    growth = {f"growth_{d}d": Derived(f"Spend of the last {d} days against the {d} days before") for d in GROWTH}
-    decay = {
-        f"growth_decay_{fast}_{slow}d": Derived(f"Recent spend (fading with {fast} days) against older ({slow} days)")
-        for fast, slow in FADING
-    }
-    rates = {
-        f"rate_decay_{d}d": Derived(f"Pace of spend since its first purchase, fading with {d} days") for d in DECAYS
-    }
-    return (
-        growth
-        | decay
-        | rates
-        | {
-            "growth_91d_in_365d": Derived("Pace of the last 91 days against that of the last 365"),
-            "growth_182d_in_365d": Derived("Pace of the last 182 days against that of the last 365"),
-            "growth_365d_in_730d": Derived("Pace of the last 365 days against that of the last 730"),
-            "growth_year_ago_182d": Derived("Spend of the last 182 days against the same days a year ago"),
-            "season_own_182d": Derived("What followed this time last year, against what came before it"),
-            "growth_orders_91d_in_365d": Derived("Orders of the last 91 days against the last 365"),
-            "growth_products_91d_in_365d": Derived("Different products of the last 91 days against the last 365"),
-            "growth_orders_182d": Derived("Orders of the last 182 days against the 182 before"),
-            "half_year_best": Derived("Its best half year of the last two years, against a key account", rises=True),
-            "half_year_best_age": Derived("How long ago its best half year was"),
-            "half_years_at_key": Derived("How often a half year of its history was at key account level"),
-            "half_years_at_small": Derived("How often a half year of its history was above small"),
-            "block_best": Derived("Its best month of the last two years", rises=True),
-            "block_second": Derived("Its second best month of the last two years", rises=True),
-            "block_third": Derived("Its third best month of the last two years", rises=True),
-            "small_to_key": Derived("How far small and key accounts are apart in this market"),
-            "slope_6_blocks": Derived("Trend of its spend over six months"),
-            "slope_12_blocks": Derived("Trend of its spend over twelve months"),
-            "spread_6_blocks": Derived("How much its spend varies from month to month, six months"),
-            "spread_12_blocks": Derived("How much its spend varies from month to month, twelve months"),
-            "order_recent_to_own": Derived("Its recent orders against its usual order size"),
-            "order_last_to_own": Derived("Its last order against its usual order size"),
-            "order_first_to_own": Derived("Its first order against its usual order size"),
-            "start_to_now": Derived("Its first 90 days against its last"),
-        }
-    )
-
-
-GROWTH = (30, 91, 182, 365)
-FADING = ((30, 120), (60, 180), (60, 365), (180, 720))
-DERIVED = _derived()
-"""The columns that are derived here, by name."""
 
 
 @dataclass(frozen=True)
@@ -153,12 +98,8 @@ def _tenure(frame: pd.DataFrame, key: Column) -> dict[str, Column]:
 def _shape(frame: pd.DataFrame, key: Column) -> dict[str, Column]:
     """The path of 24 blocks of 30 days: peaks, how long ago, how often at K and S, slopes."""
     small = frame["small_spend"].to_numpy(dtype=float)
-    blocks = np.column_stack([frame[f"spend_block_{b:02d}"].to_numpy(dtype=float) for b in BLOCKS])
-    known = frame["history_days"].to_numpy(dtype=float)[:, None] >= 30 * np.arange(1, len(BLOCKS) + 1)
-    sums = np.cumsum(np.column_stack([np.zeros(len(blocks)), blocks]), axis=1)
-    halves = sums[:, 6:] - sums[:, :-6]
-    full = known[:, 5:]
-    halves = np.where(full, halves, -np.inf)
+    blocks, known = months(frame)
+    halves, full = half_years(blocks, known)
     windows = np.maximum(full.sum(axis=1), 1)
     ranked = np.sort(np.where(known, blocks, 0), axis=1)
     levels = level(blocks, key[:, None])
@@ -179,6 +120,19 @@ def _shape(frame: pd.DataFrame, key: Column) -> dict[str, Column]:
         out[f"slope_{count}_blocks"] = np.where(known[:, count - 1], slope, np.nan)
         out[f"spread_{count}_blocks"] = np.where(known[:, count - 1], levels[:, :count].std(axis=1), np.nan)
     return out
+
+
+def months(frame: pd.DataFrame) -> tuple[Column, NDArray[np.bool_]]:
+    """Return the net spend of the 24 blocks of 30 days, rows x blocks, latest first, and which the history holds."""
+    blocks = np.column_stack([frame[f"spend_block_{b:02d}"].to_numpy(dtype=float) for b in BLOCKS])
+    return blocks, frame["history_days"].to_numpy(dtype=float)[:, None] >= 30 * np.arange(1, len(BLOCKS) + 1)
+
+
+def half_years(blocks: Column, known: NDArray[np.bool_]) -> tuple[Column, NDArray[np.bool_]]:
+    """Return the sums of all runs of six blocks, latest first, and which the history holds; others -inf."""
+    sums = np.cumsum(np.column_stack([np.zeros(len(blocks)), blocks]), axis=1)
+    full = known[:, 5:]
+    return np.where(full, sums[:, 6:] - sums[:, :-6], -np.inf), full
 
 
 def _sizes(frame: pd.DataFrame, key: Column) -> dict[str, Column]:

@@ -14,16 +14,19 @@ import pandas as pd
 from smartaccounts.bundle import Bundle
 from smartaccounts.config import Pipeline
 from smartaccounts.engine.duckdb import Engine
-from smartaccounts.errors import HistoryError, ModelError
+from smartaccounts.errors import HistoryError, ModelError, PipelineError
 from smartaccounts.evaluation.expectation import expectation
 from smartaccounts.evaluation.walk import nobody_eligible
 from smartaccounts.features.snapshot import Snapshot, snapshot
+from smartaccounts.growth_list.previous import Found, find_previous, read_previous
 from smartaccounts.growth_list.ranked import GrowthList, growth_list
 from smartaccounts.orders.contract import OrderLines
-from smartaccounts.orders.customers import customer_names
+from smartaccounts.orders.customers import customer_attributes
 from smartaccounts.orders.digest import digest
 from smartaccounts.orders.read import read
-from smartaccounts.outputs.staged import check_folder, staged
+from smartaccounts.outputs.database import Table, check_table, write_table
+from smartaccounts.outputs.locked import WAIT_SECONDS, locked
+from smartaccounts.outputs.staged import staged
 from smartaccounts.outputs.tables import write_csv, write_json, write_parquet
 from smartaccounts.panel import panel
 from smartaccounts.target import outcome
@@ -41,35 +44,66 @@ class Predicted:
     run: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """What to write beside the files of a list, and how.
+
+    previous: the folder of the list before, None to look beside `out`. table: a table of a database. wait: so many
+    seconds for another run that writes into the same folder.
+    """
+
+    previous: Path | None = None
+    table: Table | None = None
+    wait: float = WAIT_SECONDS
+
+
 def predict(
-    pipeline: Pipeline, as_of: date, bundle: Bundle, out: Path, *, step: Callable[[str], None] = lambda _: None
+    pipeline: Pipeline,
+    as_of: date,
+    bundle: Bundle,
+    out: Path,
+    *,
+    wanted: Wanted | None = None,
+    step: Callable[[str], None] = lambda _: None,
 ) -> Predicted:
-    """Write growth_list.parquet, growth_list.csv and run.json into `out`.
+    """Write growth_list.parquet, growth_list.csv and run.json into `out`; nobody else writes there meanwhile.
 
     ModelError where the model is of another pipeline or target, was trained with knowledge from after as_of, or needs
     a column that the data lack; HistoryError where as_of is before the data, has too little history, or nobody is
-    eligible. Nothing is written then.
+    eligible; PipelineError where another run does not end in time, the previous list that was named is none, or the
+    table cannot be written. Nothing is written then.
     """
-    watch = _Watch()
-    check_folder(out)
+    wanted = wanted or Wanted()
     check_model(bundle, pipeline, as_of)
+    with locked(out, wait=wanted.wait, waiting=lambda: step("waiting for another run that writes there")):
+        if wanted.table is not None:
+            check_table(wanted.table)
+        return _predict(pipeline, as_of, bundle, out, wanted=wanted, step=step)
+
+
+def _predict(
+    pipeline: Pipeline, as_of: date, bundle: Bundle, out: Path, *, wanted: Wanted, step: Callable[[str], None]
+) -> Predicted:
+    watch = _Watch()
+    before = _previous(pipeline, as_of, out, wanted)
     with Engine() as engine:
         lines = read(pipeline, engine)
         check_data(bundle, lines, pipeline, as_of)
         step("order lines read")
         watch.lap("read")
-        before = as_of - timedelta(days=pipeline.target.horizon_days)
-        seen = snapshot(lines, [before, as_of], pipeline.target)
+        earlier = as_of - timedelta(days=pipeline.target.horizon_days)
+        seen = snapshot(lines, [earlier, as_of], pipeline.target)
         watch.lap("features")
         step("features computed")
-        base_rate = known_base_rate(lines, seen, before, known_before=as_of)
+        base_rate = known_base_rate(lines, seen, earlier, known_before=as_of)
         data = digest(lines, known_before=as_of)
         last = last_known_day(lines, as_of)
-        names = customer_names(pipeline, engine)
+        attributes = customer_attributes(pipeline, engine)
     now = seen.at([as_of])
     eligible = now.eligible()
     if not len(eligible.frame):
         raise nobody_eligible(seen, [as_of])
+    names = None if attributes is None else attributes["name"]
     made = growth_list(eligible, bundle, pipeline, names=names)
     watch.lap("scores and reasons")
     run = _run(pipeline, as_of, bundle, now, made) | {
@@ -77,15 +111,29 @@ def predict(
         | {"rejected": {r.reason: r.rows for r in lines.intake.rejected}},
         "base_rate": base_rate,
         "data_digest": data,
-        "warnings": _warnings(last, as_of, now),
+        "previous": None if before.previous is None else before.previous.as_json(),
+        "warnings": _warnings(last, as_of, now) + [f"Passed over: {said}" for said in before.passed_over],
     }
     with staged(out) as folder:
         write_parquet(made.frame, folder / "growth_list.parquet")
         write_csv(made.frame, folder / "growth_list.csv")
         watch.lap("files")
         write_json(run | {"seconds": watch.laps}, folder / "run.json")
+        if wanted.table is not None:  # the last thing that can fail: the files are there only where the rows are
+            write_table(made.frame, wanted.table, pipeline=pipeline.name, as_of=as_of)
     step("list written")
     return Predicted(made, run)
+
+
+def _previous(pipeline: Pipeline, as_of: date, out: Path, wanted: Wanted) -> Found:
+    if wanted.previous is None:
+        return find_previous(out, pipeline.name, as_of)
+    if wanted.previous.resolve() == out.resolve():
+        raise PipelineError(
+            f"Expected the list before in a folder of its own, got --out itself ({out}) in --previous.",
+            hint="Give each as_of its own --out: the list before is taken from the folders beside it.",
+        )
+    return Found(read_previous(wanted.previous, pipeline.name, as_of))
 
 
 def check_model(bundle: Bundle, pipeline: Pipeline, as_of: date) -> None:

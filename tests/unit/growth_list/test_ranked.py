@@ -76,11 +76,13 @@ def test_the_first_are_listed_and_have_reasons_the_others_have_none(made: Growth
         assert all(isinstance(r, list) and len(r) <= 2 for r in listed)
         assert all(isinstance(sentence, str) and sentence for r in listed for sentence in r)
         assert others.isna().all()
+    assert all(isinstance(sentence, str) and sentence for r in made.frame["flags"][:12] for sentence in r)
+    assert made.frame["flags"][12:].isna().all()
     assert all(made.frame["reasons_for"][:12])  # the best ones have something that speaks for them
 
 
 def test_what_is_not_known_yet_is_null(made: GrowthList) -> None:
-    assert made.frame[[*UNKNOWN, "name", "play", "flags"]].isna().all(axis=None)
+    assert made.frame[[*UNKNOWN, "name", "play"]].isna().all(axis=None)
 
 
 def test_a_list_shorter_than_its_capacity_is_listed_whole() -> None:
@@ -103,8 +105,16 @@ def test_ties_go_by_market_and_customer() -> None:
 def test_a_plain_ranking_lists_without_probability_and_says_by_what() -> None:
     found = growth_list(ELIGIBLE, plain(), pipeline(capacity=1)).frame
     assert found["probability"].isna().all()
-    assert found["reasons_for"][0] == ["Ranked by spend of the last 365 days"]
+    spent = f"{found['spend_12m'][0]:,.0f}"
+    assert found["reasons_for"][0] == [
+        f"Ranked by its spend of the last twelve months alone ({spent}): nothing more is known of it."
+    ]
     assert found["reasons_against"][0] == []
+
+
+def test_the_list_speaks_the_pipeline_s_language() -> None:
+    found = growth_list(ELIGIBLE, plain(), pipeline(capacity=1, language="de")).frame
+    assert found["reasons_for"][0][0].startswith("Rang allein nach dem Umsatz der letzten zwölf Monate (")
 
 
 def test_a_calibrated_plain_ranking_has_probabilities() -> None:
