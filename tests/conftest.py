@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 from itertools import count
@@ -20,6 +22,12 @@ from smartaccounts.orders.contract import COLUMNS, Intake, OrderLines
 from smartaccounts.timeline import day_number, from_day_number
 
 REAL = {"online_retail": "online_retail_ii.parquet", "iowa_suppliers": "iowa_suppliers.parquet"}
+QUIET = (
+    "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update",
+    "--disable-sync",
+)  # fmt: skip
+"""How Chromium is started: it asks for nothing by itself."""
+
 _DTYPES = {"string": "str", "day": "int32", "double": "float64"}
 
 MakeLines = Callable[..., OrderLines]
@@ -97,6 +105,37 @@ def postgres() -> Iterator[Server]:
         pytest.skip("PostgreSQL (initdb, pg_ctl) is not installed")
     with started(folder) as server:
         yield server
+
+
+def program(*names: str) -> Path:
+    """Return the first of some programs that is installed; skip the test, by name, where none is."""
+    found = next((path for name in names if (path := shutil.which(name))), None)
+    if found is None:
+        pytest.skip(f"{names[0]} is not installed")
+    return Path(found)
+
+
+@pytest.fixture(scope="session")
+def libreoffice(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., None]:
+    """Convert a file with LibreOffice: `libreoffice(file, "pdf", folder)`; its settings are its own."""
+    command, settings = program("soffice", "libreoffice"), tmp_path_factory.mktemp("office")
+
+    def convert(file: Path, to: str, folder: Path) -> None:
+        own = f"-env:UserInstallation={settings.as_uri()}"
+        words = [str(command), own, "--headless", "--convert-to", to, "--outdir", str(folder), str(file)]
+        subprocess.run(words, check=True, capture_output=True, timeout=180)
+
+    return convert
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """A Chromium that is driven by the tests; it fetches nothing of its own."""
+    command = program("chromium", "chromium-browser", "google-chrome")
+    with pytest.importorskip("playwright.sync_api").sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=str(command), args=list(QUIET))
+        yield browser
+        browser.close()
 
 
 def _skipped(config: pytest.Config) -> list[pytest.TestReport]:

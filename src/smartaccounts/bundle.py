@@ -1,6 +1,7 @@
 """A model as files: text and JSON only, so that loading one runs nothing.
 
-A bundle is a folder: bundle.json (the card and a SHA-256 of every other file), and for a growth model booster_N.txt.
+A bundle is a folder: bundle.json (the card and a SHA-256 of every other file), for a growth model growth.json and
+booster_N.txt, for the potential of accounts potential.json and potential_*.txt, for their peers peers.json.
 """
 
 from __future__ import annotations
@@ -17,14 +18,17 @@ from typing import Any
 from smartaccounts.config import Target
 from smartaccounts.errors import ModelError, culprits
 from smartaccounts.features.snapshot import CATALOGUE
+from smartaccounts.growth_list.facts import PastList
 from smartaccounts.rankers.base import Fitted
 from smartaccounts.rankers.calibration import Calibrator
 from smartaccounts.rankers.curves import Curve, Curves
 from smartaccounts.rankers.derived import DERIVED
 from smartaccounts.rankers.growth import GrowthModel
+from smartaccounts.rankers.peers import Peers
 from smartaccounts.rankers.plain import PLAIN, CalibratedPlain
+from smartaccounts.rankers.potential import PotentialModel
 
-FORMAT = 2
+FORMAT = 3
 CARD = "bundle.json"
 AGAIN = "Train or export it again."
 
@@ -36,6 +40,7 @@ class Card:
     pipeline: the name of its pipeline. as_of: the date it was trained for. needs: contract columns it cannot do
     without. verdict: one sentence on how it compares with the best plain ranking; `better` the same as yes, no
     or not judged. versions: of the libraries. recipe: the settings of a growth model (config.Model), None for others.
+    past: how the lists of the judged past dates would have turned out.
     """
 
     pipeline: str
@@ -50,19 +55,22 @@ class Card:
     notes: tuple[str, ...]
     versions: Mapping[str, str]
     recipe: Mapping[str, Any] | None = None
+    past: tuple[PastList, ...] = ()
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """A fitted ranker and its card."""
+    """A fitted ranker and its card; what accounts can spend, and what their peers did (None: too little history)."""
 
     fitted: Fitted
     card: Card
+    potential: PotentialModel | None = None
+    peers: Peers | None = None
 
     @property
     def version(self) -> str:
         """Return the model's version: its name, its date and the start of the digest of its files."""
-        digest = hashlib.sha256(json.dumps(_digests(_files(self.fitted)), sort_keys=True).encode())
+        digest = hashlib.sha256(json.dumps(_digests(_files(self)), sort_keys=True).encode())
         digest.update(json.dumps(_card(self.card), sort_keys=True).encode())
         return f"{self.card.ranker}-{self.card.as_of}-{digest.hexdigest()[:8]}"
 
@@ -81,7 +89,7 @@ def save(bundle: Bundle, folder: Path) -> None:
     old = beside.with_name(f"{beside.name}-old")
     try:
         beside.chmod(0o755)  # mkdtemp makes it private; a bundle is to be shared
-        files = _files(bundle.fitted)
+        files = _files(bundle)
         for name, content in files.items():
             (beside / name).write_text(content, encoding="utf-8")
         said = {"format": FORMAT, "version": bundle.version, "card": _card(bundle.card), "files": _digests(files)}
@@ -114,8 +122,12 @@ def load(folder: Path) -> Bundle:
             )
         files = {name: _verified(folder, name, digest) for name, digest in said["files"].items()}
         lists = {k: tuple(said["card"][k]) for k in ("needs", "training_dates", "notes")}
-        card = Card(**{**said["card"], **lists, "target": Target(**said["card"]["target"])})
-        bundle = Bundle(_fitted(card, files), card)
+        past = tuple(PastList(**p) for p in said["card"]["past"])
+        card = Card(**{**said["card"], **lists, "target": Target(**said["card"]["target"]), "past": past})
+        potential = PotentialModel.from_files(files) if "potential.json" in files else None
+        peers = Peers.from_files(files) if "peers.json" in files else None
+        bundle = Bundle(_fitted(card, files), card, potential, peers)
+        _check_columns(bundle)
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise ModelError(
             f"Expected a readable bundle, got {type(error).__name__} ({error}) in {card_file}.", hint=AGAIN
@@ -128,7 +140,13 @@ def load(folder: Path) -> Bundle:
     return bundle
 
 
-def _files(fitted: Fitted) -> dict[str, str]:
+def _files(bundle: Bundle) -> dict[str, str]:
+    potential = bundle.potential.to_files() if bundle.potential is not None else {}
+    peers = bundle.peers.to_files() if bundle.peers is not None else {}
+    return _ranker_files(bundle.fitted) | potential | peers
+
+
+def _ranker_files(fitted: Fitted) -> dict[str, str]:
     if isinstance(fitted, GrowthModel):
         learned = {
             "columns": fitted.columns,
@@ -150,12 +168,8 @@ def _fitted(card: Card, files: Mapping[str, str]) -> Fitted:
             return plain
         return CalibratedPlain(plain, _calibrator(json.loads(files["plain.json"])["calibrator"]), card.notes)
     learned = json.loads(files["growth.json"])
-    if unknown := sorted({*learned["columns"]} - {*CATALOGUE, *DERIVED}):
-        raise ModelError(
-            f"Expected a model of features that this version knows, got {culprits(unknown)} in {card.ranker}.",
-            hint=AGAIN,
-        )
-    boosters = tuple(files[f"booster_{i}.txt"] for i in range(len(files) - 1))
+    count = sum(name.startswith("booster_") for name in files)
+    boosters = tuple(files[f"booster_{i}.txt"] for i in range(count))
     curves = tuple(_curve(c) for c in learned["curves"]["curves"])
     return GrowthModel(
         boosters,
@@ -166,6 +180,15 @@ def _fitted(card: Card, files: Mapping[str, str]) -> Fitted:
         card.notes,
         card.ranker,
     )
+
+
+def _check_columns(bundle: Bundle) -> None:
+    potential = bundle.potential.spending.columns if bundle.potential is not None else ()
+    if unknown := sorted({*getattr(bundle.fitted, "columns", ()), *potential} - {*CATALOGUE, *DERIVED}):
+        raise ModelError(
+            f"Expected a model of features that this version knows, got {culprits(unknown)} in {bundle.card.ranker}.",
+            hint=AGAIN,
+        )
 
 
 def _calibrator(said: Mapping[str, Any]) -> Calibrator:

@@ -14,8 +14,11 @@ from tests.unit.rankers.synthetic import card, firsts, panel_of, snapshot_of
 from smartaccounts.bundle import CARD, Bundle, load, save
 from smartaccounts.config import Model
 from smartaccounts.errors import ModelError
+from smartaccounts.growth_list.facts import PastList
 from smartaccounts.rankers.growth import Growth
+from smartaccounts.rankers.peers import fit_peers
 from smartaccounts.rankers.plain import PLAIN, calibrated
+from smartaccounts.rankers.potential import fit_potential
 
 PANEL = panel_of(snapshot_of(120, firsts(3)))
 
@@ -23,7 +26,12 @@ PANEL = panel_of(snapshot_of(120, firsts(3)))
 @pytest.fixture(scope="module")
 def growth() -> Bundle:
     fitted = Growth(Model(rounds=8, bags=2, leaves=4, min_rows_per_leaf=10)).fit(PANEL)
-    return Bundle(fitted, replace(card("growth"), notes=fitted.notes))
+    past = (
+        PastList("2020-07-01", 5, 2.5, 1, 4, came=3, by_spend=2, random=0.5),
+        PastList("2020-10-01", 5, *[None] * 3, 0, None, 0.4),
+    )
+    said = replace(card("growth"), notes=fitted.notes, past=past)
+    return Bundle(fitted, said, fit_potential(PANEL, Model(rounds=8)), fit_peers(PANEL))
 
 
 @pytest.fixture
@@ -51,7 +59,10 @@ def test_it_comes_back_as_it_was(bundle: Bundle, tmp_path: Path) -> None:
 
 def test_it_is_text_and_json_only_and_has_no_customer_in_it(folder: Path) -> None:
     files = sorted(f.name for f in folder.iterdir())
-    assert files == ["booster_0.txt", "booster_1.txt", CARD, "growth.json"]
+    assert files == [
+        "booster_0.txt", "booster_1.txt", CARD, "growth.json", "peers.json", "potential.json", "potential_amount.txt",
+        "potential_buys.txt", "potential_spread.txt",
+    ]  # fmt: skip
     for name in files:
         assert "c0007" not in (folder / name).read_text(encoding="utf-8")
 
@@ -66,7 +77,9 @@ def test_the_version_changes_with_the_model_and_with_the_card(growth: Bundle) ->
     assert growth.version.startswith("growth-2021-01-01-")
     other_card = replace(growth, card=replace(growth.card, data_digest="8-0"))
     other_model = replace(growth, fitted=replace(growth.fitted, curve_share=0.4))  # type: ignore[type-var]
-    assert len({growth.version, other_card.version, other_model.version}) == 3
+    without = (replace(growth, potential=None), replace(growth, peers=None))
+    versions = {b.version for b in (growth, other_card, other_model, *without)}
+    assert len(versions) == 5
 
 
 def test_saving_replaces_and_leaves_nothing_beside(growth: Bundle, folder: Path) -> None:
@@ -135,7 +148,7 @@ def test_a_folder_without_a_card_is_no_bundle(tmp_path: Path) -> None:
     assert refused(tmp_path) == f"Expected a model bundle with {CARD}, got none in {tmp_path}."
 
 
-@pytest.mark.parametrize("name", ["booster_1.txt", "growth.json"])
+@pytest.mark.parametrize("name", ["booster_1.txt", "growth.json", "peers.json", "potential_amount.txt"])
 def test_a_changed_byte_is_seen(folder: Path, name: str) -> None:
     content = bytearray((folder / name).read_bytes())
     content[len(content) // 2] ^= 1
@@ -171,8 +184,8 @@ def test_a_link_to_a_file_outside_is_not_followed(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", ["", "{", "[]", "7", "{}", '{"format": 2}', '{"format": 2, "files": [], "card": {}}',
-                '{"format": 2, "files": {}, "card": "x"}', "\x00", "nulL"]
+    "content", ["", "{", "[]", "7", "{}", '{"format": 3}', '{"format": 3, "files": [], "card": {}}',
+                '{"format": 3, "files": {}, "card": "x"}', "\x00", "nulL"]
 )  # fmt: skip
 def test_a_card_that_is_none_is_refused(folder: Path, content: str) -> None:
     (folder / CARD).write_text(content)
@@ -186,7 +199,20 @@ def test_a_card_that_is_no_text_is_refused(folder: Path) -> None:
 
 def test_another_format_is_refused(folder: Path) -> None:
     edit(folder, lambda said: said.update(format=99))
-    assert refused(folder) == f"Expected a bundle of format 2, got 99 in {folder / CARD}."
+    assert refused(folder) == f"Expected a bundle of format 3, got 99 in {folder / CARD}."
+
+
+def test_the_format_before_this_one_is_refused_with_what_to_do(folder: Path) -> None:
+    edit(folder, lambda said: said.update(format=2))
+    assert refused(folder) == f"Expected a bundle of format 3, got 2 in {folder / CARD}."
+
+
+def test_a_potential_with_features_of_another_version_is_refused(growth: Bundle, tmp_path: Path) -> None:
+    assert growth.potential is not None
+    spending = growth.potential.spending
+    other = replace(growth.potential, spending=replace(spending, columns=("moon_phase", *spending.columns[1:])))
+    save(replace(growth, potential=other), tmp_path / "b")
+    assert "features that this version knows, got 'moon_phase'" in refused(tmp_path / "b")
 
 
 def test_a_model_with_features_of_another_version_is_refused(growth: Bundle, tmp_path: Path) -> None:

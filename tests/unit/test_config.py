@@ -220,6 +220,12 @@ def test_a_mapping_is_checked_as_a_file_is(tmp_path: Path) -> None:
         pipeline_from(LEAST | {"nam": 1}, folder=tmp_path)
 
 
+@pytest.mark.parametrize(("said", "share"), [(0, 0.0), (False, 0.0), (0.5, 0.5)])
+def test_hysteresis_can_be_switched_off(said: Any, share: float) -> None:
+    assert pipeline_from(LEAST | {"growth_list": {"hysteresis": said}}, folder=Path()).growth_list.hysteresis == share
+    assert pipeline_from(LEAST, folder=Path()).growth_list.hysteresis == 0.2
+
+
 @pytest.mark.parametrize(
     ("growth_list", "said"),
     [
@@ -253,9 +259,3 @@ def test_plays_and_costs_can_be_written(tmp_path: Path) -> None:
     assert [rule.name for rule in made.plays] == ["tiny", None]
     assert made.costs is not None
     assert (made.costs.per_order, made.costs.proposed["automate"].personal) == (2.5, 0)
-
-
-@pytest.mark.parametrize(("said", "share"), [(0, 0.0), (False, 0.0), (0.5, 0.5)])
-def test_hysteresis_can_be_switched_off(said: Any, share: float) -> None:
-    assert pipeline_from(LEAST | {"growth_list": {"hysteresis": said}}, folder=Path()).growth_list.hysteresis == share
-    assert pipeline_from(LEAST, folder=Path()).growth_list.hysteresis == 0.2

@@ -35,6 +35,10 @@ class Design:
         at = {name: i for i, name in enumerate(self.names)}
         return self.matrix[:, [at[c] for c in columns]]
 
+    def rows(self, at: NDArray[np.intp]) -> Design:
+        """Return the design of some of the rows."""
+        return Design(self.matrix[at], self.names, self.rises)
+
 
 def level(money: Column, key_spend: Column) -> Column:
     """Return L(x) = log(max(x / K, 0) + 0.02).

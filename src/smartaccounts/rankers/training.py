@@ -146,17 +146,18 @@ def without_empty(made: Design) -> Design:
 Parts = Sequence[tuple[Mask, Mask]]
 
 
-def later(rows: Panel) -> Parts | None:
+def later(rows: Panel, *, positives: int = MIN_POSITIVES) -> Parts | None:
     """Split by time: hold the dates of the last horizon, learn from those whose outcome was over before them.
 
-    None where fewer dates are left to learn from than are held: such a model says little of the one on all dates.
+    None where fewer dates are left to learn from than are held, or fewer key accounts than `positives`: such a model
+    says little of the one on all dates.
     """
     as_of = rows.snapshot.frame["as_of"]
     horizon = timedelta(days=rows.snapshot.target.horizon_days)
     held = as_of > as_of.max() - horizon
     learn = as_of + horizon <= as_of[held].min()
-    positives = rows.outcome["target"][learn].sum()
-    if as_of[learn].nunique() < as_of[held].nunique() or positives < MIN_POSITIVES:
+    found = rows.outcome["target"][learn].sum()
+    if as_of[learn].nunique() < as_of[held].nunique() or found < positives:
         return None
     return [(learn.to_numpy(), held.to_numpy())]
 

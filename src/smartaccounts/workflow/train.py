@@ -35,6 +35,7 @@ from smartaccounts.rankers.plain import FALLBACK, PLAIN
 from smartaccounts.target import outcome
 from smartaccounts.timeline import too_short, training_dates
 from smartaccounts.tracking.content import Training
+from smartaccounts.workflow.beside import past_lists, reach
 from smartaccounts.workflow.rankers import CHAMPION, judged_rankers
 
 LIBRARIES = ("smartaccounts", "lightgbm", "numpy", "pandas", "scikit-learn", "duckdb")
@@ -107,6 +108,8 @@ def fit(
     model = None
     plain_name = verdict.best_plain if verdict.best_plain and verdict.better is not None else FALLBACK
 
+    potential, peers, told = reach(learned, pipeline.model)
+
     def made(fitted: Fitted, said: str, *, needs: tuple[str, ...], better: bool | None) -> Bundle:
         dates = tuple(str(d.date()) for d in learned.snapshot.frame["as_of"].unique())
         refit = f"the recipe was judged on past dates; this is its refit on all {len(dates)} dates over by {as_of}"
@@ -115,9 +118,10 @@ def fit(
         card = Card(
             pipeline=pipeline.name, ranker=fitted.name, as_of=str(as_of), target=pipeline.target, needs=needs,
             training_dates=dates, data_digest=data, verdict=said, better=better, versions=versions,
-            notes=(*([refit] if recipe and better is not None else []), *fitted.notes), recipe=recipe,
+            notes=(*([refit] if recipe and better is not None else []), *fitted.notes, *told), recipe=recipe,
+            past=() if result is None else past_lists(result, fitted.name),
         )  # fmt: skip
-        return Bundle(fitted, card)
+        return Bundle(fitted, card, potential, peers)
 
     try:
         fitted = Growth(pipeline.model).fit(learned)

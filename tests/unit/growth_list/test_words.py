@@ -32,7 +32,7 @@ def test_figures_are_written_as_the_language_does() -> None:
 
 
 def test_a_message_takes_its_values_and_nothing_is_run() -> None:
-    said = words("en").say("summary.base_rate", grown=17, months=6)
+    said = words("en").say("summary.base_rate", of=1_000, grown=17, period="6 months")
     assert said == "Of 1,000 small customers like these, 17 became key accounts within 6 months."
     with pytest.raises(KeyError):
         words("en").say("summary.base_rate", grown=17)

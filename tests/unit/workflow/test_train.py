@@ -16,6 +16,7 @@ from smartaccounts.config import Pipeline, pipeline_from
 from smartaccounts.engine.duckdb import Engine
 from smartaccounts.errors import HistoryError
 from smartaccounts.evaluation.draws import DRAWS, from_text
+from smartaccounts.evaluation.expectation import stated
 from smartaccounts.evaluation.gate import JUDGED_DATES
 from smartaccounts.evaluation.served import past_dates
 from smartaccounts.orders.contract import OrderLines
@@ -116,6 +117,30 @@ def test_a_training_leaves_a_model_with_its_evidence(made: Trained, steps: list[
     assert made.verdict.dates == 4  # after the first of the five nobody became a key account
 
 
+def test_both_models_carry_what_accounts_can_spend_and_how_past_lists_turned_out(made: Trained) -> None:
+    assert made.model is not None
+    for bundle in (made.model, made.plain):
+        assert bundle.potential is not None
+        assert bundle.peers is not None
+        assert bundle.potential.notes[0] in bundle.card.notes
+        for past in bundle.card.past:
+            assert past.listed == 5
+            assert 0 <= past.came <= past.listed
+            assert past.by_spend is not None
+            assert 0 < past.random < past.listed
+    assert made.result is not None
+    growth, plain = made.model.card.past, made.plain.card.past
+    judged = {str(t.fold.test): set(t.scores) for t in made.result.judged}
+    assert [p.as_of for p in growth] == [day for day, scored in judged.items() if "growth" in scored]
+    assert [p.as_of for p in plain] == list(judged)
+    by_spend = {p.as_of: p.by_spend for p in plain}
+    assert all(p.by_spend == by_spend[p.as_of] for p in growth)
+    assert all(p.low is not None and p.high is not None and p.low <= p.high for p in growth)
+    assert all(p.expected is None for p in plain)  # the gate's plain rankings have no chances
+    said = stated(made.result)["growth"]
+    assert [p.came for p in growth] == [s.came_first for s in said]
+
+
 def test_what_is_logged_is_complete_and_holds_no_customer(made: Trained) -> None:
     content = made.content
     assert content.params["target.horizon_days"] == "91"
@@ -164,6 +189,8 @@ def test_where_no_horizon_is_over_the_plain_ranking_serves(grows: Path, as_of: s
     made = fit(pipeline(grows), date.fromisoformat(as_of))
     assert (made.model, made.result, made.plain.card.ranker) == (None, None, FALLBACK)
     assert made.plain.card.training_dates == ()
+    assert (made.plain.potential, made.plain.peers, made.plain.card.past) == (None, None, ())
+    assert "no peers: Expected at least 30 eligible customers whose horizon is over, got 0." in made.plain.card.notes
     assert "got 0 in 0 training rows of 0 as_of dates" in made.verdict.sentence
 
 

@@ -1,0 +1,75 @@
+"""The rows of the page's tables as compact JSON: one array per column, repeated texts numbered."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+
+from smartaccounts.outputs.shown import Shown, flagged, missing
+
+MOST = 50_000
+"""So many rows that are not listed are on the page at most; all are in the csv."""
+
+TEXTS = ("market", "segment", "region", "sales_rep", "play", "status")
+MONEY = ("spend_12m", "spend_prior_12m", "potential", "gap", "cost_to_serve", "cost_proposed")
+FACETS = ("market", "region", "sales_rep", "play")
+"""Columns that rows are filtered by."""
+
+
+def content(shown: Shown) -> dict[str, Any]:
+    """Return the columns of the listed rows and then of the first MOST others, by rank each.
+
+    columns: name -> values; levels: name -> the texts that the numbers in a column stand for. Money is rounded to whole
+    currency and chances to tenths of a percent, as they are shown; null where there is none.
+    """
+    listed, rest = shown.listed, shown.rest.head(MOST)
+    rows = pd.concat([listed, rest]) if len(rest) else listed
+    columns: dict[str, list[Any]] = {
+        "rank": rows["rank"].astype(int).tolist(),
+        "name": [None if missing(v) or not str(v).strip() else str(v) for v in rows["name"]],
+        "customer_id": rows["customer_id"].astype(str).tolist(),
+        "kept": flagged(rows["keep_small"]).astype(int).tolist(),
+        "probability": _rounded(rows["probability"], 3),
+        **{c: _rounded(rows[c], 0) for c in MONEY if shown.knows(c)},
+    }
+    levels: dict[str, list[str]] = {}
+    for name in (c for c in TEXTS if shown.knows(c)):
+        columns[name], levels[name] = _numbered(_said(shown, name, rows[name]))
+    return {"listed": len(listed), "columns": columns, "levels": levels}
+
+
+def facets(shown: Shown) -> list[str]:
+    """Return the columns worth filtering by: those with more than one text."""
+    return [c for c in FACETS if shown.knows(c) and len(shown.frame[c].dropna().unique()) > 1]
+
+
+def embedded(value: Mapping[str, Any]) -> Markup:
+    """Return JSON that can stand inside a <script> element: no text in it can end or open one."""
+    said = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    for char in "<>&\u2028\u2029":
+        said = said.replace(char, f"\\u{ord(char):04x}")
+    return Markup(said)
+
+
+def _said(shown: Shown, name: str, values: pd.Series) -> list[str | None]:
+    if name == "play":
+        named = {v: p.name for v in values.dropna().unique() if (p := shown.play(v)) is not None}
+        return [None if missing(v) else named[v] for v in values]
+    return [None if missing(v) else str(v) for v in values]
+
+
+def _numbered(values: list[str | None]) -> tuple[list[int | None], list[str]]:
+    levels = sorted({v for v in values if v is not None})
+    number = {v: i for i, v in enumerate(levels)}
+    return [None if v is None else number[v] for v in values], levels
+
+
+def _rounded(values: pd.Series, digits: int) -> list[float | int | None]:
+    numbers = np.round(values.to_numpy(dtype=float), digits)
+    kind = int if digits == 0 else float
+    return [None if np.isnan(v) else kind(v) for v in numbers]

@@ -1,0 +1,98 @@
+"""What the page and the workbook show: one list with its figures, its words and what stands beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+import numpy as np
+import pandas as pd
+
+from smartaccounts.growth_list.facts import Facts
+from smartaccounts.growth_list.words import Words
+
+
+@dataclass(frozen=True)
+class Play:
+    """A play in words: what it is called, and what to do."""
+
+    name: str
+    to_do: str
+
+
+@dataclass(frozen=True)
+class KeepSmall:
+    """The second list in sum: its accounts, how many of them are expected to grow after all, and their yearly cost.
+
+    expected_wrong is null without probabilities, the costs are null without cost assumptions.
+    """
+
+    accounts: int
+    expected_wrong: float | None
+    cost_now: float | None
+    cost_proposed: float | None
+
+
+@dataclass(frozen=True)
+class Shown:
+    """frame: the rows of growth_list.parquet, all its columns, by rank; facts: what stands on top.
+
+    blocks: for each listed row, in the order of the frame, the spend of 24 blocks of 30 days, the oldest first; null
+    before the history; None where there is none. plays: by the id in `play`; an id that is missing is shown as it is.
+    """
+
+    frame: pd.DataFrame
+    facts: Facts
+    words: Words
+    plays: Mapping[str, Play] = field(default_factory=dict)
+    blocks: pd.DataFrame | None = None
+    keep_small: KeepSmall | None = None
+
+    @property
+    def listed(self) -> pd.DataFrame:
+        """The listed rows."""
+        return self.frame[flagged(self.frame["listed"])]
+
+    @property
+    def rest(self) -> pd.DataFrame:
+        """The rows that are not listed."""
+        return self.frame[~flagged(self.frame["listed"])]
+
+    @property
+    def kept_small(self) -> pd.DataFrame:
+        """The rows of the second list."""
+        return self.frame[flagged(self.frame["keep_small"])]
+
+    @property
+    def as_of(self) -> date:
+        """The date of the list."""
+        return date.fromisoformat(self.facts.as_of)
+
+    def knows(self, column: str) -> bool:
+        """Say whether any row has a value in a column; of texts an empty one is none."""
+        values = self.frame[column].dropna()
+        return bool(len(values)) and (values.dtype.kind in "biuf" or any(not missing(v) for v in values))
+
+    def play(self, key: object) -> Play | None:
+        """Return the play of an id in words; None where there is none."""
+        return None if missing(key) else self.plays.get(str(key), Play(str(key), ""))
+
+
+def missing(value: object) -> bool:
+    """Say whether a cell holds nothing: None, NaN, NaT, NA or an empty text."""
+    if value is None or value is pd.NA or value is pd.NaT:
+        return True
+    return value == "" if isinstance(value, str) else isinstance(value, float | np.floating) and bool(np.isnan(value))
+
+
+def sentences(value: object) -> list[str]:
+    """Return a cell that holds a list of sentences; none where it is null."""
+    return [str(v) for v in value] if isinstance(value, list | tuple | np.ndarray) else []
+
+
+def flagged(values: pd.Series) -> np.ndarray:
+    """Return a column of yes and no as bool; null is no."""
+    if values.dtype.kind == "b":
+        return values.to_numpy(dtype=bool)
+    return values.map(lambda v: not missing(v) and bool(v)).to_numpy(dtype=bool)

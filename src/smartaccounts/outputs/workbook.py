@@ -1,0 +1,213 @@
+"""The growth list as a workbook: the list, those to keep small, and notes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, time
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import xlsxwriter
+from xlsxwriter.worksheet import Worksheet
+
+from smartaccounts.outputs.notes import notes
+from smartaccounts.outputs.shown import Shown, missing, sentences
+from smartaccounts.outputs.summary import keep_small, period
+
+MOST = 10_000
+"""So many accounts to keep small are in the workbook at most; all are in the csv."""
+
+ACCENT, PALE = "#0B69A3", "#9CC8E4"
+CELL = 32_767
+"""Characters that a cell holds."""
+
+STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+"""Texts that begin so would run, were they typed; they are stored as texts, and stay texts when edited."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a sheet: where it comes from, how it is written, how wide it is."""
+
+    name: str
+    kind: str
+    width: float
+
+
+LIST = (
+    Column("rank", "count", 6), Column("name", "bold", 26), Column("customer_id", "text", 12),
+    Column("sales_rep", "text", 17), Column("status", "text", 10), Column("probability", "chance", 11),
+    Column("spend_12m", "money", 12), Column("potential", "money", 12), Column("play", "text", 16),
+    Column("reasons_for", "wrapped", 46), Column("reasons_against", "wrapped", 38), Column("flags", "wrapped", 34),
+    Column("to_do", "wrapped", 34), Column("play_rule", "wrapped", 34), Column("market", "text", 14),
+    Column("segment", "text", 14), Column("region", "text", 12), Column("probability_low", "chance", 10),
+    Column("probability_high", "chance", 10), Column("spend_prior_12m", "money", 13), Column("spend_h", "money", 13),
+    Column("orders_365d", "count", 11), Column("recency_days", "count", 11), Column("potential_low", "money", 13),
+    Column("potential_high", "money", 13), Column("gap", "money", 13), Column("peers", "count", 10),
+    Column("peer_low", "money", 13), Column("peer_middle", "money", 13), Column("peer_high", "money", 13),
+    Column("play_value", "money", 13), Column("cost_to_serve", "money", 13), Column("cost_proposed", "money", 13),
+    Column("previous_rank", "count", 11), Column("moved_because", "wrapped", 36),
+)  # fmt: skip
+"""What a meeting needs comes first."""
+
+PRINTED = "to_do"
+"""The last column of the list that is printed: one page is no wider."""
+
+KEPT = tuple(
+    c
+    for c in LIST
+    if c.name
+    in {
+        "rank", "name", "customer_id", "market", "segment", "region", "sales_rep", "probability", "play", "spend_12m",
+        "spend_prior_12m", "orders_365d", "recency_days", "cost_to_serve", "cost_proposed",
+    }
+)  # fmt: skip
+LEFT: dict[str, Any] = {"align": "left", "indent": 1}  # away from the number at its left
+FORMATS: dict[str, dict[str, Any]] = {
+    "text": LEFT,
+    "bold": LEFT | {"bold": True, "text_wrap": True},
+    "wrapped": LEFT | {"text_wrap": True},
+    "count": {"num_format": "#,##0"},
+    "money": {"num_format": "#,##0"},
+    "chance": {"num_format": "0.0%"},
+    "head": LEFT | {"bold": True, "text_wrap": True, "font_color": "#FFFFFF", "bg_color": ACCENT, "valign": "vcenter"},
+    "title": LEFT | {"bold": True, "font_size": 14, "font_color": ACCENT},
+}
+
+
+def write_workbook(shown: Shown, path: Path) -> None:
+    """Write the workbook: the same list gives the same bytes.
+
+    A column that has no value in any row of the list is left out. Texts are stored as texts: none is a formula, a link
+    or a number.
+    """
+    inert = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+    with xlsxwriter.Workbook(str(path), {**inert, "default_date_format": "yyyy-mm-dd"}) as book:
+        made = datetime.combine(shown.as_of, time())  # the clock would change the bytes
+        book.set_properties({"title": shown.words.say("page.title", as_of=shown.as_of), "created": made})
+        writer = _Writer(book, shown)
+        sheet = book.add_worksheet(shown.words.say("notes.list_sheet"))
+        writer.table(sheet, shown.listed, LIST, tall=True)
+        kept = shown.kept_small
+        if len(kept):
+            writer.kept(book.add_worksheet(shown.words.say("notes.small_sheet")), kept)
+        writer.notes(book.add_worksheet(shown.words.say("notes.notes_sheet")))
+
+
+class _Writer:
+    """The formats of one workbook and how cells are written with them."""
+
+    def __init__(self, book: xlsxwriter.Workbook, shown: Shown) -> None:
+        self.shown = shown
+        top = {"valign": "top"}
+        self.formats = {k: book.add_format(top | f) for k, f in FORMATS.items()}
+        self.quoted = {k: book.add_format(top | f | {"quote_prefix": True}) for k, f in FORMATS.items()}
+
+    def table(
+        self, sheet: Worksheet, rows: pd.DataFrame, columns: Sequence[Column], *, tall: bool, top: int = 0
+    ) -> None:
+        """Write rows below a head that stays, with filters; reasons stand one below the other."""
+        known = [c for c in columns if self._known(c.name, rows)]
+        when = period(self.shown.facts.horizon_days, self.shown.words)
+        for j, column in enumerate(known):
+            sheet.set_column(j, j, column.width)
+            self.text(sheet, top, j, self.shown.words.say(f"columns.{column.name}", period=when), "head")
+            cells = self._cells(column.name, rows)
+            for i, value in enumerate(cells, start=top + 1):
+                self._cell(sheet, (i, j), value, column.kind)
+            if column.name == "probability":
+                most = float(rows[column.name].max())
+                bar = {"type": "data_bar", "bar_color": PALE, "min_type": "num", "min_value": 0}
+                ends = {"max_type": "num", "max_value": most}
+                sheet.conditional_format(top + 1, j, top + len(rows), j, bar | ends)
+        sheet.set_row(top, 46)
+        sheet.autofilter(top, 0, top + len(rows), len(known) - 1)
+        sheet.freeze_panes(top + 1, 2)
+        self._paper(sheet)
+        sheet.repeat_rows(top)
+        last = max((j for j, c in enumerate(known) if columns.index(c) <= _place(columns, PRINTED)), default=0)
+        sheet.print_area(0, 0, top + len(rows), last)
+        if tall:
+            for i, lines in enumerate(self._lines(rows, known), start=top + 1):
+                sheet.set_row(i, 15 * lines + 3)
+
+    def kept(self, sheet: Worksheet, rows: pd.DataFrame) -> None:
+        """Write the second list below what it comes to."""
+        said = [] if self.shown.keep_small is None else [keep_small(self.shown.keep_small, self.shown.words)]
+        if len(rows) > MOST:
+            said.append(self.shown.words.say("notes.cut", rows=MOST, all=len(rows)))
+        for i, sentence in enumerate(said):
+            self.text(sheet, i, 0, sentence, "text")
+        self.table(sheet, rows.head(MOST), KEPT, tall=False, top=len(said))
+
+    def notes(self, sheet: Worksheet) -> None:
+        """Write what the list rests on and what its words mean."""
+        sheet.set_column(0, 0, 34)
+        sheet.set_column(1, 1, 100)
+        sheet.hide_gridlines(2)
+        self.text(sheet, 0, 0, self.shown.words.say("page.title", as_of=self.shown.as_of), "title")
+        for i, (term, said) in enumerate(notes(self.shown), start=2):
+            self.text(sheet, i, 0, term, "bold")
+            self.text(sheet, i, 1, said, "wrapped")
+            sheet.set_row(i, 15 * _wrapped(said, 100) + 3)
+        self._paper(sheet)
+
+    def text(self, sheet: Worksheet, row: int, column: int, value: str, kind: str) -> None:
+        """Write a text that no spreadsheet runs, also after it was edited."""
+        text = value if len(value) <= CELL else value[: CELL - 1] + "…"
+        sheet.write_string(row, column, text, (self.quoted if text.startswith(STARTS) else self.formats)[kind])
+
+    def _cell(self, sheet: Worksheet, at: tuple[int, int], value: Any, kind: str) -> None:
+        if missing(value):
+            return
+        if kind in ("count", "money", "chance"):
+            sheet.write_number(*at, float(value), self.formats[kind])
+        else:
+            self.text(sheet, *at, str(value), kind)
+
+    def _known(self, name: str, rows: pd.DataFrame) -> bool:
+        if name in ("rank", "name"):
+            return True
+        source = "play" if name == "to_do" else name
+        return any(not missing(v) for v in self._cells(name, rows)) if source in rows else False
+
+    def _cells(self, name: str, rows: pd.DataFrame) -> list[Any]:
+        """Return the values of a column as they are written: words for ids, one line per sentence."""
+        if name in ("play", "to_do"):
+            plays = [self.shown.play(v) for v in rows["play"]]
+            return [None if p is None else p.name if name == "play" else p.to_do for p in plays]
+        if name in ("reasons_for", "reasons_against", "flags"):
+            return ["\n".join(sentences(v)) for v in rows[name]]
+        if name == "status":
+            return [None if missing(v) else self.shown.words.say(f"columns.status_{v}") for v in rows[name]]
+        return rows[name].tolist()
+
+    def _lines(self, rows: pd.DataFrame, columns: Sequence[Column]) -> list[int]:
+        """Return how many lines the tallest wrapped cell of each row takes."""
+        lines = [1] * len(rows)
+        for column in columns:
+            if column.kind in ("wrapped", "bold"):
+                cells = self._cells(column.name, rows)
+                lines = [
+                    max(n, 0 if missing(c) else _wrapped(str(c), column.width))
+                    for n, c in zip(lines, cells, strict=True)
+                ]
+        return [min(n, 25) for n in lines]
+
+    def _paper(self, sheet: Worksheet) -> None:
+        sheet.set_landscape()
+        sheet.set_paper(9)
+        sheet.fit_to_pages(1, 0)
+        sheet.set_margins(0.4, 0.4, 0.5, 0.5)
+
+
+def _place(columns: Sequence[Column], name: str) -> int:
+    """Return where a column stands; past the end where it is not among them."""
+    return next((j for j, c in enumerate(columns) if c.name == name), len(columns))
+
+
+def _wrapped(said: str, width: float) -> int:
+    """Return how many lines a text takes in a column of that many characters."""
+    return sum(max(1, -(-len(part) // int(width * 1.05))) for part in said.split("\n"))
