@@ -21,8 +21,8 @@ PROPOSED: Mapping[Play, Proposal] = {
 """What each play makes of the cost to serve where `growth_list.costs.proposed` says nothing else: assumptions."""
 
 REACHED = 1.25
-"""What the typical account that became a key account spent in the horizon, over K: the median was 1.23 to 1.29 on two
-real and two simulated histories, at every level before, the mean 1.45 to 1.49 (`python -m benchmarks.profit` prints it)."""
+"""What an account that became a key account spent in the horizon, over K: the median was 1.16 to 1.29 on two real and
+two simulated histories, whatever it spent before; the mean 1.35 to 1.49 (`python -m benchmarks.profit` prints both)."""
 
 NOW = Proposal()
 
