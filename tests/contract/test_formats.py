@@ -58,11 +58,16 @@ def shop(tmp_path: Path) -> Pipeline:
 @pytest.mark.parametrize("name", ["growth", "decay_180", "past_h"])
 @pytest.mark.parametrize("named", [True, False])
 def test_growth_list(fitted: dict[str, Fitted], shop: Pipeline, tmp_path: Path, name: str, named: bool) -> None:
-    names = pd.Series(["Emily"], index=pd.MultiIndex.from_tuples([("", "c0001")])) if named else None
-    made = growth_list(snapshot_of(70), Bundle(fitted[name], card(name)), shop, names=names)
+    keys = pd.MultiIndex.from_tuples([("", "c0001")])
+    attributes = pd.DataFrame({"name": ["Emily"]}, index=keys) if named else None
+    made = growth_list(snapshot_of(70), Bundle(fitted[name], card(name)), shop, attributes=attributes)
     found = fields(made.frame, tmp_path / "growth_list.parquet")
     assert found[: len(GROWTH_LIST)] == GROWTH_LIST
-    assert {kind for _, kind in found[len(GROWTH_LIST) :]} == {NUMBER}
+    more = dict(found[len(GROWTH_LIST) :])
+    texts = {"play_rule", "play_why", "status", "moved_because", "segment", "region", "sales_rep"}
+    assert {c for c, kind in more.items() if kind == pa.string()} == texts
+    assert more["keep_small"] == pa.bool_()
+    assert {kind for c, kind in more.items() if c not in texts | {"keep_small"}} == {NUMBER}
 
 
 @pytest.mark.parametrize("known", [True, False])

@@ -25,22 +25,10 @@ POINTS = 100
 """At most so many lengths are on the curve, the best one besides."""
 
 
-def listed(
-    rows: int, *, capacity: int, groups: pd.Series | None = None, longest: int | None = None
-) -> NDArray[np.bool_]:
-    """Return which rows, in rank order, are on the list: the first `capacity`, of each group where there are groups.
-
-    `groups` holds one value per row; rows without one are a group of their own. `longest`: none after so many ranks.
-    """
-    within = np.arange(rows) if groups is None else groups.groupby(groups.to_numpy(), dropna=False).cumcount()
-    taken = np.asarray(within) < capacity
-    return taken if longest is None else taken & (np.arange(rows) < longest)
-
-
 def proposed_length(curve: ProfitCurve | None, length: Literal["capacity", "profit"]) -> int | None:
     """Return after how many ranks the list ends, None for no other end than the capacity.
 
-    With `length` profit the best of the curve (0: no account pays); capacity still bounds it (`listed`).
+    With `length` profit the best of the curve (0: no account pays); capacity still bounds it.
     """
     return curve.best if curve is not None and length == "profit" else None
 

@@ -15,7 +15,7 @@ from smartaccounts.features.snapshot import Snapshot
 from smartaccounts.features.spend import BLOCKS
 from smartaccounts.growth_list.capacity import profit_curve, proposed_length
 from smartaccounts.growth_list.concentration import delivered, today
-from smartaccounts.growth_list.costs import MONEY, money
+from smartaccounts.growth_list.costs import money
 from smartaccounts.growth_list.facts import Concentration, Gone, ProfitCurve
 from smartaccounts.growth_list.flags import flags
 from smartaccounts.growth_list.hysteresis import Places, places
@@ -45,9 +45,9 @@ class GrowthList:
     """frame: one row per eligible customer with COLUMNS, by rank.
 
     Money in currency; spend_12m is [as_of-365, as_of), spend_prior_12m the 365 days before; potential is spend in the
-    horizon, gap what it is above spend_h, peer_* what similar accounts reached in a horizon. Reasons and flags are lists
-    of sentences, play_why and moved_because sentences, for the listed rows, null for the others. Costs and values are
-    null without cost assumptions, status and previous_rank without a list before.
+    horizon, gap what it is above spend_h, peer_* what similar accounts reached in a horizon. Reasons and flags are
+    lists of sentences, play_why and moved_because sentences, for the listed rows, null for the others. Costs and values
+    are null without cost assumptions, status and previous_rank without a list before.
 
     blocks: for the listed rows, in their order, the spend of 24 blocks of 30 days, the oldest first; null before the
     history. gone: who was on the list before and is not now. kept: the second list in sum. delivered: concentration if
@@ -83,27 +83,26 @@ def growth_list(
     curve = profit_curve(ranked, settings.costs, shown=settings.capacity)
     placed = _places(ranked, settings, curve, previous)
     accounts = ranked.iloc[placed.order].reset_index(drop=True)
-    accounts = pd.concat([accounts, plays(accounts, rules_of(pipeline), costs=settings.costs)], axis=1)
-    accounts[MONEY] = money(accounts, accounts["play"], settings.costs)
+    played = plays(accounts, rules_of(pipeline), costs=settings.costs)
+    accounts = pd.concat([accounts, played, money(accounts, played["play"], settings.costs)], axis=1)
     kept = keep_small(accounts, placed.listed)
     told = _told(accounts, placed.listed, bundle, pipeline, everybody=everybody, attributes=attributes)
-    frame = accounts.assign(
-        rank=np.arange(1, len(accounts) + 1),
-        spend_12m=accounts["spend_365d"],
-        spend_prior_12m=accounts["spend_prior_365d"],
-        gap=accounts["potential"] - accounts["spend_h"],
-        model_version=bundle.version,
-        listed=placed.listed,
-        keep_small=kept,
-        **told,
-    )
+    added = {
+        "rank": np.arange(1, len(accounts) + 1),
+        "spend_12m": accounts["spend_365d"],
+        "spend_prior_12m": accounts["spend_prior_365d"],
+        "gap": accounts["potential"] - accounts["spend_h"],
+        "model_version": bundle.version,
+        "listed": placed.listed,
+        "keep_small": kept,
+    }
+    frame = pd.concat([accounts, pd.DataFrame(added | told, index=accounts.index)], axis=1)
     changes = compare(
         frame, previous, everybody=everybody, held=placed.held, horizon_days=pipeline.target.horizon_days, words=said
     )
-    frame[CHANGES] = changes.rows[CHANGES]
     listed = accounts[placed.listed]
     return GrowthList(
-        frame=frame[COLUMNS],
+        frame=pd.concat([frame, changes.rows], axis=1)[COLUMNS],
         blocks=_blocks(listed),
         gone=changes.gone,
         kept=summary(in_order(accounts[kept])),

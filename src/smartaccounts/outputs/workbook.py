@@ -12,8 +12,8 @@ import pandas as pd
 import xlsxwriter
 from xlsxwriter.worksheet import Worksheet
 
-from smartaccounts.outputs.notes import notes
 from smartaccounts.growth_list.keep_small import said
+from smartaccounts.outputs.notes import notes
 from smartaccounts.outputs.shown import Shown, missing, sentences
 from smartaccounts.outputs.summary import period
 
@@ -136,7 +136,7 @@ class _Writer:
 
     def kept(self, sheet: Worksheet, rows: pd.DataFrame) -> None:
         """Write the second list below what it comes to."""
-        told = [] if self.shown.kept is None else said(self.shown.kept, self.shown.words)
+        told = [] if self.shown.kept is None else [" ".join(said(self.shown.kept, self.shown.words))]
         if len(rows) > MOST:
             told.append(self.shown.words.say("notes.cut", rows=MOST, all=len(rows)))
         for i, sentence in enumerate(told):
@@ -149,10 +149,10 @@ class _Writer:
         sheet.set_column(1, 1, 100)
         sheet.hide_gridlines(2)
         self.text(sheet, 0, 0, self.shown.words.say("page.title", as_of=self.shown.as_of), "title")
-        for i, (term, said) in enumerate(notes(self.shown), start=2):
+        for i, (term, meaning) in enumerate(notes(self.shown), start=2):
             self.text(sheet, i, 0, term, "bold")
-            self.text(sheet, i, 1, said, "wrapped")
-            sheet.set_row(i, 15 * _wrapped(said, 100) + 3)
+            self.text(sheet, i, 1, meaning, "wrapped")
+            sheet.set_row(i, 15 * _wrapped(meaning, 100) + 3)
         self._paper(sheet)
 
     def text(self, sheet: Worksheet, row: int, column: int, value: str, kind: str) -> None:

@@ -27,7 +27,7 @@ PIPELINE: dict[str, Any] = {
 }
 """The source of pipelines/demo.yaml, for an installed package; the path counts from --out."""
 
-QUICK = {"rounds": 200, "rows_per_bag": 20_000}
+QUICK = {"rounds": 200, "rows_per_bag": 20_000, "training_dates": 24}
 """The model of pipelines/demo.yaml: a demonstration shall not take minutes."""
 
 

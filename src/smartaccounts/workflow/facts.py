@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
@@ -15,22 +15,23 @@ from smartaccounts.features.snapshot import Snapshot
 from smartaccounts.growth_list import capacity
 from smartaccounts.growth_list.costs import assumptions
 from smartaccounts.growth_list.facts import Expected, Facts
-from smartaccounts.growth_list.previous import Found
 from smartaccounts.growth_list.ranked import CHANCES, GrowthList
 from smartaccounts.growth_list.words import words
 from smartaccounts.outputs.shown import Shown, plays_in
 
 
+@dataclass(frozen=True)
+class Circumstances:
+    """What a list was made under: the base rate last known, the last day known, what to beware of, the list before."""
+
+    base_rate: float | None
+    last_day: date
+    warnings: tuple[str, ...]
+    previous: date | None
+
+
 def facts(
-    made: GrowthList,
-    now: Snapshot,
-    bundle: Bundle,
-    pipeline: Pipeline,
-    *,
-    base_rate: float | None,
-    last_day: date,
-    warnings: Sequence[str],
-    previous: Found,
+    made: GrowthList, now: Snapshot, bundle: Bundle, pipeline: Pipeline, *, circumstances: Circumstances
 ) -> Facts:
     """Return the figures of a list; `now` is the whole snapshot of its as_of."""
     frame, card = made.frame, bundle.card
@@ -42,17 +43,17 @@ def facts(
         pipeline=pipeline.name,
         as_of=str(frame["as_of"].iloc[0].date()),
         horizon_days=pipeline.target.horizon_days,
-        last_day=str(last_day),
+        last_day=str(circumstances.last_day),
         model_version=bundle.version,
         ranker=card.ranker,
         verdict=card.verdict,
         notes=card.notes,
-        warnings=tuple(warnings),
+        warnings=circumstances.warnings,
         customers=len(now.frame),
         active=int(now.frame["active"].sum()),
         eligible=len(frame),
         listed=count,
-        base_rate=base_rate,
+        base_rate=circumstances.base_rate,
         expected=_expected(frame[listed]),
         expected_by_spend=float(chance[_by_spend(frame)[:count]].sum()) if known else None,
         expected_random=float(chance.mean() * count) if known else None,
@@ -60,7 +61,7 @@ def facts(
         today=made.today,
         delivered=made.delivered,
         curve=made.curve,
-        previous=None if previous.previous is None else str(previous.previous.as_of),
+        previous=None if circumstances.previous is None else str(circumstances.previous),
         gone=made.gone,
     )
 

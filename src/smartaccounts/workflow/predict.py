@@ -31,7 +31,7 @@ from smartaccounts.outputs.workbook import write_workbook
 from smartaccounts.panel import panel
 from smartaccounts.target import outcome
 from smartaccounts.timeline import day_number, from_day_number
-from smartaccounts.workflow.facts import facts, shown_list
+from smartaccounts.workflow.facts import Circumstances, facts, shown_list
 
 STALE_DAYS = 92
 """A source whose last known line is so much older than as_of is reported: the list rests on old news."""
@@ -106,8 +106,11 @@ def _predict(
         raise nobody_eligible(seen, [as_of])
     made = growth_list(now, bundle, pipeline, attributes=attributes, previous=before.previous)
     watch.lap("scores and reasons")
-    warnings = _warnings(last, as_of, now) + [f"Passed over: {said}" for said in before.passed_over]
-    told = facts(made, now, bundle, pipeline, base_rate=base_rate, last_day=last, warnings=warnings, previous=before)
+    warnings = (*_warnings(last, as_of, now), *(f"Passed over: {said}" for said in before.passed_over))
+    earlier_list = None if before.previous is None else before.previous.as_of
+    told = facts(
+        made, now, bundle, pipeline, circumstances=Circumstances(base_rate, last, warnings, earlier_list)
+    )  # fmt: skip
     shown = shown_list(made, told, pipeline)
     run: dict[str, Any] = {
         **told.as_json(),

@@ -10,7 +10,7 @@ import pytest
 from tests.unit.growth_list.accounts import accounts
 
 from smartaccounts.config import Costs
-from smartaccounts.growth_list.capacity import listed, profit_curve, proposed_length, said
+from smartaccounts.growth_list.capacity import profit_curve, proposed_length, said
 from smartaccounts.growth_list.facts import ProfitCurve
 from smartaccounts.growth_list.words import LANGUAGES, words
 
@@ -31,21 +31,6 @@ def curve_of(*chance: float, shown: int = 3) -> ProfitCurve:
     curve = profit_curve(chances(*chance), COSTS, shown=shown)
     assert curve is not None
     return curve
-
-
-def test_the_first_of_the_ranking_are_listed() -> None:
-    assert listed(4, capacity=2).tolist() == [True, True, False, False]
-    assert listed(2, capacity=5).tolist() == [True, True]
-    assert listed(4, capacity=3, longest=1).tolist() == [True, False, False, False]
-    assert not listed(3, capacity=2, longest=0).any()
-
-
-def test_every_group_has_its_capacity_and_those_without_are_a_group() -> None:
-    groups = pd.Series(["ann", "ann", None, "bob", "ann", None, None, "bob"])
-    taken = listed(8, capacity=2, groups=groups)
-    assert taken.tolist() == [True, True, True, True, False, True, False, True]
-    assert listed(8, capacity=2, groups=groups, longest=4).tolist() == [True, True, True, True, *[False] * 4]
-    assert (groups[taken].fillna("").value_counts() <= 2).all()
 
 
 def test_profit_is_chance_times_value_less_cost() -> None:

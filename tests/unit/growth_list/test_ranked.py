@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,15 @@ from tests.unit.rankers.synthetic import AS_OF, K, S, card, firsts, panel_of, sn
 from smartaccounts.bundle import Bundle
 from smartaccounts.config import Model, Pipeline, pipeline_from
 from smartaccounts.features.snapshot import Snapshot
-from smartaccounts.growth_list.ranked import COLUMNS, UNKNOWN, GrowthList, growth_list
+from smartaccounts.growth_list.costs import MONEY, PROPOSED
+from smartaccounts.growth_list.previous import COLUMNS as BEFORE
+from smartaccounts.growth_list.previous import PreviousList
+from smartaccounts.growth_list.ranked import COLUMNS, PEERS, POTENTIAL, SHOWN_ATTRIBUTES, GrowthList, growth_list
+from smartaccounts.growth_list.stability import CHANGES
 from smartaccounts.rankers.growth import Growth
+from smartaccounts.rankers.peers import fit_peers
 from smartaccounts.rankers.plain import PLAIN, calibrated
+from smartaccounts.rankers.potential import fit_potential
 
 ELIGIBLE = snapshot_of(60)
 
@@ -81,8 +88,76 @@ def test_the_first_are_listed_and_have_reasons_the_others_have_none(made: Growth
     assert all(made.frame["reasons_for"][:12])  # the best ones have something that speaks for them
 
 
-def test_what_is_not_known_yet_is_null(made: GrowthList) -> None:
-    assert made.frame[[*UNKNOWN, "name", "play"]].isna().all(axis=None)
+def test_what_is_not_known_is_null(made: GrowthList) -> None:
+    unknown = [*POTENTIAL, *PEERS, "gap", "name", *SHOWN_ATTRIBUTES, *MONEY, *CHANGES]
+    assert made.frame[unknown].isna().all(axis=None)
+
+
+def test_every_account_has_a_play_and_the_listed_ones_the_reason(made: GrowthList) -> None:
+    assert set(made.frame["play"]) <= set(PROPOSED)
+    assert made.frame["play_rule"].notna().all()
+    assert made.frame["play_why"].notna().tolist() == made.frame["listed"].tolist()
+    assert not (made.frame["keep_small"] & made.frame["listed"]).any()
+    assert made.kept.accounts == made.frame["keep_small"].sum()
+
+
+def test_potential_stays_below_what_peers_ever_reached() -> None:
+    panel = panel_of(snapshot_of(200, firsts(4)))
+    peers = fit_peers(panel)
+    beside = Bundle(PLAIN["past_365"], card("past_365"), fit_potential(panel, Model(rounds=20)), peers)
+    found = growth_list(ELIGIBLE, beside, pipeline()).frame
+    ends = found[POTENTIAL].to_numpy()
+    assert (np.diff(ends, axis=1) >= 0).all()
+    highest = peers.of(ELIGIBLE.frame)["peer_highest"].to_numpy()
+    at = ELIGIBLE.frame.reset_index().set_index("customer_id")["index"][found["customer_id"]]
+    assert (ends[:, 2] <= highest[at] + 1e-9).all()
+    assert (found["gap"] == found["potential"] - found["spend_h"]).all()
+    assert found[PEERS].notna().all(axis=None)
+
+
+def test_blocks_are_those_of_the_listed_the_oldest_first(made: GrowthList) -> None:
+    rows = ELIGIBLE.frame.set_index("customer_id").loc[made.frame["customer_id"][:12]]
+    assert made.blocks.columns[0] == "spend_block_24"
+    assert made.blocks["spend_block_01"].tolist() == rows["spend_block_01"].tolist()
+    young = Snapshot(ELIGIBLE.frame.assign(history_days=95.0), ELIGIBLE.target, ())
+    blocks = growth_list(young, plain(), pipeline(capacity=2)).blocks
+    assert blocks.notna().sum(axis=1).tolist() == [3, 3]
+
+
+def test_who_was_listed_and_is_just_behind_takes_the_last_place() -> None:
+    first = growth_list(ELIGIBLE, plain(), pipeline(capacity=10)).frame
+    before = PreviousList("last", date(2020, 12, 1), "1-x", first.assign(listed=first["rank"] == 12)[BEFORE])
+    found = growth_list(ELIGIBLE, plain(), pipeline(capacity=10), previous=before)
+    order = first["customer_id"].tolist()
+    assert found.frame["customer_id"].tolist() == [*order[:9], order[11], order[9], order[10], *order[12:]]
+    assert found.frame["listed"].sum() == 10
+    assert found.frame["status"][:10].tolist() == ["new"] * 9 + ["held"]
+    off = growth_list(ELIGIBLE, plain(), pipeline(capacity=10, hysteresis=0), previous=before)
+    assert off.frame["customer_id"].tolist() == order
+    assert [g.customer_id for g in off.gone] == [order[11]]
+
+
+def test_capacity_counts_within_each_value_of_an_attribute() -> None:
+    keys = pd.MultiIndex.from_frame(ELIGIBLE.frame[["market", "customer_id"]])
+    reps = pd.DataFrame({"name": "x", "sales_rep": ["Ann", "Bob", None] * 20}, index=keys)
+    settings = pipeline(capacity=2).growth_list.model_copy(update={"per": "sales_rep"})
+    shop = pipeline().model_copy(update={"growth_list": settings})
+    found = growth_list(ELIGIBLE, plain(), shop, attributes=reps).frame
+    listed = found[found["listed"]]
+    assert listed["sales_rep"].fillna("-").value_counts().to_dict() == {"Ann": 2, "Bob": 2, "-": 2}
+    assert (found["score"].diff().dropna() <= 0).all()
+
+
+def test_a_list_that_may_end_where_more_would_not_pay() -> None:
+    fitted = calibrated(PLAIN["past_365"], panel_of(snapshot_of(120, firsts(2))))
+    costs = {"margin_share": 0.2, "worked_account": 5.0}
+    shop = pipeline(capacity=50, length="profit", costs=costs)
+    found = growth_list(ELIGIBLE, Bundle(fitted, card("past_365")), shop)
+    assert found.curve is not None
+    assert found.frame["listed"].sum() == min(50, found.curve.best)
+    assert found.frame[MONEY].notna().all(axis=None)
+    dear = pipeline(capacity=50, length="profit", costs=costs | {"worked_account": 1e6})
+    assert not growth_list(ELIGIBLE, Bundle(fitted, card("past_365")), dear).frame["listed"].any()
 
 
 def test_a_list_shorter_than_its_capacity_is_listed_whole() -> None:
@@ -126,7 +201,9 @@ def test_a_calibrated_plain_ranking_has_probabilities() -> None:
 
 def test_names_are_joined_by_market_and_customer() -> None:
     keys = pd.MultiIndex.from_tuples([("", "c0001"), ("other", "c0002"), ("", "gone")])
-    found = growth_list(ELIGIBLE, plain(), pipeline(), names=pd.Series(["Emily", "No", "No"], index=keys)).frame
+    found = growth_list(
+        ELIGIBLE, plain(), pipeline(), attributes=pd.DataFrame({"name": ["Emily", "No", "No"]}, index=keys)
+    ).frame
     names = found.set_index("customer_id")["name"]
     assert names["c0001"] == "Emily"
     assert names.drop("c0001").isna().all()

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from smartaccounts.growth_list.facts import Concentration, Expected, Facts, Gone, PastList, ProfitCurve
+from smartaccounts.growth_list.keep_small import summary
 from smartaccounts.growth_list.words import words
-from smartaccounts.outputs.shown import KeepSmall, Play, Shown
+from smartaccounts.outputs.shown import Play, Shown
 
 AS_OF = date(2025, 12, 1)
 HOSTILE = (
@@ -92,7 +93,8 @@ def rows_of(rows: int, *, listed: int, seed: int = 0, bare: bool = False, market
         "peer_low": middle * 0.4,
         "peer_middle": middle * 0.9,
         "peer_high": middle * 2.6,
-        "play_rule": "chance at least 10% and potential above the mark",
+        "play_rule": "chance",
+        "play_why": "Its chance is several times the average.",
         "play_value": middle * 0.2,
         "cost_to_serve": cost,
         "cost_proposed": cost * 0.4,
@@ -142,7 +144,7 @@ def rows_of(rows: int, *, listed: int, seed: int = 0, bare: bool = False, market
 
 
 EXTRA = (
-    "gap", "peers", "peer_low", "peer_middle", "peer_high", "play_rule", "play_value", "cost_to_serve",
+    "gap", "peers", "peer_low", "peer_middle", "peer_high", "play_rule", "play_why", "play_value", "cost_to_serve",
     "cost_proposed", "keep_small", "status", "previous_rank", "moved_because", "segment", "region", "sales_rep",
 )  # fmt: skip
 
@@ -161,14 +163,13 @@ def shown_of(
     blocks[np.arange(24) < start[:, None]] = np.nan
     columns = [f"spend_block_{n:02d}" for n in range(24, 0, -1)]
     kept = frame[frame["keep_small"].fillna(False).astype(bool)]
-    sums = KeepSmall(len(kept), kept["probability"].sum(), kept["cost_to_serve"].sum(), kept["cost_proposed"].sum())
     return Shown(
         frame=frame,
         facts=facts_of(frame, listed=listed, bare=bare),
         words=words(language),
         plays=PLAYS,
         blocks=None if bare else pd.DataFrame(blocks, columns=columns),
-        keep_small=None if bare else sums,
+        kept=None if bare else summary(kept.assign(spend_365d=kept["spend_12m"])),
     )
 
 

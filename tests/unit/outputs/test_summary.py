@@ -9,8 +9,7 @@ from tests.unit.outputs.lists import shown_of
 
 from smartaccounts.growth_list.facts import Expected, PastList
 from smartaccounts.growth_list.words import words
-from smartaccounts.outputs.shown import KeepSmall
-from smartaccounts.outputs.summary import about, ends, keep_small, period, summary
+from smartaccounts.outputs.summary import about, ends, period, summary
 
 EN = words("en")
 
@@ -71,11 +70,3 @@ def test_numbers_periods_and_ranges_as_they_are_said() -> None:
         "45 days",
         "12 months",
     ]
-
-
-def test_the_second_list_says_cost_and_risk_where_they_are_known() -> None:
-    assert keep_small(KeepSmall(900, 4.2, 1000.0, 400.0), EN).endswith(
-        "Expect 4 of them to grow into key accounts after all."
-    )
-    alone = keep_small(KeepSmall(900, None, None, None), EN)
-    assert alone == "900 accounts will most likely stay small and are worth having, if serving them is cheap."
