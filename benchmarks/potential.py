@@ -6,8 +6,8 @@ Per date and history, among the eligible: the share whose spend lay in the state
 peers ever reached), how many ended below and above it, the rank correlation of the middle with what was spent against
 that of the spend of the last 365 days, the mean pinball loss of the middle and of last half year's spend, the width
 of the range (both over K), and how far the two views agree: rank correlation of the middles, share of accounts whose
-ranges overlap, and whose peers' middle lies in the range. `--short` judges the second year of each history in place of the usual dates: what little history
-costs. Training is that of `smartaccounts train` as of each date.
+ranges overlap, and whose peers' middle lies in the range. `--short` judges the second year of each history in place of
+the usual dates: what little history costs. Training is that of `smartaccounts train` as of each date.
 """
 
 from __future__ import annotations
