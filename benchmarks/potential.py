@@ -6,8 +6,8 @@ Per date and history, among the eligible: the share whose spend lay in the state
 peers ever reached), how many ended below and above it, the rank correlation of the middle with what was spent against
 that of the spend of the last 365 days, the mean pinball loss of the middle and of last half year's spend, the width
 of the range (both over K), and how far the two views agree: rank correlation of the middles, share of accounts whose
-ranges overlap. `--short` judges the second year of each history in place of the usual dates: what little history
-costs. Training is that of `smartaccounts train` as of each date.
+ranges overlap, and whose peers' middle lies in the range. `--short` judges the second year of each history in place of
+the usual dates: what little history costs. Training is that of `smartaccounts train` as of each date.
 """
 
 from __future__ import annotations
@@ -93,6 +93,7 @@ def judged(walk: Walk, day: date, pipeline: Pipeline) -> dict[str, float]:
         "pinball_past_h": np.abs(spend - frame["spend_h"]).dot(0.5 / key) / len(key),
         "width": ((told.high - told.low) / key).mean(), "views_rank": ranks.loc["middle", "peers"],
         "views_overlap": ((told.low <= beside["peer_high"]) & (beside["peer_low"] <= told.high)).mean(),
+        "peer_middle_within": ((told.low <= beside["peer_middle"]) & (beside["peer_middle"] <= told.high)).mean(),
         "cpu_s": seconds,
     }  # fmt: skip
 

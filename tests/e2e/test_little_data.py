@@ -44,7 +44,7 @@ def test_nobody_ever_grew(command: Callable[..., Said]) -> None:
     assert predicted.code == 0
     assert "A plain ranking serves: all spend, fading with 180 days." in predicted.words
     run = json.loads(Path("out/run.json").read_text())
-    assert (run["ranker"], run["base_rate"], run["expected_key_accounts_listed"]) == ("decay_180", 0, None)
+    assert (run["ranker"], run["base_rate"], run["expected"]) == ("decay_180", 0, None)
     again = command("train", "shop.yaml", "--as-of", "2021-12-01", "--promote")
     assert again.code == 1  # the answer is no
     assert "is in service: no model could be trained." in again.words  # the plain ranking, as of now
@@ -62,8 +62,9 @@ def test_the_demo_leaves_a_list(command: Callable[..., Said], monkeypatch: pytes
     said = partial(command, "demo", "--out", "data/demo")()
     assert said.code == 0
     assert sorted(p.name for p in Path("data/demo").iterdir()) == [
-        "growth_list.csv", "growth_list.parquet", "orders.parquet", "orders_truth.parquet", "run.json",
+        "growth_list.csv", "growth_list.html", "growth_list.parquet", "growth_list.xlsx", "orders.parquet",
+        "orders_truth.parquet", "run.json",
     ]  # fmt: skip
-    for text in ("Simulated ", "Base rate: of 1,000", "The first 10", "Open the list: data/demo/growth_list.csv"):
+    for text in ("Simulated ", "Of 1,000 small customers like these", "The first 10", "Open the list: data/demo/growth_list.html"):
         assert text in said.words
     assert Path("models/demo/bundle.json").is_file()
