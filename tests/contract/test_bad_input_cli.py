@@ -104,7 +104,11 @@ def test_what_is_sound_is_taken(command: Command, shop: Path, tmp_path: Path) ->
     came = command("predict", shop, "--as-of", AS_OF, "--out", "out", "--model", model(tmp_path))
     assert came.code == 0
     assert came.err == ""
-    assert came.written == ["out", *(f"out/growth_list.{kind}" for kind in ("csv", "html", "parquet", "xlsx")), "out/run.json"]
+    assert came.written == [
+        "out",
+        *(f"out/growth_list.{kind}" for kind in ("csv", "html", "parquet", "xlsx")),
+        "out/run.json",
+    ]
 
 
 # the pipeline file, as every command meets it

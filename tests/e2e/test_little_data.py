@@ -65,6 +65,11 @@ def test_the_demo_leaves_a_list(command: Callable[..., Said], monkeypatch: pytes
         "growth_list.csv", "growth_list.html", "growth_list.parquet", "growth_list.xlsx", "orders.parquet",
         "orders_truth.parquet", "run.json",
     ]  # fmt: skip
-    for text in ("Simulated ", "Of 1,000 small customers like these", "The first 10", "Open the list: data/demo/growth_list.html"):
+    for text in (
+        "Simulated ",
+        "Of 1,000 small customers like these",
+        "The first 10",
+        "Open the list: data/demo/growth_list.html",
+    ):
         assert text in said.words
     assert Path("models/demo/bundle.json").is_file()

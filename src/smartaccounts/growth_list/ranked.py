@@ -11,6 +11,7 @@ import pandas as pd
 from smartaccounts.bundle import Bundle
 from smartaccounts.config import GrowthList as Settings
 from smartaccounts.config import Pipeline
+from smartaccounts.errors import PipelineError
 from smartaccounts.features.snapshot import Snapshot
 from smartaccounts.features.spend import BLOCKS
 from smartaccounts.growth_list.capacity import profit_curve, proposed_length
@@ -25,6 +26,7 @@ from smartaccounts.growth_list.previous import PreviousList
 from smartaccounts.growth_list.reasons import reasons
 from smartaccounts.growth_list.stability import CHANGES, compare
 from smartaccounts.growth_list.words import words
+from smartaccounts.orders.keep import nearest
 from smartaccounts.rankers.base import Scores
 
 CHANCES = ["probability", "probability_low", "probability_high"]
@@ -142,10 +144,18 @@ def _reach(frame: pd.DataFrame, bundle: Bundle) -> pd.DataFrame:
 
 
 def _attributes(ranked: pd.DataFrame, attributes: pd.DataFrame | None, settings: Settings) -> pd.DataFrame:
-    """Return name, SHOWN_ATTRIBUTES and what growth_list.per names, as texts; null where the table has none."""
+    """Return name, SHOWN_ATTRIBUTES and what growth_list.per names, as texts; null where the table has none.
+
+    PipelineError where growth_list.per names no attribute.
+    """
     wanted = list(dict.fromkeys(["name", *SHOWN_ATTRIBUTES, *([settings.per] if settings.per else [])]))
     if attributes is None:
         return pd.DataFrame(None, index=ranked.index, columns=wanted, dtype="object")
+    if settings.per is not None and settings.per not in attributes.columns:
+        raise PipelineError(
+            f"Expected an attribute of the customers table, got {settings.per!r} in growth_list.per.",
+            hint=f"{nearest(settings.per, attributes.columns)} Map it under customers.columns.",
+        )
     keys = pd.MultiIndex.from_frame(ranked[["market", "customer_id"]])
     found = attributes.reindex(index=keys, columns=wanted).astype("object").reset_index(drop=True)
     return found.where(found.notna(), None)

@@ -11,8 +11,9 @@ from importlib.resources import files
 from typing import Any
 
 import yaml
+from babel import Locale
 from babel.dates import format_date
-from babel.numbers import format_decimal, format_percent
+from babel.numbers import format_percent, parse_pattern
 
 LANGUAGES = ("en", "de")
 
@@ -65,8 +66,11 @@ class _Localised(string.Formatter):
     """str.format with kinds in place of format specs."""
 
     def __init__(self, language: str) -> None:
+        locale = Locale.parse(language)
+
         def decimal(pattern: str) -> Callable[[Any], str]:
-            return lambda value: str(format_decimal(value, format=pattern, locale=language))
+            parsed = parse_pattern(pattern)  # once: a page writes thousands
+            return lambda value: str(parsed.apply(value, locale))
 
         def share(value: float, pattern: str = "0%") -> str:
             spaced = pattern.replace("%", "\u00a0%") if language == "de" else pattern

@@ -16,6 +16,7 @@ from smartaccounts.errors import HistoryError, ModelError, PipelineError
 from smartaccounts.evaluation.walk import nobody_eligible
 from smartaccounts.features.snapshot import Snapshot, snapshot
 from smartaccounts.growth_list.facts import Facts
+from smartaccounts.growth_list.plays import check_rules, rules_of
 from smartaccounts.growth_list.previous import Found, find_previous, read_previous
 from smartaccounts.growth_list.ranked import GrowthList, growth_list
 from smartaccounts.orders.contract import OrderLines
@@ -89,6 +90,7 @@ def _predict(
     watch = _Watch()
     before = _previous(pipeline, as_of, out, wanted)
     with Engine() as engine:
+        check_rules(rules_of(pipeline), engine)
         lines = read(pipeline, engine)
         check_data(bundle, lines, pipeline, as_of)
         step("order lines read")

@@ -14,6 +14,7 @@ from tests.unit.rankers.synthetic import AS_OF, K, S, card, firsts, panel_of, sn
 
 from smartaccounts.bundle import Bundle
 from smartaccounts.config import Model, Pipeline, pipeline_from
+from smartaccounts.errors import PipelineError
 from smartaccounts.features.snapshot import Snapshot
 from smartaccounts.growth_list.costs import MONEY, PROPOSED
 from smartaccounts.growth_list.previous import COLUMNS as BEFORE
@@ -146,6 +147,16 @@ def test_capacity_counts_within_each_value_of_an_attribute() -> None:
     listed = found[found["listed"]]
     assert listed["sales_rep"].fillna("-").value_counts().to_dict() == {"Ann": 2, "Bob": 2, "-": 2}
     assert (found["score"].diff().dropna() <= 0).all()
+
+
+def test_an_attribute_that_the_table_lacks_is_named() -> None:
+    keys = pd.MultiIndex.from_frame(ELIGIBLE.frame[["market", "customer_id"]])
+    settings = pipeline().growth_list.model_copy(update={"per": "sales_repp"})
+    shop = pipeline().model_copy(update={"growth_list": settings})
+    reps = pd.DataFrame({"name": "x", "sales_rep": "Ann"}, index=keys)
+    with pytest.raises(PipelineError, match="got 'sales_repp' in growth_list.per") as raised:
+        growth_list(ELIGIBLE, plain(), shop, attributes=reps)
+    assert "sales_rep" in str(raised.value.hint)
 
 
 def test_a_list_that_may_end_where_more_would_not_pay() -> None:
