@@ -117,7 +117,8 @@ def growth_list(
 def _ranked(frame: pd.DataFrame, bundle: Bundle) -> pd.DataFrame:
     """Return the eligible rows in rank order with score, chances, potential and peers."""
     scored = bundle.fitted.score(frame)
-    beside = pd.concat([_scores(scored, frame.index), _reach(frame, bundle)], axis=1)
+    scores = _scores(scored, frame.index)
+    beside = pd.concat([scores, _reach(frame, scores["probability"].to_numpy(dtype=float), bundle)], axis=1)
     keys = [frame[c].to_numpy(dtype=object) for c in ("customer_id", "market")]
     order = np.lexsort((*keys, -scored.score))
     return pd.concat([frame, beside], axis=1).iloc[order].reset_index(drop=True)
@@ -129,8 +130,8 @@ def _scores(scored: Scores, index: pd.Index) -> pd.DataFrame:
     return pd.DataFrame({"score": scored.score, **known}, index=index)
 
 
-def _reach(frame: pd.DataFrame, bundle: Bundle) -> pd.DataFrame:
-    """Return POTENTIAL and PEERS; null where the model carries none."""
+def _reach(frame: pd.DataFrame, chance: np.ndarray, bundle: Bundle) -> pd.DataFrame:
+    """Return POTENTIAL, which agrees with the chances, and PEERS; null where the model carries none."""
     out = pd.DataFrame(np.nan, index=frame.index, columns=[*POTENTIAL, *PEERS])
     highest = np.full(len(frame), np.nan)
     if bundle.peers is not None:
@@ -138,7 +139,8 @@ def _reach(frame: pd.DataFrame, bundle: Bundle) -> pd.DataFrame:
         out[PEERS] = of_peers[PEERS]
         highest = of_peers["peer_highest"].to_numpy(dtype=float)
     if bundle.potential is not None:
-        reach = bundle.potential.predict(frame).capped(highest)
+        reach = bundle.potential.predict(frame).agreeing(frame["key_spend"].to_numpy(dtype=float), chance)
+        reach = reach.capped(highest)
         out[POTENTIAL] = np.column_stack([reach.low, reach.middle, reach.high])
     return out
 

@@ -24,7 +24,7 @@ from smartaccounts.panel import Panel
 from smartaccounts.rankers.base import Floats
 from smartaccounts.rankers.calibration import RANGE, season_came, season_expected, short_share
 from smartaccounts.rankers.comparable import comparable
-from smartaccounts.rankers.design import design, level
+from smartaccounts.rankers.design import FLOOR, design, level
 from smartaccounts.rankers.spending import Outlook, Spending, joined, learn_spending, over_key
 from smartaccounts.rankers.training import Mask, customer_folds, later, without_empty
 
@@ -56,6 +56,27 @@ class PotentialRange:
     low: Floats
     middle: Floats
     high: Floats
+
+    def agreeing(self, key: Floats, chance: Floats) -> PotentialRange:
+        """Return the range with K (`key`, in currency) where the chance of reaching it puts it, if that is higher.
+
+        An account with a chance of 60% cannot have a middle below K: K is the 40% point of what it will spend, and
+        between the ends and K points are read on a straight line of logs. Of chances that leave K above the range
+        (below TAIL, or NaN) nothing follows.
+        """
+        told = chance >= TAIL
+        at = 1 - np.where(told, chance, 0.5)
+        ends = [np.log(np.maximum(end, FLOOR * key)) for end in (self.low, np.fmax(self.high, key))]
+        mark = np.log(key)
+        below = ends[0] + (mark - ends[0]) * np.minimum((0.5 - TAIL) / np.maximum(at - TAIL, 1e-9), 1)
+        above = mark + (ends[1] - mark) * np.clip((0.5 - at) / np.maximum(1 - TAIL - at, 1e-9), 0, 1)
+        middle = np.exp(np.where(at < 0.5, above, below))
+        sure = told & (chance >= 1 - TAIL)
+        return PotentialRange(
+            np.where(sure, np.fmax(self.low, key), self.low),
+            np.where(told, np.fmax(self.middle, middle), self.middle),
+            np.where(told, np.fmax(self.high, key), self.high),
+        )
 
     def capped(self, highest: Floats) -> PotentialRange:
         """Return the range with nothing above `highest` (in currency; NaN: no cap)."""

@@ -154,7 +154,7 @@ def test_an_attribute_that_the_table_lacks_is_named() -> None:
     settings = pipeline().growth_list.model_copy(update={"per": "sales_repp"})
     shop = pipeline().model_copy(update={"growth_list": settings})
     reps = pd.DataFrame({"name": "x", "sales_rep": "Ann"}, index=keys)
-    with pytest.raises(PipelineError, match="got 'sales_repp' in growth_list.per") as raised:
+    with pytest.raises(PipelineError, match=r"got 'sales_repp' in growth_list\.per") as raised:
         growth_list(ELIGIBLE, plain(), shop, attributes=reps)
     assert "sales_rep" in str(raised.value.hint)
 

@@ -136,3 +136,25 @@ def test_a_cap_lowers_what_is_above_it() -> None:
     told = PotentialRange(np.array([0.0, 5.0, 5.0]), np.array([2.0, 6.0, 6.0]), np.array([9.0, 9.0, 9.0]))
     capped = told.capped(np.array([4.0, 5.5, np.nan]))
     assert (capped.low.tolist(), capped.middle.tolist(), capped.high.tolist()) == ([0, 5, 5], [2, 5.5, 6], [4, 5.5, 9])
+
+
+def test_the_range_agrees_with_the_chance() -> None:
+    low, middle, high = (np.full(6, v) for v in (10.0, 40.0, 200.0))
+    chance = np.array([0.05, 0.3, 0.5, 0.65, 0.95, np.nan])
+    told = PotentialRange(low, middle, high).agreeing(np.full(6, 100.0), chance)
+    assert told.middle[0] == told.middle[5] == 40.0  # nothing follows
+    assert told.middle[2] == pytest.approx(100.0)  # K is the middle
+    assert 40.0 <= told.middle[1] < 100.0 < told.middle[3] < told.middle[4]
+    assert told.low.tolist() == [10, 10, 10, 10, 100, 10]
+    assert (told.high == 200.0).all()
+    assert (told.low <= told.middle).all()
+    assert (told.middle <= told.high).all()
+
+
+def test_a_chance_lifts_an_end_that_lies_below_k() -> None:
+    nothing = PotentialRange(np.zeros(3), np.zeros(3), np.full(3, 50.0))
+    told = nothing.agreeing(np.full(3, 100.0), np.array([0.05, 0.2, 1.0]))
+    assert told.high.tolist() == [50, 100, 100]
+    assert told.low.tolist() == [0, 0, 100]
+    assert np.isfinite(told.middle).all()
+    assert (np.diff(told.middle) > 0).all()

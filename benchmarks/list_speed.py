@@ -1,0 +1,72 @@
+"""What reasons, plays, changes and all files cost beside what a list cannot do without: features and scores.
+
+    python benchmarks/list_speed.py [--customers 100000] [--listed 500]
+
+Simulates a supplier, trains a quick model once, and writes its list with everything that belongs to one (potential,
+peers, plays, costs, reasons, flags, parquet, csv, xlsx, html); then the same order lines are read, their features and
+scores computed, and nothing else is done. By turns, `--repeats` times; medians of seconds and their ratio are printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+from datetime import date, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from smartaccounts.bundle import Bundle
+from smartaccounts.config import Pipeline, pipeline_from
+from smartaccounts.engine.duckdb import Engine
+from smartaccounts.features.snapshot import snapshot
+from smartaccounts.orders.read import read
+from smartaccounts.orders.simulate import simulate
+from smartaccounts.workflow.demo import PIPELINE
+from smartaccounts.workflow.predict import predict
+from smartaccounts.workflow.train import fit
+
+AS_OF = date(2025, 1, 1)
+COSTS = {"margin_share": 0.2, "per_order": 4, "per_personal_order": 6, "worked_account": 100}
+
+
+def main() -> None:
+    """Simulate, train, and time both."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--customers", type=int, default=100_000)
+    parser.add_argument("--listed", type=int, default=500)
+    parser.add_argument("--repeats", type=int, default=3)
+    asked = parser.parse_args()
+    with TemporaryDirectory() as folder:
+        made = simulate(Path(folder) / "orders.parquet", customers=asked.customers, years=2.0, start=date(2023, 1, 1))
+        settings = {"growth_list": {"capacity": asked.listed, "costs": COSTS}}
+        pipeline = pipeline_from(PIPELINE | {"model": {"training_dates": 3}} | settings, folder=Path(folder))
+        trained = fit(pipeline, AS_OF)
+        bundle = trained.model or trained.plain
+        print(f"{made.line_count:,} lines, {asked.customers:,} customers, {asked.listed} listed, {bundle.card.ranker}")
+        whole, alone = [], []
+        for i in range(asked.repeats):
+            whole.append(timed(lambda i=i: predict(pipeline, AS_OF, bundle, Path(folder) / f"out{i}")))
+            alone.append(timed(lambda: scored(pipeline, bundle)))
+    total, least = statistics.median(whole), statistics.median(alone)
+    print(f"list and all files {total:.1f} s, features and scores alone {least:.1f} s: {total / least:.2f} x")
+
+
+def scored(pipeline: Pipeline, bundle: Bundle) -> None:
+    """Read the lines, compute the features that a list needs, and score."""
+    with Engine() as engine:
+        before = AS_OF - timedelta(days=pipeline.target.horizon_days)
+        seen = snapshot(read(pipeline, engine), [before, AS_OF], pipeline.target)
+    bundle.fitted.score(seen.at([AS_OF]).eligible().frame)
+
+
+def timed(what: Callable[[], object]) -> float:
+    """Return the seconds that something takes."""
+    start = time.perf_counter()
+    what()
+    return time.perf_counter() - start
+
+
+if __name__ == "__main__":
+    main()
