@@ -142,7 +142,10 @@ def _say(made: Predicted, out: Path) -> None:
 
 
 def _top(growth_list: GrowthList, most: int) -> None:
-    rows = growth_list.frame.head(most)
+    from smartaccounts.growth_list.words import words
+
+    listed = growth_list.frame[growth_list.frame["listed"]]
+    rows = listed.head(most)
     several = growth_list.frame["market"].nunique() > 1
     head = ["rank", *(["market"] if several else []), "customer", "chance", "12 months", "before", "first reason"]
     body = [
@@ -150,11 +153,11 @@ def _top(growth_list: GrowthList, most: int) -> None:
             str(r["rank"]),
             *([r["market"]] if several else []),
             r["customer_id"],
-            "" if r["probability"] != r["probability"] else f"{r['probability']:.0%}",
+            "" if r["probability"] != r["probability"] else words("en").write(r["probability"], "chance"),
             f"{r['spend_12m']:,.0f}",
             f"{r['spend_prior_12m']:,.0f}",
             (r["reasons_for"] or [""])[0],
         ]
         for r in rows.to_dict("records")
     ]
-    table(f"The first {len(body)}", head, body, right=("rank", "chance", "12 months", "before"))
+    table(f"The first {len(body)} of {len(listed)} listed", head, body, right=("rank", "chance", "12 months", "before"))

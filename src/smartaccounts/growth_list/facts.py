@@ -76,8 +76,9 @@ class Facts:
     """The figures of one list; None where something is not known.
 
     base_rate: of the eligible one horizon earlier. expected: of the listed; expected_by_spend, expected_random: of as
-    many by last year's spend, at random. today, delivered: concentration now, and if the listed reach their potential
-    by their chance. last_day: of the last order line known before as_of. previous: the as_of of the list before.
+    many by last year's spend, at random. better: than every ranking by past spend, None where that was not judged.
+    today, delivered: concentration now, and if the listed gain what is expected of them. last_day: of the last order
+    line known before as_of. previous: the as_of of the list before.
     """
 
     pipeline: str
@@ -87,6 +88,7 @@ class Facts:
     model_version: str
     ranker: str
     verdict: str
+    better: bool | None
     notes: tuple[str, ...]
     warnings: tuple[str, ...]
     customers: int

@@ -58,12 +58,6 @@ def keep_small(accounts: pd.DataFrame, on_growth_list: NDArray[np.bool_]) -> NDA
     return (small & back & steady & brings).to_numpy(dtype=bool)
 
 
-def in_order(accounts: pd.DataFrame) -> pd.DataFrame:
-    """Return the accounts of the second list, the most valuable first; by spend where no value is known."""
-    by = ["play_value", "spend_365d", "market", "customer_id"]
-    return accounts.sort_values(by, ascending=[False, False, True, True], na_position="last")
-
-
 def summary(kept: pd.DataFrame) -> KeptSmall:
     """Sum up the second list; `kept` are its accounts with probability, play and money beside."""
     chance = kept["probability"].to_numpy(dtype=float)

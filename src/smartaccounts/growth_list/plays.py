@@ -74,17 +74,28 @@ def rule_name(rule: PlayRule) -> str:
     return rule.name or rule.when or EVERYBODY
 
 
-def why(accounts: pd.DataFrame, rows: NDArray[np.bool_], words: Words, *, costs: Costs | None = None) -> list[str]:
+def why(
+    accounts: pd.DataFrame,
+    rows: NDArray[np.bool_],
+    rules: Sequence[PlayRule],
+    *,
+    words: Words,
+    costs: Costs | None = None,
+) -> list[str]:
     """Return for each of `rows` in words, with its own figures, why it got its play.
 
-    `accounts` are those of `plays`, with play_rule beside. A rule without words of its own speaks for itself.
+    `accounts` are those of `plays`, with play_rule beside. A rule that is not one of the default ones, word for word,
+    speaks for itself.
     """
     chosen = accounts.loc[rows, "play_rule"]
+    known = {rule_name(r): r for r in default_rules()}
+    own = {rule_name(r): r for r in rules}
     texts: dict[Hashable, str] = {}
     for rule, same in chosen.groupby(chosen):
         key = f"plays.why.{rule}"
-        if key not in words.messages:
-            texts |= dict.fromkeys(same.index, words.say("plays.by_rule", rule=rule))
+        if own[rule] != known.get(rule) or key not in words.messages:
+            said = "plays.by_last_rule" if rule == EVERYBODY else "plays.by_rule"
+            texts |= dict.fromkeys(same.index, words.say(said, rule=rule))
             continue
         named = [name for _, name, _, _ in string.Formatter().parse(words.messages[key]) if name]
         values = {name: figure(name, accounts, costs)[same.index] for name in named}

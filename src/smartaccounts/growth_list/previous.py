@@ -48,57 +48,62 @@ class PreviousList:
 
 @dataclass(frozen=True)
 class Found:
-    """The previous list, None where there is none, and what was passed over on the way, in sentences."""
+    """The previous list, None where there is none, and the names of folders that should hold one and cannot be read."""
 
     previous: PreviousList | None
     passed_over: tuple[str, ...] = ()
 
 
-def find_previous(out: Path, pipeline: str, as_of: date) -> Found:
+def find_previous(out: Path, pipeline: str, as_of: date, *, horizon_days: int) -> Found:
     """Look in the folders beside `out`, never in `out` itself, for the pipeline's list of the latest as_of before.
 
     Of several of one as_of the folder that is first in the alphabet counts. Hidden folders, folders without RUN and
-    other pipelines' lists do not; what should be a list and cannot be read is passed over, and said.
+    lists of other pipelines or horizons do not; what should be a list and cannot be read is passed over.
     """
     own = out.resolve()
     beside = own.parent
     if not beside.is_dir():
         return Found(None)
     candidates, said = [], []
-    for folder in sorted(p for p in beside.iterdir() if p.is_dir() and not p.name.startswith(".")):
-        if folder.resolve() == own or not (folder / RUN).is_file():
+    for folder in sorted(p for p in beside.iterdir() if not p.name.startswith(".")):
+        if folder.resolve() == own or not _has_run(folder):
             continue
         try:
-            of, day = _run(folder)
-        except PipelineError as error:
-            said.append(error.message)
+            of, day, days = _run(folder)
+        except PipelineError:
+            said.append(folder.name)
             continue
-        if of == pipeline and day < as_of:
+        if of == pipeline and day < as_of and days == horizon_days:
             candidates.append((day, folder))
     for _, folder in sorted(candidates, key=lambda c: -c[0].toordinal()):  # stable: the first in the alphabet
         try:
-            return Found(read_previous(folder, pipeline, as_of), tuple(said))
-        except (PipelineError, InputError) as error:
-            said.append(error.message)
+            return Found(read_previous(folder, pipeline, as_of, horizon_days=horizon_days), tuple(said))
+        except (PipelineError, InputError):
+            said.append(folder.name)
     return Found(None, tuple(said))
 
 
-def read_previous(folder: Path, pipeline: str, as_of: date) -> PreviousList:
+def read_previous(folder: Path, pipeline: str, as_of: date, *, horizon_days: int) -> PreviousList:
     """Read the list in a folder.
 
-    PipelineError where it is not there, of another pipeline or of an as_of that is not before; InputError where it
-    cannot be read, lacks a column, or is not the list that its RUN speaks of.
+    PipelineError where it is not there, of another pipeline or horizon, or of an as_of that is not before; InputError
+    where it cannot be read, lacks a column, or is not the list that its RUN speaks of.
     """
     if not (folder / RUN).is_file():
         raise PipelineError(
             f"Expected a growth list, got no {RUN} in {folder}.",
             hint="Name a folder that smartaccounts predict has written in --previous.",
         )
-    of, day = _run(folder)
+    of, day, days = _run(folder)
     if of != pipeline:
         raise PipelineError(
             f"Expected a list of the pipeline {pipeline!r}, got one of {of!r} in {folder}.",
             hint="Name a list of this pipeline in --previous.",
+        )
+    if days != horizon_days:
+        raise PipelineError(
+            f"Expected a list with a horizon of {horizon_days} days, got one of {days} days in {folder}.",
+            hint="Spend of other horizons does not compare: name a list with the same horizon in --previous.",
         )
     if day >= as_of:
         raise PipelineError(
@@ -126,11 +131,19 @@ def read_previous(folder: Path, pipeline: str, as_of: date) -> PreviousList:
     return PreviousList(folder.resolve().name, day, f"{len(frame)}-{hashlib.sha256(content).hexdigest()[:16]}", frame)
 
 
-def _run(folder: Path) -> tuple[str, date]:
-    """Return the pipeline's name and as_of that a run speaks of."""
+def _has_run(folder: Path) -> bool:
+    """Say whether a folder bears a run; of one that may not be entered nothing is known."""
+    try:
+        return (folder / RUN).is_file()
+    except OSError:
+        return False
+
+
+def _run(folder: Path) -> tuple[str, date, int]:
+    """Return the pipeline's name, the as_of and the horizon in days that a run speaks of."""
     try:
         content: Any = json.loads((folder / RUN).read_text(encoding="utf-8"))
-        return str(content["pipeline"]), date.fromisoformat(content["as_of"])
+        return str(content["pipeline"]), date.fromisoformat(content["as_of"]), int(content["horizon_days"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise PipelineError(
             f"Expected what a run says of its list, got {_said(error)} in {folder / RUN}.", hint="Write it again."

@@ -20,7 +20,7 @@ from smartaccounts.growth_list.costs import money
 from smartaccounts.growth_list.facts import Concentration, Gone, ProfitCurve
 from smartaccounts.growth_list.flags import flags
 from smartaccounts.growth_list.hysteresis import Places, places
-from smartaccounts.growth_list.keep_small import KeptSmall, in_order, keep_small, summary
+from smartaccounts.growth_list.keep_small import KeptSmall, keep_small, summary
 from smartaccounts.growth_list.plays import plays, rules_of, why
 from smartaccounts.growth_list.previous import PreviousList
 from smartaccounts.growth_list.reasons import reasons
@@ -81,9 +81,10 @@ def growth_list(
     settings, said = pipeline.growth_list, words(pipeline.growth_list.language)
     everybody = now.frame
     ranked = _ranked(now.eligible().frame, bundle)
-    ranked = pd.concat([ranked, _attributes(ranked, attributes, settings)], axis=1)
+    ranked = pd.concat([ranked, _attributes(ranked, attributes)], axis=1)
+    groups = _groups(ranked, attributes, settings.per)
     curve = profit_curve(ranked, settings.costs, shown=settings.capacity)
-    placed = _places(ranked, settings, curve, previous)
+    placed = _places(ranked, settings, curve, previous=previous, groups=groups)
     accounts = ranked.iloc[placed.order].reset_index(drop=True)
     played = plays(accounts, rules_of(pipeline), costs=settings.costs)
     accounts = pd.concat([accounts, played, money(accounts, played["play"], settings.costs)], axis=1)
@@ -107,7 +108,7 @@ def growth_list(
         frame=pd.concat([frame, changes.rows], axis=1)[COLUMNS],
         blocks=_blocks(listed),
         gone=changes.gone,
-        kept=summary(in_order(accounts[kept])),
+        kept=summary(accounts[kept]),
         curve=curve,
         today=today(everybody),
         delivered=delivered(everybody, listed),
@@ -145,38 +146,52 @@ def _reach(frame: pd.DataFrame, chance: np.ndarray, bundle: Bundle) -> pd.DataFr
     return out
 
 
-def _attributes(ranked: pd.DataFrame, attributes: pd.DataFrame | None, settings: Settings) -> pd.DataFrame:
-    """Return name, SHOWN_ATTRIBUTES and what growth_list.per names, as texts; null where the table has none.
-
-    PipelineError where growth_list.per names no attribute.
-    """
-    wanted = list(dict.fromkeys(["name", *SHOWN_ATTRIBUTES, *([settings.per] if settings.per else [])]))
+def _attributes(ranked: pd.DataFrame, attributes: pd.DataFrame | None) -> pd.DataFrame:
+    """Return name and SHOWN_ATTRIBUTES as texts; null where the table has none."""
+    wanted = ["name", *SHOWN_ATTRIBUTES]
     if attributes is None:
         return pd.DataFrame(None, index=ranked.index, columns=wanted, dtype="object")
-    if settings.per is not None and settings.per not in attributes.columns:
-        raise PipelineError(
-            f"Expected an attribute of the customers table, got {settings.per!r} in growth_list.per.",
-            hint=f"{nearest(settings.per, attributes.columns)} Map it under customers.columns.",
-        )
+    return _of(ranked, attributes.reindex(columns=wanted))
+
+
+def _of(ranked: pd.DataFrame, attributes: pd.DataFrame) -> pd.DataFrame:
+    """Return the attributes of each row; None where there are none."""
     keys = pd.MultiIndex.from_frame(ranked[["market", "customer_id"]])
-    found = attributes.reindex(index=keys, columns=wanted).astype("object").reset_index(drop=True)
+    found = attributes.reindex(index=keys).astype("object").reset_index(drop=True)
     return found.where(found.notna(), None)
 
 
+def _groups(ranked: pd.DataFrame, attributes: pd.DataFrame | None, per: str | None) -> pd.Series | None:
+    """Return the value of growth_list.per of each row; PipelineError where the customers table has no such column."""
+    if per is None or attributes is None:
+        return None
+    if per == "market":
+        return ranked["market"]
+    if per not in attributes.columns:
+        raise PipelineError(
+            f"Expected an attribute of the customers table, got {per!r} in growth_list.per.",
+            hint=f"{nearest(per, attributes.columns)} Map it under customers.columns.",
+        )
+    return _of(ranked, attributes[[per]])[per]
+
+
 def _places(
-    ranked: pd.DataFrame, settings: Settings, curve: ProfitCurve | None, previous: PreviousList | None
+    ranked: pd.DataFrame,
+    settings: Settings,
+    curve: ProfitCurve | None,
+    *,
+    previous: PreviousList | None,
+    groups: pd.Series | None,
 ) -> Places:
     """Say who is listed, and in which order; a list that ends where more would not pay has no rows beyond that rank."""
     before = np.zeros(len(ranked), dtype=bool) if previous is None else previous.listed(ranked)
     longest = proposed_length(curve, settings.length)
     slack, rows = settings.hysteresis, len(ranked)
-    if settings.per is None:
+    if groups is None:
         capacity = settings.capacity if longest is None else min(settings.capacity, longest)
         return places(before, capacity=capacity, slack=slack)
     within = rows if longest is None else min(longest, rows)
-    made = places(
-        before[:within], capacity=settings.capacity, slack=slack, groups=ranked[settings.per].iloc[:within]
-    )  # fmt: skip
+    made = places(before[:within], capacity=settings.capacity, slack=slack, groups=groups.iloc[:within])
     none = np.zeros(rows - within, dtype=bool)
     order = np.concatenate([made.order, np.arange(within, rows)])
     return Places(order, np.concatenate([made.listed, none]), np.concatenate([made.held, none]))
@@ -199,7 +214,7 @@ def _told(
         "reasons_for": [[r.text for r in t.speaking_for] for t in given],
         "reasons_against": [[r.text for r in t.against] for t in given],
         "flags": flags(top, everybody, records=bundle.records, attributes=attributes, words=said),
-        "play_why": why(accounts, listed, said, costs=settings.costs),
+        "play_why": why(accounts, listed, rules_of(pipeline), words=said, costs=settings.costs),
     }
     return {name: _spread(texts, listed) for name, texts in sentences.items()}
 

@@ -70,7 +70,8 @@ class _Localised(string.Formatter):
 
         def decimal(pattern: str) -> Callable[[Any], str]:
             parsed = parse_pattern(pattern)  # once: a page writes thousands
-            return lambda value: str(parsed.apply(value, locale))
+            digits = len(pattern.partition(".")[2])
+            return lambda value: str(parsed.apply(round(float(value), digits) + 0.0, locale))  # no minus before nothing
 
         def share(value: float, pattern: str = "0%") -> str:
             spaced = pattern.replace("%", "\u00a0%") if language == "de" else pattern

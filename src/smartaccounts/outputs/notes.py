@@ -22,7 +22,7 @@ def notes(shown: Shown) -> list[tuple[str, str]]:
     found = [
         ("result", [told.base_rate, told.expectation]),
         ("reliability", [told.reliability, *past_lists(facts, words)]),
-        ("verdict", [facts.verdict]),
+        ("verdict", [told.verdict]),
         ("origin", [told.origin]),
         ("length", shown.told),
         ("warnings", facts.warnings),

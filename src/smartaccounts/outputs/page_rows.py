@@ -16,7 +16,7 @@ MOST = 50_000
 """So many rows that are not listed are on the page at most; all are in the csv."""
 
 TEXTS = ("market", "segment", "region", "sales_rep", "play", "status")
-MONEY = ("spend_12m", "spend_prior_12m", "potential", "gap", "cost_to_serve", "cost_proposed")
+MONEY = ("spend_12m", "spend_prior_12m", "potential", "cost_to_serve", "cost_proposed")
 FACETS = ("market", "region", "sales_rep", "play")
 """Columns that rows are filtered by."""
 

@@ -8,6 +8,7 @@ from datetime import date
 
 from smartaccounts.growth_list.facts import Facts, PastList
 from smartaccounts.growth_list.words import Words
+from smartaccounts.rankers.plain import PLAIN
 
 DASH = "\N{EN DASH}"
 """Stands where there is no value."""
@@ -15,11 +16,15 @@ DASH = "\N{EN DASH}"
 
 @dataclass(frozen=True)
 class Summary:
-    """base_rate, expectation: what to expect; reliability: how past lists turned out; origin: data and model."""
+    """base_rate, expectation: what to expect; reliability: how lists made in this way would have turned out.
+
+    verdict: why this ranking is in use; origin: data and model.
+    """
 
     base_rate: str
     expectation: str
     reliability: str
+    verdict: str
     origin: str
 
 
@@ -27,7 +32,13 @@ def summary(facts: Facts, words: Words) -> Summary:
     """Return the sentences of a list."""
     day = {"as_of": date.fromisoformat(facts.as_of), "last": date.fromisoformat(facts.last_day)}
     origin = words.say("summary.origin", **day, model=facts.model_version)
-    return Summary(_base_rate(facts, words), _expectation(facts, words), _reliability(facts, words), origin)
+    return Summary(
+        base_rate=_base_rate(facts, words),
+        expectation=_expectation(facts, words),
+        reliability=_reliability(facts, words),
+        verdict=words.say(f"summary.verdict_{_verdict(facts)}"),
+        origin=origin,
+    )
 
 
 def about(value: float, words: Words) -> str:
@@ -50,6 +61,13 @@ def period(days: int, words: Words) -> str:
     return words.say("summary.days", days=days)
 
 
+def _verdict(facts: Facts) -> str:
+    """Return better, plain or forced: a model that serves though it is not proven to be better."""
+    if facts.better:
+        return "better"
+    return "plain" if facts.ranker in PLAIN else "forced"
+
+
 def _base_rate(facts: Facts, words: Words) -> str:
     if facts.base_rate is None or math.isnan(facts.base_rate):
         return words.say("summary.base_rate_unknown")
@@ -60,6 +78,8 @@ def _base_rate(facts: Facts, words: Words) -> str:
 
 
 def _expectation(facts: Facts, words: Words) -> str:
+    if not facts.listed:
+        return words.say("summary.nobody")
     if facts.expected is None:
         return words.say("summary.no_chances")
     expected = ends(facts.expected.low, facts.expected.high, words)

@@ -169,7 +169,7 @@ class _Writer:
             self.text(sheet, *at, str(value), kind)
 
     def _known(self, name: str, rows: pd.DataFrame) -> bool:
-        if name in ("rank", "name"):
+        if name == "rank":
             return True
         source = "play" if name == "to_do" else name
         return any(not missing(v) for v in self._cells(name, rows)) if source in rows else False

@@ -177,6 +177,7 @@ def fit_potential(panel: Panel, model: Model) -> PotentialModel:
     outlook = joined([of for _, of in learned])
     usual = PotentialModel(learned[0][0], 0.0, (), Levels(), model.season)
     note = f"potential calibrated {how} ({len(held):,} eligible rows)"
+    _check(ratio[held], few=1)
     made_right = replace(_calibrated(usual, outlook, ratio[held], season[held]), notes=(note,))
     if short_share(frame, horizon_days=rows.snapshot.target.horizon_days) <= 0.5:
         return made_right

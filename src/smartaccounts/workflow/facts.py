@@ -47,6 +47,7 @@ def facts(
         model_version=bundle.version,
         ranker=card.ranker,
         verdict=card.verdict,
+        better=card.better,
         notes=card.notes,
         warnings=circumstances.warnings,
         customers=len(now.frame),

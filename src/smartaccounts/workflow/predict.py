@@ -9,6 +9,8 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from smartaccounts.bundle import Bundle
 from smartaccounts.config import Pipeline
 from smartaccounts.engine.duckdb import Engine
@@ -19,6 +21,7 @@ from smartaccounts.growth_list.facts import Facts
 from smartaccounts.growth_list.plays import check_rules, rules_of
 from smartaccounts.growth_list.previous import Found, find_previous, read_previous
 from smartaccounts.growth_list.ranked import GrowthList, growth_list
+from smartaccounts.growth_list.words import Words, words
 from smartaccounts.orders.contract import OrderLines
 from smartaccounts.orders.customers import customer_attributes
 from smartaccounts.orders.digest import digest
@@ -108,7 +111,12 @@ def _predict(
         raise nobody_eligible(seen, [as_of])
     made = growth_list(now, bundle, pipeline, attributes=attributes, previous=before.previous)
     watch.lap("scores and reasons")
-    warnings = (*_warnings(last, as_of, now), *(f"Passed over: {said}" for said in before.passed_over))
+    said = words(pipeline.growth_list.language)
+    warnings = (
+        *_warnings(last, as_of, now, said),
+        *_strangers(now.frame, attributes, said),
+        *(said.say("warnings.passed_over", folder=name) for name in before.passed_over),
+    )
     earlier_list = None if before.previous is None else before.previous.as_of
     told = facts(
         made, now, bundle, pipeline, circumstances=Circumstances(base_rate, last, warnings, earlier_list)
@@ -140,13 +148,14 @@ def _predict(
 
 def _previous(pipeline: Pipeline, as_of: date, out: Path, wanted: Wanted) -> Found:
     if wanted.previous is None:
-        return find_previous(out, pipeline.name, as_of)
+        return find_previous(out, pipeline.name, as_of, horizon_days=pipeline.target.horizon_days)
     if wanted.previous.resolve() == out.resolve():
         raise PipelineError(
             f"Expected the list before in a folder of its own, got --out itself ({out}) in --previous.",
             hint="Give each as_of its own --out: the list before is taken from the folders beside it.",
         )
-    return Found(read_previous(wanted.previous, pipeline.name, as_of))
+    days = pipeline.target.horizon_days
+    return Found(read_previous(wanted.previous, pipeline.name, as_of, horizon_days=days))
 
 
 def check_model(bundle: Bundle, pipeline: Pipeline, as_of: date) -> None:
@@ -202,17 +211,23 @@ def last_known_day(lines: OrderLines, as_of: date) -> date:
     return from_day_number(lines.engine.rows(known)[0][0])
 
 
-def _warnings(last: date, as_of: date, now: Snapshot) -> list[str]:
+def _warnings(last: date, as_of: date, now: Snapshot, words: Words) -> list[str]:
     said = []
     if (as_of - last).days > STALE_DAYS:
-        said.append(
-            f"The last order line is of {last}, {(as_of - last).days} days before as_of: the list rests on old news."
-        )
+        said.append(words.say("warnings.stale", last=last, days=(as_of - last).days))
     small = now.frame.loc[now.frame["key_spend"].isna(), "market"].unique()
     if len(small):
-        markets = ", ".join(repr(m) for m in small[:5]) + (f" and {len(small) - 5} more" if len(small) > 5 else "")
-        said.append(f"Markets with fewer than {now.target.min_active} active customers are not on the list: {markets}.")
+        named = ", ".join(repr(m) for m in small[:5]) + (", …" if len(small) > 5 else "")
+        said.append(words.say("warnings.small_markets", least=now.target.min_active, number=len(small), markets=named))
     return said
+
+
+def _strangers(customers: pd.DataFrame, attributes: pd.DataFrame | None, words: Words) -> list[str]:
+    """Say where most customers of the order lines are not in the customers table: markets or keys may differ."""
+    if attributes is None:
+        return []
+    found = pd.MultiIndex.from_frame(customers[["market", "customer_id"]]).isin(attributes.index).mean()
+    return [words.say("warnings.strangers", known=float(found))] if found < 0.5 else []
 
 
 class _Watch:

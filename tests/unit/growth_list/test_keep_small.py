@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from tests.unit.growth_list.accounts import accounts
 
-from smartaccounts.growth_list.keep_small import in_order, keep_small, said, summary
+from smartaccounts.growth_list.keep_small import keep_small, said, summary
 from smartaccounts.growth_list.words import LANGUAGES, words
 
 GOOD: dict[str, float] = {"play_value": 5.0, "cost_to_serve": 3.0, "cost_proposed": 2.0}
@@ -43,14 +43,6 @@ def test_it_brings_something_and_does_not_fall() -> None:
 def test_without_costs_the_typical_spend_decides() -> None:
     frame = small(*({"spend_365d": s} | NOT_KNOWN for s in (38.0, 40.0, 60.0)))
     assert kept(frame) == [False, True, True]
-
-
-def test_the_most_valuable_come_first_whatever_the_order_of_the_rows() -> None:
-    frame = small({"play_value": 1.0}, {"play_value": 9.0}, {"play_value": 4.0} | {"spend_365d": 5.0})
-    assert in_order(frame)["customer_id"].tolist() == ["c1", "c2", "c0"]
-    assert in_order(frame.iloc[[2, 0, 1]])["customer_id"].tolist() == ["c1", "c2", "c0"]
-    unknown = small(NOT_KNOWN, NOT_KNOWN | {"spend_365d": 99.0})
-    assert in_order(unknown)["customer_id"].tolist() == ["c1", "c0"]
 
 
 def test_the_summary_adds_up() -> None:

@@ -126,7 +126,8 @@ def test_each_default_rule_fires_and_says_why_in_every_language() -> None:
     assert frame["play_rule"].tolist() == names + ["others"] * 30
     assert frame["play"].head(len(names)).tolist() == [rule.play for rule in default_rules()]
     for language in LANGUAGES:
-        told = why(frame, np.arange(len(frame)) < len(names), words(language), costs=COSTS)
+        shown = np.arange(len(frame)) < len(names)
+        told = why(frame, shown, default_rules(), words=words(language), costs=COSTS)
         assert len(set(told)) == len(names)
         assert not any("nan" in sentence.lower().split() for sentence in told)
     assert told[1] == "Der Kunde bestellte sonst alle 22 Tage und schweigt seit 90 Tagen."
@@ -134,8 +135,19 @@ def test_each_default_rule_fires_and_says_why_in_every_language() -> None:
 
 def test_a_rule_of_ones_own_speaks_for_itself() -> None:
     frame = accounts({}, {})
-    frame = frame.join(plays(frame, rules(("leave", "spend_12m < 50"))))
-    assert why(frame, np.array([True, False]), words("en")) == ["By the rule: spend_12m < 50"]
+    own = rules(("leave", "spend_12m < 50"))
+    frame = frame.join(plays(frame, own))
+    assert why(frame, np.array([True, False]), own, words=words("en")) == ["By the rule: spend_12m < 50"]
+
+
+def test_a_changed_rule_does_not_borrow_the_words_of_the_default_one() -> None:
+    own = (PlayRule(play="fair_terms", name="discount", when="spend_12m < 1200"), PlayRule(play="self_service"))
+    frame = accounts({"spend_365d": 100.0}, {"spend_365d": 5000.0})
+    frame = frame.join(plays(frame, own))
+    assert why(frame, np.array([True, True]), own, words=words("en")) == [
+        "By the rule: discount",
+        "No other rule applies.",
+    ]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -29,9 +29,9 @@ def frame_of(day: str, **change: Any) -> pd.DataFrame:
     return pd.DataFrame(said | change)
 
 
-def list_in(folder: Path, day: str, pipeline: str = "shop", **change: Any) -> Path:
+def list_in(folder: Path, day: str, pipeline: str = "shop", *, days: int = 91, **change: Any) -> Path:
     folder.mkdir()
-    (folder / "run.json").write_text(json.dumps({"pipeline": pipeline, "as_of": day}))
+    (folder / "run.json").write_text(json.dumps({"pipeline": pipeline, "as_of": day, "horizon_days": days}))
     pq.write_table(pa.Table.from_pandas(frame_of(day, **change), preserve_index=False), folder / "growth_list.parquet")
     return folder
 
@@ -43,7 +43,7 @@ def test_the_latest_before_in_the_folders_beside(tmp_path: Path) -> None:
     list_in(tmp_path / ".hidden", "2024-02-20")
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").write_text("")
-    found = find_previous(tmp_path / "new", "shop", AS_OF)
+    found = find_previous(tmp_path / "new", "shop", AS_OF, horizon_days=91)
     assert found.passed_over == ()
     assert found.previous is not None
     assert found.previous.as_json() == {"folder": "b", "as_of": "2024-02-01", "digest": found.previous.digest}
@@ -54,14 +54,14 @@ def test_never_the_folder_itself_whatever_it_is_called(tmp_path: Path) -> None:
     list_in(tmp_path / "out", "2024-01-01")
     (tmp_path / "link").symlink_to(tmp_path / "out")
     for out in (tmp_path / "out", tmp_path / "link", tmp_path / "new" / ".." / "out"):
-        assert find_previous(out, "shop", AS_OF).previous is None
-    assert find_previous(tmp_path / "not" / "there" / "yet", "shop", AS_OF).previous is None
+        assert find_previous(out, "shop", AS_OF, horizon_days=91).previous is None
+    assert find_previous(tmp_path / "not" / "there" / "yet", "shop", AS_OF, horizon_days=91).previous is None
 
 
 def test_of_one_date_the_first_in_the_alphabet(tmp_path: Path) -> None:
     for name in ("b", "a", "c"):
         list_in(tmp_path / name, "2024-01-01")
-    found = find_previous(tmp_path / "new", "shop", AS_OF).previous
+    found = find_previous(tmp_path / "new", "shop", AS_OF, horizon_days=91).previous
     assert found is not None
     assert found.folder == "a"
 
@@ -74,25 +74,40 @@ def test_what_cannot_be_read_is_said_and_passed_over(tmp_path: Path) -> None:
     (tmp_path / "c" / "growth_list.parquet").unlink()
     list_in(tmp_path / "d", "2024-02-03")
     (tmp_path / "d" / "run.json").write_text("{")
-    found = find_previous(tmp_path / "new", "shop", AS_OF)
+    found = find_previous(tmp_path / "new", "shop", AS_OF, horizon_days=91)
     assert found.previous is not None
     assert found.previous.folder == "a"
-    assert len(found.passed_over) == 3
-    for name, said in zip("dcb", found.passed_over, strict=True):
-        assert f"{tmp_path / name}/" in said
+    assert found.passed_over == ("d", "c", "b")
+
+
+def test_a_list_of_another_horizon_does_not_compare(tmp_path: Path) -> None:
+    folder = list_in(tmp_path / "a", "2024-01-01", days=182)
+    assert find_previous(tmp_path / "new", "shop", AS_OF, horizon_days=91).previous is None
+    with pytest.raises(PipelineError, match="Expected a list with a horizon of 91 days, got one of 182 days"):
+        read_previous(folder, "shop", AS_OF, horizon_days=91)
+
+
+def test_a_folder_that_may_not_be_entered_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    list_in(tmp_path / "a", "2024-01-01")
+
+    def refused(_: Path) -> bool:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "is_file", refused)
+    assert find_previous(tmp_path / "new", "shop", AS_OF, horizon_days=91).previous is None
 
 
 def test_the_digest_is_of_the_content(tmp_path: Path) -> None:
     for name, ranks in (("a", [1, 2, 3]), ("b", [1, 2, 3]), ("c", [2, 1, 3])):
         list_in(tmp_path / name, "2024-01-01", rank=ranks)
-    a, b, c = (read_previous(tmp_path / name, "shop", AS_OF) for name in "abc")
+    a, b, c = (read_previous(tmp_path / name, "shop", AS_OF, horizon_days=91) for name in "abc")
     assert a.digest == b.digest != c.digest
     assert a.digest.startswith("3-")
     assert c.frame["customer_id"].tolist() == ["2", "1", "1"]  # by rank
 
 
 def test_listed_goes_by_market_and_customer(tmp_path: Path) -> None:
-    previous = read_previous(list_in(tmp_path / "a", "2024-01-01"), "shop", AS_OF)
+    previous = read_previous(list_in(tmp_path / "a", "2024-01-01"), "shop", AS_OF, horizon_days=91)
     rows = pd.DataFrame({"market": ["n", "m", "m", "n"], "customer_id": ["1", "1", "2", "9"]}).astype("str")
     assert previous.listed(rows).tolist() == [True, True, False, False]
 
@@ -101,18 +116,18 @@ def test_a_folder_that_is_no_list_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     for folder in (tmp_path / "empty", tmp_path / "none"):
         with pytest.raises(PipelineError, match=r"Expected a growth list, got no run\.json in"):
-            read_previous(folder, "shop", AS_OF)
+            read_previous(folder, "shop", AS_OF, horizon_days=91)
 
 
 @pytest.mark.parametrize("day", ["2024-03-01", "2024-05-01"])
 def test_a_list_of_the_same_day_or_later_is_refused(tmp_path: Path, day: str) -> None:
     with pytest.raises(PipelineError, match=f"Expected a list of before 2024-03-01, got one of {day}"):
-        read_previous(list_in(tmp_path / "a", day), "shop", AS_OF)
+        read_previous(list_in(tmp_path / "a", day), "shop", AS_OF, horizon_days=91)
 
 
 def test_a_list_of_another_pipeline_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PipelineError, match="of the pipeline 'shop', got one of 'other'"):
-        read_previous(list_in(tmp_path / "a", "2024-01-01", pipeline="other"), "shop", AS_OF)
+        read_previous(list_in(tmp_path / "a", "2024-01-01", pipeline="other"), "shop", AS_OF, horizon_days=91)
 
 
 @pytest.mark.parametrize("column", ["listed", "spend_h"])
@@ -121,7 +136,7 @@ def test_a_list_without_a_column_names_it(tmp_path: Path, column: str) -> None:
     frame = frame_of("2024-01-01").drop(columns=column)
     pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), folder / "growth_list.parquet")
     with pytest.raises(InputError, match=f"got none for '{column}' in .*growth_list.parquet"):
-        read_previous(folder, "shop", AS_OF)
+        read_previous(folder, "shop", AS_OF, horizon_days=91)
 
 
 @pytest.mark.parametrize(
@@ -131,7 +146,7 @@ def test_a_list_without_a_column_names_it(tmp_path: Path, column: str) -> None:
 )
 def test_rows_that_are_not_the_list_of_the_run_are_refused(tmp_path: Path, change: dict[str, Any]) -> None:
     with pytest.raises(InputError, match=r"Expected .*growth list.*growth_list\.parquet"):
-        read_previous(list_in(tmp_path / "a", "2024-01-01", **change), "shop", AS_OF)
+        read_previous(list_in(tmp_path / "a", "2024-01-01", **change), "shop", AS_OF, horizon_days=91)
 
 
 def test_a_run_that_says_nothing_is_refused(tmp_path: Path) -> None:
@@ -139,4 +154,4 @@ def test_a_run_that_says_nothing_is_refused(tmp_path: Path) -> None:
     for content, got in (("{}", "no 'pipeline'"), ("[]", "what cannot be read"), ("{", "what cannot be read")):
         (folder / "run.json").write_text(content)
         with pytest.raises(PipelineError, match=f"got {got}"):
-            read_previous(folder, "shop", AS_OF)
+            read_previous(folder, "shop", AS_OF, horizon_days=91)

@@ -193,7 +193,7 @@ def test_a_plain_ranking_lists_without_probability_and_says_by_what() -> None:
     assert found["probability"].isna().all()
     spent = f"{found['spend_12m'][0]:,.0f}"
     assert found["reasons_for"][0] == [
-        f"Ranked by its spend of the last twelve months alone ({spent}): nothing more is known of it."
+        f"Ranked by its spend of the last twelve months alone ({spent}): nothing else counts."
     ]
     assert found["reasons_against"][0] == []
 

@@ -157,7 +157,7 @@ def test_contributions_of_nought_say_nothing() -> None:
 
 def test_a_ranker_of_one_term_says_what_it_ranks_by() -> None:
     assert said({"past_365": 42.0}) == [
-        "Ranked by its spend of the last twelve months alone (4,200): nothing more is known of it."
+        "Ranked by its spend of the last twelve months alone (4,200): nothing else counts."
     ]
     assert said({"a forest": -2.0}) == ["Ranked by a model that does not say what its score is made of."]
     assert [r.idea for r in told({"spend_change": -1.0}).against] == ["alone"]

@@ -129,7 +129,7 @@ def test_where_a_new_account_comes_from() -> None:
     found = changes({"a": {"listed": False, "rank": 9}}, {"a": {}, "b": {"tenure_days": 29.0}, "c": {}})
     assert found.rows["moved_because"].tolist() == [
         "New on the list: place 1 now, place 9 on February 1, 2024; others fell back; chance unchanged at 10%.",
-        "New on the list: a new customer since February 1, 2024, spend of the last 182 days 100.",
+        "New on the list: a new customer, with its first order after February 1, 2024, spend of the last 182 days 100.",
         (
             "New on the list: on February 1, 2024 it was not among the small customers ranked; "
             "spend of the last 182 days 100."

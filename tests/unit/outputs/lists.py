@@ -182,7 +182,7 @@ def facts_of(frame: pd.DataFrame, *, listed: int, bare: bool) -> Facts:
     }  # fmt: skip
     if bare:
         return Facts(
-            **fixed, ranker="decay_180", verdict="", notes=(), warnings=(), base_rate=None, expected=None,
+            **fixed, ranker="decay_180", verdict="", better=None, notes=(), warnings=(), base_rate=None, expected=None,
             expected_by_spend=None, expected_random=None,
         )  # fmt: skip
     chance = frame["probability"].to_numpy()
@@ -195,6 +195,7 @@ def facts_of(frame: pd.DataFrame, *, listed: int, bare: bool) -> Facts:
         **fixed,
         ranker="growth",
         verdict="On 6 past dates the growth model found 61 accounts that grew, the best ranking by past spend 34.",
+        better=True,
         notes=("Trained on 24 monthly dates up to 1 June 2025.",),
         warnings=("Markets with fewer than 100 active customers are not on the list: 'market 4'.",),
         base_rate=0.017,

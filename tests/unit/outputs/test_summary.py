@@ -49,15 +49,33 @@ def test_a_plain_ranking_promises_no_numbers() -> None:
     assert said.reliability.startswith("No earlier list can be judged yet")
 
 
+def test_why_a_ranking_is_in_use_is_said_in_every_language() -> None:
+    facts = shown_of(60).facts
+    for language in ("en", "de"):
+        told = {
+            summary(replace(facts, better=better, ranker=ranker), words(language)).verdict
+            for better, ranker in ((True, "growth"), (None, "decay_180"), (False, "growth"))
+        }
+        assert len(told) == 3
+
+
+def test_an_empty_list_says_that_nobody_pays() -> None:
+    empty = replace(shown_of(60).facts, listed=0, expected=None)
+    assert summary(empty, EN).expectation.endswith("nobody is listed.")
+
+
 def test_past_lists_are_summed() -> None:
     facts = shown_of(60).facts
     said = summary(facts, EN).reliability
-    assert "On the last 5 lists 54 new key accounts were expected and 56 came; the stated range held on 4 of 5." in said
-    assert "Of their 250 places 56 went to accounts that grew" in said
+    assert (
+        "on the last 5 dates would have let expect 54 new key accounts; 56 came, and the stated range held on 4 of 5."
+        in said
+    )
+    assert "Of their 250 places 56 would have gone to accounts that grew" in said
     unstated = replace(facts, past=(PastList("2025-01-01", 50, None, None, None, 4, None, 1.0),))
     assert summary(unstated, EN).reliability.startswith("No earlier list")
     one = replace(facts, past=facts.past[:1])
-    assert summary(one, EN).reliability.startswith("On the last list 10 new key accounts were expected and 11 came.")
+    assert summary(one, EN).reliability.startswith("A list made in this way on the last date would have let expect 10")
 
 
 def test_numbers_periods_and_ranges_as_they_are_said() -> None:
