@@ -158,3 +158,11 @@ def test_a_chance_lifts_an_end_that_lies_below_k() -> None:
     assert told.low.tolist() == [0, 0, 100]
     assert np.isfinite(told.middle).all()
     assert (np.diff(told.middle) > 0).all()
+
+
+def test_a_history_whose_end_holds_no_purchase_has_no_potential() -> None:
+    early = panel(TRAINING, nothing=0.1)
+    late = early.snapshot.frame["as_of"] > early.snapshot.frame["as_of"].max() - pd.Timedelta(days=91)
+    ended = Panel(early.snapshot, early.outcome.assign(spend_ahead=early.outcome["spend_ahead"].where(~late, 0.0)))
+    with pytest.raises(HistoryError):
+        fit_potential(ended, MODEL)
