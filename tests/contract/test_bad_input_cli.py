@@ -311,7 +311,9 @@ def test_a_warning_tells_of_what_was_known_then(command: Command, shop: Path, tm
         "predict", shop, "--as-of", "2021-02-01", "--out", "out", "--set", "target.horizon_days=182", "--model", bundle
     )  # fmt: skip
     assert came.code == 0
-    assert "days before the date of the list" in " ".join(came.out.split())  # lines after as_of do not hide that those before end early
+    assert "days before the date of the list" in " ".join(
+        came.out.split()
+    )  # lines after as_of do not hide that those before end early
 
 
 # the model
