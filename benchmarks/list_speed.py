@@ -4,7 +4,8 @@
 
 Trains on a small simulated supplier, simulates a large one, and writes its list with everything that belongs to one
 (potential, peers, plays, costs, reasons, flags, parquet, csv, xlsx, html); then the same order lines are read, their
-features and scores computed, and nothing else is done. By turns, `--repeats` times; medians of seconds and their ratio are printed.
+features and scores computed, and nothing else is done. By turns, `--repeats` times; medians of seconds and their ratio
+are printed.
 """
 
 from __future__ import annotations
