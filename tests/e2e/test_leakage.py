@@ -58,7 +58,7 @@ def test_a_difference_would_be_seen() -> None:
         "run": {"run": {"n": 2}},
     }
     for name, change in changes.items():
-        assert list(differences(said, replace(said, **change))) == [name]  # type: ignore[arg-type]
+        assert list(differences(said, replace(said, **change))) == [name]
 
 
 def test_the_copy_has_no_line_known_too_late(supplier: Path, tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def test_nobody_ever_grew(command: Callable[..., Said]) -> None:
 def test_the_demo_leaves_a_list(command: Callable[..., Said], monkeypatch: pytest.MonkeyPatch) -> None:
     def small(path: Path, *, customers: int, **more: object) -> object:
         assert customers == 4000
-        return simulate(path, customers=600, **more)  # type: ignore[arg-type]
+        return simulate(path, customers=600, **more)
 
     monkeypatch.setattr(demo, "simulate", small)
     monkeypatch.setattr(demo, "QUICK", {"rounds": 30, "bags": 2, "training_dates": 6})

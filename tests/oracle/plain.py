@@ -217,12 +217,12 @@ def money_terms(h: History) -> Values:
 
     def discount(window: Days) -> float | None:
         listed = [x for x in h.lines(window) if (x.list_price or 0) > 0 and (x.quantity or 0) > 0 and x.amount > 0]
-        paid = share(exact(x.amount for x in listed), exact(nano(x.list_price, x.quantity) for x in listed))  # type: ignore[arg-type]
+        paid = share(exact(x.amount for x in listed), exact(nano(x.list_price, x.quantity) for x in listed))
         return None if paid is None else 1 - paid
 
     costed = [x for x in h.lines((0, 365)) if x.cost is not None and x.quantity is not None]
     amounts = [x.amount for x in costed]
-    costs = [nano(x.cost, x.quantity) for x in costed]  # type: ignore[arg-type]
+    costs = [nano(x.cost, x.quantity) for x in costed]
     spent_on_cost = share(exact(costs), exact(amounts))
     return {
         "discount_share_365d": discount((0, 365)),

@@ -74,7 +74,7 @@ def standing_differences(row: dict[str, object], expected: plain.Standing) -> li
         ("spend_before_h", expected.spend_before),
         ("season_h", expected.season),
     ):
-        got = float(row[name])  # type: ignore[arg-type]
+        got = float(row[name])
         null = math.isnan(got)
         if null != (value is None) or not (null or math.isclose(got, float(value or 0), rel_tol=1e-11)):
             wrong.append(f"{name}: got {got}, expected {None if value is None else float(value)}")

@@ -76,7 +76,7 @@ def test_the_same_model_gives_the_same_bytes(growth: Bundle, folder: Path, tmp_p
 def test_the_version_changes_with_the_model_and_with_the_card(growth: Bundle) -> None:
     assert growth.version.startswith("growth-2021-01-01-")
     other_card = replace(growth, card=replace(growth.card, data_digest="8-0"))
-    other_model = replace(growth, fitted=replace(growth.fitted, curve_share=0.4))  # type: ignore[type-var]
+    other_model = replace(growth, fitted=replace(growth.fitted, curve_share=0.4))
     without = (replace(growth, potential=None), replace(growth, peers=None))
     versions = {b.version for b in (growth, other_card, other_model, *without)}
     assert len(versions) == 5
@@ -216,7 +216,7 @@ def test_a_potential_with_features_of_another_version_is_refused(growth: Bundle,
 
 
 def test_a_model_with_features_of_another_version_is_refused(growth: Bundle, tmp_path: Path) -> None:
-    other = replace(growth.fitted, columns=(*growth.fitted.columns[:-1], "moon_phase"))  # type: ignore[type-var,attr-defined]
+    other = replace(growth.fitted, columns=(*growth.fitted.columns[:-1], "moon_phase"))
     save(replace(growth, fitted=other), tmp_path / "b")
     assert "features that this version knows, got 'moon_phase'" in refused(tmp_path / "b")
 

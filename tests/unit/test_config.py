@@ -164,7 +164,7 @@ def test_wrong_values_are_said_with_key_value_and_file(change: dict[str, Any], s
 
 def test_a_pipeline_cannot_be_changed(file: Path) -> None:
     with pytest.raises(ValueError, match="frozen"):
-        read_pipeline(file).name = "other"  # type: ignore[misc]
+        read_pipeline(file).name = "other"
 
 
 # --set

@@ -118,7 +118,7 @@ def folds(*, known: bool = True) -> list[object]:
 
 
 def test_a_backtest_shows_the_bar_the_intervals_and_what_served() -> None:
-    result = backtest_of(folds())  # type: ignore[arg-type]
+    result = backtest_of(folds())
     html = result._repr_html_()
     said = read(html)
     assert "<script" not in html
@@ -135,7 +135,7 @@ def test_a_backtest_shows_the_bar_the_intervals_and_what_served() -> None:
 
 
 def test_a_backtest_without_outcome_says_so() -> None:
-    result = backtest_of(folds(known=False))  # type: ignore[arg-type]
+    result = backtest_of(folds(known=False))
     assert "2 dates scored; no outcome is known yet, so nothing is measured." in read(result._repr_html_())
 
 
@@ -147,7 +147,7 @@ def test_a_training_shows_what_serves_and_why() -> None:
         SimpleNamespace(text="dull", severity="tells"),
     )
     made = Trained(
-        None, plain, backtest_of(folds()), verdict, SimpleNamespace(problems=problems),  # type: ignore[arg-type]
+        None, plain, backtest_of(folds()), verdict, SimpleNamespace(problems=problems),
         Training(pipeline="shop", bundle=plain), {}, done="Version 1 is in service.",
     )  # fmt: skip
     html = made._repr_html_()

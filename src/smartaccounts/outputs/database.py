@@ -236,7 +236,7 @@ def _driver() -> Any:
     """Return psycopg; PipelineError where it is not installed."""
     try:
         import psycopg  # noqa: PLC0415 - an extra
-        import psycopg.conninfo  # noqa: PLC0415
+        import psycopg.conninfo  # noqa: PLC0415 - an extra
     except ImportError:
         raise PipelineError(
             "Expected the package psycopg for --to, got none.", hint="pip install 'smartaccounts[postgres]'"

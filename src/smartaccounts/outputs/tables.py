@@ -17,7 +17,8 @@ _TEXT = (
     "market", "customer_id", "name", "play", "model_version", "ranker", "play_rule", "play_why", "status",
     "moved_because", "segment", "region", "sales_rep",
 )  # fmt: skip
-_FORMULA = ("=", "+", "-", "@", "\t", "\n")
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+"""A text that begins so would run in a spreadsheet, were it typed."""
 
 
 def _types(frame: pd.DataFrame) -> pa.Schema:
@@ -59,7 +60,7 @@ def write_csv(frame: pd.DataFrame, path: Path) -> None:
 def _cell(value: object) -> str:
     text = " | ".join(map(str, value)) if isinstance(value, list) else str(value)
     text = text.replace("\r\n", "\n").replace("\r", "\n")  # a lone \r would not be quoted, and break the row in two
-    return "'" + text if text.startswith(_FORMULA) else text
+    return "'" + text if text.startswith(FORMULA_STARTS) else text
 
 
 def write_json(content: Mapping[str, Any], path: Path) -> None:

@@ -16,6 +16,7 @@ from smartaccounts.growth_list.keep_small import said
 from smartaccounts.outputs.notes import notes
 from smartaccounts.outputs.shown import Shown, missing, sentences
 from smartaccounts.outputs.summary import period
+from smartaccounts.outputs.tables import FORMULA_STARTS
 
 MOST = 10_000
 """So many accounts to keep small are in the workbook at most; all are in the csv."""
@@ -23,9 +24,6 @@ MOST = 10_000
 ACCENT, PALE = "#0B69A3", "#9CC8E4"
 CELL = 32_767
 """Characters that a cell holds."""
-
-STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""Texts that begin so would run, were they typed; they are stored as texts, and stay texts when edited."""
 
 
 @dataclass(frozen=True)
@@ -158,7 +156,7 @@ class _Writer:
     def text(self, sheet: Worksheet, row: int, column: int, value: str, kind: str) -> None:
         """Write a text that no spreadsheet runs, also after it was edited."""
         text = value if len(value) <= CELL else value[: CELL - 1] + "…"
-        sheet.write_string(row, column, text, (self.quoted if text.startswith(STARTS) else self.formats)[kind])
+        sheet.write_string(row, column, text, (self.quoted if text.startswith(FORMULA_STARTS) else self.formats)[kind])
 
     def _cell(self, sheet: Worksheet, at: tuple[int, int], value: Any, kind: str) -> None:
         if missing(value):

@@ -100,9 +100,7 @@ class Growth:
         pool = pooled(panel, self.model.borrow)
         rows, weight = pool.rows, pool.weight
         check_positives(rows)
-        levels = self.model.key_levels
-        taught = lesson(designs(rows.snapshot.frame, levels), rows, levels)
-        taught = replace(taught, design=without_empty(taught.design))
+        taught = self._lesson(designs(rows.snapshot.frame, self.model.key_levels), rows)
         everything = np.ones(len(weight), dtype=bool)
         fitted = self._learn(taught, rows, everything, bags=self.model.bags, weight=weight)
         if not self.calibrate:
@@ -118,10 +116,13 @@ class Growth:
 
     def order(self, made: Sequence[Design], rows: Panel) -> GrowthModel:
         """Learn the order alone from `training_rows` and their `designs`: the probabilities are not calibrated."""
-        taught = lesson(made, rows, self.model.key_levels)
-        taught = replace(taught, design=without_empty(taught.design))
+        taught = self._lesson(made, rows)
         alike = np.ones(len(rows.outcome))
         return self._learn(taught, rows, alike > 0, bags=self.model.bags, weight=alike)
+
+    def _lesson(self, made: Sequence[Design], rows: Panel) -> Lesson:
+        taught = lesson(made, rows, self.model.key_levels)
+        return replace(taught, design=without_empty(taught.design))
 
     def _learn(self, taught: Lesson, rows: Panel, mask: NDArray[np.bool_], *, bags: int, weight: Floats) -> GrowthModel:
         """Fit bags and curves side by side, each on one thread: as fast as the cores allow, the same on any machine."""

@@ -110,6 +110,7 @@ def fit(
     plain_name = verdict.best_plain if verdict.best_plain and verdict.better is not None else FALLBACK
 
     potential, peers, told = reach(learned, pipeline.model)
+    records = fit_records(learned)
 
     def made(fitted: Fitted, said: str, *, needs: tuple[str, ...], better: bool | None) -> Bundle:
         dates = tuple(str(d.date()) for d in learned.snapshot.frame["as_of"].unique())
@@ -122,7 +123,7 @@ def fit(
             notes=(*([refit] if recipe and better is not None else []), *fitted.notes, *told), recipe=recipe,
             past=() if result is None else past_lists(result, fitted.name),
         )  # fmt: skip
-        return Bundle(fitted, card, potential, peers, fit_records(learned))
+        return Bundle(fitted, card, potential, peers, records)
 
     try:
         fitted = Growth(pipeline.model).fit(learned)

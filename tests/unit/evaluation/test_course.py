@@ -134,7 +134,7 @@ def cut_off(*grown: list[int]) -> CutOff:
     starts = np.cumsum([0, *(len(g) for g in grown)])
     markets = tuple(Market(np.arange(s, s + len(g)), np.array(g, float)) for s, g in zip(starts, grown, strict=False))
     nothing = np.zeros(0, dtype=np.intp)
-    return CutOff(TESTS[0], nothing, Panel(None, None), nothing, markets, dict.fromkeys(BY_PAST_SPEND, 0.0))  # type: ignore[arg-type]
+    return CutOff(TESTS[0], nothing, Panel(None, None), nothing, markets, dict.fromkeys(BY_PAST_SPEND, 0.0))
 
 
 def test_twice_as_good_here_and_half_as_good_there_is_no_gain() -> None:

@@ -40,7 +40,7 @@ class Slope:
 def go(
     file: Path, trials: int, *, model: Model | None = None, slope: Slope | None = None, **more: float
 ) -> tuple[Trial, ...]:
-    ground: Course = slope or Slope()  # type: ignore[assignment]
+    ground: Course = slope or Slope()
     return search(ground, model or Model(), file, budget=Budget(trials, **more))
 
 

@@ -124,7 +124,7 @@ def test_the_decision_sees_nothing_that_came_later(order_lines: MakeLines, good:
         (good.tested[1].scores[SERVED].score, good.tested[1].scores[SERVED].probability),
         strict=True,
     ):
-        assert np.array_equal(a, b)  # type: ignore[arg-type]
+        assert np.array_equal(a, b)
 
 
 def test_dates_on_which_settings_were_chosen_do_not_judge(lines: OrderLines) -> None:

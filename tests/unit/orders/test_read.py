@@ -26,7 +26,7 @@ def pipeline(folder: Path, content: str, **more: object) -> Pipeline:
     (folder / "lines.csv").write_text(content)
     columns = {"customer_id": "customer", "order_date": "date", "amount": "amount"}
     return pipeline_from(
-        {"name": "test", "source": {"path": "lines.csv"}, "columns": columns | dict(more.pop("columns", {})), **more},  # type: ignore[call-overload]
+        {"name": "test", "source": {"path": "lines.csv"}, "columns": columns | dict(more.pop("columns", {})), **more},
         folder=folder,
     )
 

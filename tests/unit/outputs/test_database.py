@@ -46,13 +46,13 @@ def table(postgres: Server) -> Table:
 
 def rows(table: Table, what: str = "*") -> list[tuple[Any, ...]]:
     with psycopg.connect(table.url) as connection:
-        statement = psycopg.sql.SQL("SELECT " + what + " FROM {} t ORDER BY pipeline, as_of, market, customer_id")  # type: ignore[arg-type]
+        statement = psycopg.sql.SQL("SELECT " + what + " FROM {} t ORDER BY pipeline, as_of, market, customer_id")
         return connection.execute(statement.format(psycopg.sql.Identifier(*table.name))).fetchall()
 
 
 def run(table: Table, statement: str) -> None:
     with psycopg.connect(table.url) as connection:
-        connection.execute(psycopg.sql.SQL(statement).format(psycopg.sql.Identifier(*table.name)))  # type: ignore[arg-type]
+        connection.execute(psycopg.sql.SQL(statement).format(psycopg.sql.Identifier(*table.name)))
 
 
 def write(table: Table, frame: pd.DataFrame, pipeline: str = "shop", as_of: date = AS_OF) -> int:

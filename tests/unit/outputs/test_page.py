@@ -92,7 +92,7 @@ def test_every_hostile_name_is_escaped(text: str) -> None:
     assert "<script>alert" not in text
     assert "<img" not in text
     assert "{{ 7 * 7 }} {% raw %}" in visible(text)
-    names = rows_on(text)["columns"]["name"]  # type: ignore[call-overload]
+    names = rows_on(text)["columns"]["name"]
     assert {n for n in HOSTILE if n.strip()} <= set(names)
 
 
@@ -162,7 +162,7 @@ def test_what_a_page_cannot_hold_is_said(shown: Shown, monkeypatch: pytest.Monke
     monkeypatch.setattr(page_rows, "MOST", 100)
     monkeypatch.setattr("smartaccounts.outputs.page.MOST", 100)
     text = page(shown)
-    assert len(rows_on(text)["columns"]["rank"]) == 150  # type: ignore[call-overload]
+    assert len(rows_on(text)["columns"]["rank"]) == 150
     assert "This page holds the first 100 of 350; all are in growth_list.csv." in visible(text)
 
 

@@ -86,8 +86,8 @@ def test_the_same_list_gives_the_same_bytes(
 ) -> None:
     class Later(datetime):
         @classmethod
-        def now(cls, tz: object = None) -> datetime:  # type: ignore[override]
-            return cls(2031, 5, 6, tzinfo=tz)  # type: ignore[arg-type]
+        def now(cls, tz: object = None) -> datetime:
+            return cls(2031, 5, 6, tzinfo=tz)
 
     monkeypatch.setattr("xlsxwriter.workbook.datetime", Later, raising=False)
     monkeypatch.setattr("time.time", lambda: 1.9e9)

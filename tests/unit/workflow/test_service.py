@@ -76,7 +76,7 @@ def trained(*, better: bool | None, model: bool = True) -> Trained:
     verdict = Verdict("growth", better, None, None, None, None, 0, "Said.")
     newest = MODEL if model else None
     content = Training(pipeline="shop", bundle=newest or PAST, tags={"ranker": "rfm"})
-    return Trained(newest, PAST, None, verdict, SimpleNamespace(), content, {})  # type: ignore[arg-type]
+    return Trained(newest, PAST, None, verdict, SimpleNamespace(), content, {})
 
 
 def put(made: Trained, shop: Pipeline, *, promote_it: bool = False) -> service.Served:
