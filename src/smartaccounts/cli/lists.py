@@ -101,6 +101,7 @@ def predict(
     if wanted.table is not None:
         say(f"Written into {wanted.table.said}: {len(made.growth_list.frame):,} rows.")
     _top(made.growth_list, 10)
+    typer.echo(f"Open the list: {out / 'growth_list.html'}")
 
 
 def _table(to: str | None, name: str | None) -> Table | None:
@@ -121,7 +122,7 @@ def _table(to: str | None, name: str | None) -> Table | None:
 def _say(made: Predicted, out: Path) -> None:
     """Say what the list is, how sure it is, and what it rests on."""
     from smartaccounts.growth_list.words import words
-    from smartaccounts.outputs.summary import summary
+    from smartaccounts.outputs.summary import marks, summary
 
     facts, rows = made.facts, made.run["rows"]
     told = summary(facts, words("en"))
@@ -131,32 +132,45 @@ def _say(made: Predicted, out: Path) -> None:
         f"Order lines: {rows['rows_in']:,} in, {rows['rows_out']:,} used, {rejected:,} left out (reasons in run.json).",
         told.base_rate,
         told.expectation,
+        marks(made.growth_list.frame, facts, words("en")),
         told.reliability,
         facts.verdict,
         *(f"Note: {n}." for n in facts.notes),
         *(f"Note: {w}" for w in facts.warnings),
         f"Model: {facts.model_version}",
     ]
-    for line in said:
+    for line in filter(None, said):
         say(line)
 
 
 def _top(growth_list: GrowthList, most: int) -> None:
     from smartaccounts.growth_list.words import words
+    from smartaccounts.outputs.shown import missing
 
     listed = growth_list.frame[growth_list.frame["listed"]]
     rows = listed.head(most)
     several = growth_list.frame["market"].nunique() > 1
-    head = ["rank", *(["market"] if several else []), "customer", "chance", "12 months", "before", "first reason"]
+    named = not listed["name"].map(missing).all()
+    head = [
+        "rank",
+        *(["market"] if several else []),
+        *(["name"] if named else []),
+        "customer",
+        "chance",
+        "12 months",
+        "before",
+        "first reason",
+    ]
     body = [
         [
             str(r["rank"]),
             *([r["market"]] if several else []),
+            *(["" if missing(r["name"]) else r["name"]] if named else []),
             r["customer_id"],
             "" if r["probability"] != r["probability"] else words("en").write(r["probability"], "chance"),
             f"{r['spend_12m']:,.0f}",
             f"{r['spend_prior_12m']:,.0f}",
-            (r["reasons_for"] or [""])[0],
+            (r["reasons_for"] or [""])[0].partition("; ")[0],  # with whom it is compared is in the list
         ]
         for r in rows.to_dict("records")
     ]

@@ -75,7 +75,9 @@ def said(curve: ProfitCurve | None, words: Words, *, capacity: int, per: str | N
     if not curve.best:
         return [*groups, words.say("capacity.none")]
     at = curve.lengths.index(curve.best)
-    figures = {"profit": curve.profit[at], "low": curve.low[at], "high": curve.high[at], "capacity": capacity}
+    here = float(np.interp(capacity, (0, *curve.lengths), (0.0, *curve.profit)))
+    ends = {"low": curve.low[at], "high": curve.high[at]}
+    figures = {"profit": curve.profit[at], "capacity": capacity, "here": here, **ends}
     keys = ["best", "break_even"] if curve.break_even > curve.best else ["best"]
     if per is None and curve.best != capacity:
         keys.append("fewer" if curve.best < capacity else "more")

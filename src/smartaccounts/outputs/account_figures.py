@@ -80,7 +80,10 @@ def potential(shown: Shown, row: dict[str, Any]) -> Markup:
             right = x(value) > WIDTH * 0.55
             said = words.say(f"page.account.{side}", **{side: value})
             place = 12 if side == "mark" else bottom + 14
-            parts += [line((x(value), 18), (x(value), bottom), "pace" if side == "mark" else "zero")]
+            spans = [(26.0 + i * 44 + 15, 26.0 + i * 44 + 35) for i in range(len(rows))]  # never across a text
+            spans += [(16.0, 23.0)] if side == "mark" else []
+            kind = "pace" if side == "mark" else "zero"
+            parts += [line((x(value), top), (x(value), end), kind) for top, end in spans]
             parts += [text(x(value), place, said, kind="soft", anchor="end" if right else "start")]
     for i, (name, ends, kind) in enumerate(rows):
         y = 26 + i * 44

@@ -102,6 +102,26 @@ def dot(x: float, y: float, radius: float, kind: str, *, title: str = "") -> Mar
     )
 
 
+def beside(dots: Sequence[tuple[float, float]], said: Sequence[str], *, gap: float = 8) -> list[Markup]:
+    """Return a label beside each dot where one fits between the dots and the labels before it; else an empty one.
+
+    Right of it if it can, else left, above or below.
+    """
+    taken = [(x - 5, y - 5, x + 5, y + 5) for x, y in dots]
+    labels = []
+    for (x, y), what in zip(dots, said, strict=True):
+        width = 8.0 * len(what)
+        for left, middle in ((x + gap, y), (x - gap - width, y), (x - width / 2, y - 13), (x - width / 2, y + 13)):
+            box = (left, middle - 6, left + width, middle + 6)
+            if not any(box[0] < b[2] and b[0] < box[2] and box[1] < b[3] and b[1] < box[3] for b in taken):
+                taken.append(box)
+                labels.append(text(left + width / 2, middle + 4.5, what, kind="strong halo", anchor="middle"))
+                break
+        else:
+            labels.append(Markup())
+    return labels
+
+
 def link(target: str, inside: Markup, *, label: str) -> Markup:
     """Return a part of a figure that leads to an element of the page."""
     return Markup('<a href="#{}" aria-label="{}">{}</a>').format(escape(target), label, inside)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from smartaccounts.outputs.shown import Shown
-from smartaccounts.outputs.summary import past_lists, period, summary
+from smartaccounts.outputs.summary import marks, past_lists, period, summary
 
-TERMS = ("decide", "base", "chance", "potential", "peers", "play", "watch", "small", "key")
+TERMS = ("decide", "base", "chance", "potential", "money", "peers", "play", "watch", "small", "key")
 
 
 def definitions(shown: Shown) -> list[tuple[str, str]]:
@@ -20,11 +20,11 @@ def notes(shown: Shown) -> list[tuple[str, str]]:
     facts, words = shown.facts, shown.words
     told = summary(facts, words)
     found = [
-        ("result", [told.base_rate, told.expectation]),
+        ("result", [told.base_rate, told.expectation, marks(shown.frame, facts, words)]),
         ("reliability", [told.reliability, *past_lists(facts, words)]),
         ("verdict", [told.verdict]),
         ("origin", [told.origin]),
-        ("length", shown.told),
+        ("length", [*shown.told, *shown.assumed]),
         ("warnings", facts.warnings),
         ("notes", facts.notes),
     ]

@@ -21,10 +21,13 @@ from smartaccounts.outputs.notes import definitions
 from smartaccounts.outputs.page_figures import figures, found, most_of, past_list
 from smartaccounts.outputs.page_rows import MOST, content, embedded, facets
 from smartaccounts.outputs.shown import Shown, flagged, missing, sentences
-from smartaccounts.outputs.summary import DASH, about, period, stated, summary
+from smartaccounts.outputs.summary import DASH, about, marks, period, stated, summary
 
 MOVED = 12
 """So many of the accounts that moved most are named on top; each says itself where it stood."""
+
+FIRST = 12
+"""So many accounts from the top make a start: what to expect of them is said above the list."""
 
 SCRIPT_WORDS = ("filter.count", "filter.none", "pager.page")
 
@@ -56,6 +59,8 @@ def page(shown: Shown) -> str:
         said=lambda key, **values: shown.words.say(f"page.{key}", **values),
         column=lambda key: shown.words.say(f"columns.{key}", period=period(shown.facts.horizon_days, shown.words)),
         horizon=period(shown.facts.horizon_days, shown.words),
+        marks=marks(shown.frame, shown.facts, shown.words),
+        first=_first(shown),
         definitions=definitions(shown),
         figures=figures(shown),
         found=found(shown),
@@ -64,6 +69,7 @@ def page(shown: Shown) -> str:
         moved=_moved(accounts),
         past=[(p, past_list(p, most_of(shown.facts.past), shown)) for p in shown.facts.past],
         small=None if shown.kept is None else " ".join(said_of(shown.kept, shown.words)),
+        next_in_line=_next(shown),
         small_rows=int(flagged(shown.rest.head(MOST)["keep_small"]).sum()),
         rest_rows=min(len(shown.rest), MOST),
         known={c for c in shown.frame.columns if shown.knows(c)}.__contains__,
@@ -103,6 +109,22 @@ def _accounts(shown: Shown) -> list[Account]:
         )
         for row, spend in zip(rows, blocks, strict=True)
     ]
+
+
+def _first(shown: Shown) -> str:
+    """Say what to expect of the first FIRST accounts and of all; empty without chances or more accounts than that."""
+    chance = shown.listed["probability"]
+    if len(chance) <= FIRST or chance.isna().any():
+        return ""
+    number, found = (about(float(c.sum()), shown.words) for c in (chance.head(FIRST), chance))
+    return shown.words.say("page.list.first", count=FIRST, number=number, listed=len(chance), found=found)
+
+
+def _next(shown: Shown) -> str:
+    """Say that unlisted accounts to develop are next in line; empty where there are none."""
+    play = shown.play("develop")
+    there = play is not None and bool((shown.rest["play"] == "develop").any())
+    return shown.words.say("page.rest.next", play=play.name) if there and play is not None else ""
 
 
 def _known(value: Any) -> float | None:

@@ -79,9 +79,9 @@ def gain(shown: Shown) -> Markup:
     last = int(min(len(chance), max(10 * listed, 20)))
     by_spend = np.argsort(-rows["spend_12m"].fillna(-np.inf).to_numpy(dtype=float), kind="stable")
     curves = [
-        ("mark", _page(shown, "expect.list"), _summed(chance, last)),
-        ("second", _page(shown, "expect.spend"), _summed(chance[by_spend], last)),
-        ("third", _page(shown, "expect.random"), np.arange(last + 1) * chance.mean()),
+        ("mark", _page(shown, "gain.list"), _summed(chance, last)),
+        ("second", _page(shown, "gain.spend"), _summed(chance[by_spend], last)),
+        ("third", _page(shown, "gain.random"), np.arange(last + 1) * chance.mean()),
     ]
     x = linear(0, last, PLOT.left, PLOT.right)
     most = max(float(c[-1]) for _, _, c in curves)
@@ -165,43 +165,54 @@ def quadrant(shown: Shown) -> Markup:
     rows = rows[(rows["potential"] > 0) & rows["spend_h"].notna()]
     if len(rows) < 2:
         return Markup()
-    values = np.concatenate([rows["spend_h"], rows["potential"]])
-    high = float(values.max()) * 1.2
-    low = max(float(np.quantile(values[values > 0], 0.02)) * 0.8, high / 5000)
+    (left, right), (low, high) = (_ends(rows[c]) for c in ("spend_h", "potential"))
     plot = Plot(left=62, right=470, top=34, bottom=330)
-    x = drawn.logarithmic(low, high, plot.left, plot.right)
+    x = drawn.logarithmic(left, right, plot.left, plot.right)
     y = drawn.logarithmic(low, high, plot.bottom, plot.top)
-    at = [(v, shown.words.write(v, "money")) for v in drawn.decades(low, high)]
+    same = max(left, low), min(right, high)  # where both axes bear the same amounts
     middle_x, middle_y = x(float(rows["spend_h"].median())), y(float(rows["potential"].median()))
     when = period(shown.facts.horizon_days, shown.words)
     parts = [
-        axis_y(plot, y, at, _page(shown, "quadrant.y", period=when)),
-        axis_x(plot, x, at, _page(shown, "quadrant.x", period=when)),
+        axis_y(plot, y, _amounts(shown, low, high), _page(shown, "quadrant.y", period=when)),
+        axis_x(plot, x, _amounts(shown, left, right), _page(shown, "quadrant.x", period=when)),
         line((middle_x, plot.top), (middle_x, plot.bottom), "split"),
         line((plot.left, middle_y), (plot.right, middle_y), "split"),
-        line((x(low), y(low)), (x(high), y(high)), "diagonal"),
         text(plot.left + 6, plot.top + 12, _page(shown, "quadrant.grow"), kind="corner"),
         text(plot.right - 6, plot.bottom - 8, _page(shown, "quadrant.same"), kind="corner", anchor="end"),
     ]
+    if same[0] < same[1]:
+        parts.append(line(*((x(v), y(v)) for v in same), "diagonal"))
     return svg([*parts, *_accounts(shown, rows, x, y)], width=WIDTH, height=374, label=_page(shown, "quadrant.label"))
 
 
 def _accounts(shown: Shown, rows: pd.DataFrame, x: drawn.Scale, y: drawn.Scale) -> list[Markup]:
-    """Draw the dots, the first ranks on top and numbered."""
-    parts = []
+    """Draw the dots, the first ranks on top; those bear their rank where it covers no other."""
+    parts: list[Markup] = []
+    at = [(x(float(s)), y(float(p))) for s, p in zip(rows["spend_h"], rows["potential"], strict=True)]
+    ranks = [str(r) for r in rows["rank"].head(NUMBERED)]
+    labels = drawn.beside(at[:NUMBERED], ranks)
     for place, row in reversed(list(enumerate(rows.to_dict("records")))):
         name = str(row["customer_id"] if missing(row["name"]) else row["name"])
-        now, then = (shown.words.write(v, "money") for v in (row["spend_h"], row["potential"]))
+        now, then = (shown.words.write(row[c], "money") for c in ("spend_h", "potential"))
         said = f"{row['rank']}. {name[:60]}: {now}, {then}"
-        at = (x(float(row["spend_h"])), y(float(row["potential"])))
         if place < NUMBERED:
-            mark = dot(*at, 9, "dot", title=said) + text(
-                at[0], at[1] + 4, str(row["rank"]), kind="inside", anchor="middle"
-            )
+            mark = dot(*at[place], 5, "first-dot", title=said) + labels[place]
             parts.append(drawn.link(f"a{row['rank']}", mark, label=said))
         else:
-            parts.append(dot(*at, 4, "soft-dot", title=said))
+            parts.append(dot(*at[place], 4, "soft-dot", title=said))
     return parts
+
+
+def _ends(values: pd.Series) -> tuple[float, float]:
+    """Return the ends of a logarithmic axis for amounts, with room around; a few tiny amounts do not stretch it."""
+    positive = values[values > 0]
+    high = float(positive.max()) if len(positive) else 1.0
+    low = max(float(positive.quantile(0.02)), high / 5000) if len(positive) else 0.1
+    return low / 1.3, high * 1.3
+
+
+def _amounts(shown: Shown, low: float, high: float) -> list[tuple[float, str]]:
+    return [(v, shown.words.write(v, "money")) for v in drawn.decades(low, high)]
 
 
 def mix(shown: Shown) -> Markup:

@@ -28,7 +28,7 @@ class Shown:
 
     blocks: for each listed row, in the order of the frame, the spend of 24 blocks of 30 days, the oldest first; null
     before the history; None where there is none. plays: by the id in `play`; an id that is missing is shown as it is.
-    kept: the second list in sum. told: sentences on how many to take and what the money rests on.
+    kept: the second list in sum. told: sentences on how many to take; assumed: on what the money rests on.
     """
 
     frame: pd.DataFrame
@@ -38,6 +38,7 @@ class Shown:
     blocks: pd.DataFrame | None = None
     kept: KeptSmall | None = None
     told: tuple[str, ...] = ()
+    assumed: tuple[str, ...] = ()
 
     @property
     def listed(self) -> pd.DataFrame:

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from datetime import date
 
+import pandas as pd
+
 from smartaccounts.growth_list.facts import Facts, PastList
 from smartaccounts.growth_list.words import Words
 from smartaccounts.rankers.plain import PLAIN
@@ -38,6 +40,21 @@ def summary(facts: Facts, words: Words) -> Summary:
         reliability=_reliability(facts, words),
         verdict=words.say(f"summary.verdict_{_verdict(facts)}"),
         origin=origin,
+    )
+
+
+def marks(frame: pd.DataFrame, facts: Facts, words: Words) -> str:
+    """Say where small ends and where key begins, in currency; empty where no row knows.
+
+    `frame` is that of the list, with key_spend and small_spend of the market of each row.
+    """
+    key, small = frame["key_spend"].dropna(), frame["small_spend"].dropna()
+    if key.empty or small.empty:
+        return ""
+    sides = {"key_low": key.min(), "key_high": key.max(), "small_low": small.min(), "small_high": small.max()}
+    one = sides["key_low"] == sides["key_high"] and sides["small_low"] == sides["small_high"]
+    return words.say(
+        "summary.marks" if one else "summary.marks_many", period=period(facts.horizon_days, words), **sides
     )
 
 

@@ -38,11 +38,12 @@ class Column:
 LIST = (
     Column("rank", "count", 6), Column("name", "bold", 26), Column("customer_id", "text", 12),
     Column("sales_rep", "text", 17), Column("status", "text", 10), Column("probability", "chance", 11),
-    Column("spend_12m", "money", 12), Column("potential", "money", 12), Column("play", "text", 16),
+    Column("spend_12m", "money", 12), Column("spend_h", "money", 12),
+    Column("potential", "money", 12), Column("play", "text", 16),
     Column("reasons_for", "wrapped", 46), Column("reasons_against", "wrapped", 38), Column("flags", "wrapped", 34),
     Column("to_do", "wrapped", 34), Column("play_why", "wrapped", 34), Column("market", "text", 14),
     Column("segment", "text", 14), Column("region", "text", 12), Column("probability_low", "chance", 10),
-    Column("probability_high", "chance", 10), Column("spend_prior_12m", "money", 13), Column("spend_h", "money", 13),
+    Column("probability_high", "chance", 10), Column("spend_prior_12m", "money", 13),
     Column("orders_365d", "count", 11), Column("recency_days", "count", 11), Column("potential_low", "money", 13),
     Column("potential_high", "money", 13), Column("gap", "money", 13), Column("peers", "count", 10),
     Column("peer_low", "money", 13), Column("peer_middle", "money", 13), Column("peer_high", "money", 13),
@@ -63,14 +64,19 @@ KEPT = tuple(
         "spend_prior_12m", "orders_365d", "recency_days", "cost_to_serve", "cost_proposed",
     }
 )  # fmt: skip
+WIDTHS = {"wrapped": 1.0, "bold": 0.9}
+"""The part of a column's width that its letters fill: bold ones are wider."""
+
 LEFT: dict[str, Any] = {"align": "left", "indent": 1}  # away from the number at its left
+RULED: dict[str, Any] = {"bottom": 1, "bottom_color": "#D9DDE3"}  # rows are tall: a line shows where one ends
 FORMATS: dict[str, dict[str, Any]] = {
-    "text": LEFT,
-    "bold": LEFT | {"bold": True, "text_wrap": True},
-    "wrapped": LEFT | {"text_wrap": True},
-    "count": {"num_format": "#,##0"},
-    "money": {"num_format": "#,##0"},
-    "chance": {"num_format": "0.0%"},
+    "text": LEFT | RULED,
+    "bold": LEFT | RULED | {"bold": True, "text_wrap": True},
+    "wrapped": LEFT | RULED | {"text_wrap": True},
+    "count": RULED | {"num_format": "#,##0"},
+    "money": RULED | {"num_format": "#,##0"},
+    "chance": RULED | {"num_format": "0.0%"},
+    "said": LEFT,
     "head": LEFT | {"bold": True, "text_wrap": True, "font_color": "#FFFFFF", "bg_color": ACCENT, "valign": "vcenter"},
     "title": LEFT | {"bold": True, "font_size": 14, "font_color": ACCENT},
 }
@@ -88,7 +94,7 @@ def write_workbook(shown: Shown, path: Path) -> None:
         book.set_properties({"title": shown.words.say("page.title", as_of=shown.as_of), "created": made})
         writer = _Writer(book, shown)
         sheet = book.add_worksheet(shown.words.say("notes.list_sheet"))
-        writer.table(sheet, shown.listed, LIST, tall=True)
+        writer.table(sheet, shown.listed, LIST)
         kept = shown.kept_small
         if len(kept):
             writer.kept(book.add_worksheet(shown.words.say("notes.small_sheet")), kept)
@@ -104,9 +110,7 @@ class _Writer:
         self.formats = {k: book.add_format(top | f) for k, f in FORMATS.items()}
         self.quoted = {k: book.add_format(top | f | {"quote_prefix": True}) for k, f in FORMATS.items()}
 
-    def table(
-        self, sheet: Worksheet, rows: pd.DataFrame, columns: Sequence[Column], *, tall: bool, top: int = 0
-    ) -> None:
+    def table(self, sheet: Worksheet, rows: pd.DataFrame, columns: Sequence[Column], *, top: int = 0) -> None:
         """Write rows below a head that stays, with filters; reasons stand one below the other."""
         known = [c for c in columns if self._known(c.name, rows)]
         when = period(self.shown.facts.horizon_days, self.shown.words)
@@ -118,7 +122,7 @@ class _Writer:
                 self._cell(sheet, (i, j), value, column.kind)
             if column.name == "probability":
                 most = float(rows[column.name].max())
-                bar = {"type": "data_bar", "bar_color": PALE, "min_type": "num", "min_value": 0}
+                bar = {"type": "data_bar", "bar_color": PALE, "bar_solid": True, "min_type": "num", "min_value": 0}
                 ends = {"max_type": "num", "max_value": most}
                 sheet.conditional_format(top + 1, j, top + len(rows), j, bar | ends)
         sheet.set_row(top, 46)
@@ -128,9 +132,8 @@ class _Writer:
         sheet.repeat_rows(top)
         last = max((j for j, c in enumerate(known) if columns.index(c) <= _place(columns, PRINTED)), default=0)
         sheet.print_area(0, 0, top + len(rows), last)
-        if tall:
-            for i, lines in enumerate(self._lines(rows, known), start=top + 1):
-                sheet.set_row(i, 15 * lines + 3)
+        for i, lines in enumerate(self._lines(rows, known), start=top + 1):
+            sheet.set_row(i, 15 * lines + 3)
 
     def kept(self, sheet: Worksheet, rows: pd.DataFrame) -> None:
         """Write the second list below what it comes to."""
@@ -138,8 +141,8 @@ class _Writer:
         if len(rows) > MOST:
             told.append(self.shown.words.say("notes.cut", rows=MOST, all=len(rows)))
         for i, sentence in enumerate(told):
-            self.text(sheet, i, 0, sentence, "text")
-        self.table(sheet, rows.head(MOST), KEPT, tall=False, top=len(told))
+            self.text(sheet, i, 0, sentence, "said")
+        self.table(sheet, rows.head(MOST), KEPT, top=len(told))
 
     def notes(self, sheet: Worksheet) -> None:
         """Write what the list rests on and what its words mean."""
@@ -160,6 +163,7 @@ class _Writer:
 
     def _cell(self, sheet: Worksheet, at: tuple[int, int], value: Any, kind: str) -> None:
         if missing(value):
+            sheet.write_blank(*at, None, self.formats[kind])  # for the line below
             return
         if kind in ("count", "money", "chance"):
             sheet.write_number(*at, float(value), self.formats[kind])
@@ -190,7 +194,7 @@ class _Writer:
             if column.kind in ("wrapped", "bold"):
                 cells = self._cells(column.name, rows)
                 lines = [
-                    max(n, 0 if missing(c) else _wrapped(str(c), column.width))
+                    max(n, 0 if missing(c) else _wrapped(str(c), column.width * WIDTHS[column.kind]))
                     for n, c in zip(lines, cells, strict=True)
                 ]
         return [min(n, 25) for n in lines]

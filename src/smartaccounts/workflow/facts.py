@@ -78,7 +78,8 @@ def shown_list(made: GrowthList, told: Facts, pipeline: Pipeline) -> Shown:
         plays=plays_in(said),
         blocks=made.blocks,
         kept=made.kept,
-        told=(*length, *assumptions(settings.costs, said)),
+        told=tuple(length),
+        assumed=tuple(assumptions(settings.costs, said)),
     )
 
 
