@@ -61,7 +61,9 @@ def decades(low: float, high: float) -> list[float]:
     """Return round values between two positive ones for a logarithmic axis: the more powers of ten, the fewer each."""
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     span = math.log10(high / low)
-    finest: tuple[float, ...] = (1, 1.5, 2, 3, 5, 7) if span <= 1 else (1, 2, 5)
+    finest: tuple[float, ...] = (
+        (1, 1.5, 2, 3, 4, 5, 6, 8) if span <= 0.6 else (1, 1.5, 2, 3, 5, 7) if span <= 1 else (1, 2, 5)
+    )
     factors = finest if span <= 2.2 else (1, 3) if span <= 3.2 else (1,)
     return [f * 10.0**p for p in powers for f in factors if low <= f * 10.0**p <= high]
 

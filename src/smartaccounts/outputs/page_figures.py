@@ -181,7 +181,7 @@ def quadrant(shown: Shown) -> Markup:
         text(plot.right - 6, plot.bottom - 8, _page(shown, "quadrant.same"), kind="corner", anchor="end"),
     ]
     if same[0] < same[1]:
-        parts.append(line(*((x(v), y(v)) for v in same), "diagonal"))
+        parts.append(drawn.path([(x(v), y(v)) for v in same], "diagonal"))
     return svg([*parts, *_accounts(shown, rows, x, y)], width=WIDTH, height=374, label=_page(shown, "quadrant.label"))
 
 
@@ -192,14 +192,15 @@ def _accounts(shown: Shown, rows: pd.DataFrame, x: drawn.Scale, y: drawn.Scale) 
     ranks = [str(r) for r in rows["rank"].head(NUMBERED)]
     labels = drawn.beside(at[:NUMBERED], ranks)
     for place, row in reversed(list(enumerate(rows.to_dict("records")))):
+        across, up = at[place]
         name = str(row["customer_id"] if missing(row["name"]) else row["name"])
         now, then = (shown.words.write(row[c], "money") for c in ("spend_h", "potential"))
         said = f"{row['rank']}. {name[:60]}: {now}, {then}"
         if place < NUMBERED:
-            mark = dot(*at[place], 5, "first-dot", title=said) + labels[place]
+            mark = dot(across, up, 5, "first-dot", title=said) + labels[place]
             parts.append(drawn.link(f"a{row['rank']}", mark, label=said))
         else:
-            parts.append(dot(*at[place], 4, "soft-dot", title=said))
+            parts.append(dot(across, up, 4, "soft-dot", title=said))
     return parts
 
 

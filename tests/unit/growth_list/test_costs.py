@@ -77,5 +77,8 @@ def test_assumptions_are_said(language: str) -> None:
 def test_assumptions_read_like_this() -> None:
     told = assumptions(COSTS, words("en"))
     assert "An order costs 2.00." in told
-    assert "Self-service: orders by phone or field force 20%, yearly cost per customer 50% of what is now." in told
-    assert "Win back: 25% of the cost of working an account." in told
+    assert (
+        "Self-service leaves of today: 20% of the orders by phone or field force, 50% of the yearly cost per customer."
+        in told
+    )
+    assert "Win back takes 25% of the cost of working an account." in told

@@ -81,9 +81,11 @@ def test_a_record_quarter_says_what_became_of_others() -> None:
     )
     assert told(**RECORD) == [first]
     assert told(WORSE, **RECORD) == [
-        f"{first} Of 120 accounts after such a quarter, 75% then spent less a day; the middle one 40% less."
+        f"{first} After such a quarter 75% of 120 accounts spent less per day than in it, the typical one 40% less."
     ]
-    assert told(BETTER, **RECORD)[0].endswith("25% then spent less a day; the middle one spent 50% more.")
+    assert told(BETTER, **RECORD)[0].endswith(
+        "25% of 120 accounts spent less per day than in it, the typical one 50% more."
+    )
     assert told(WORSE) == []
 
 

@@ -76,7 +76,7 @@ def test_peers_are_of_the_same_market() -> None:
         ("overdue", -1, {"recency_days": 60, "gap_mean_days": 20},
          "Overdue: days since its last order: 60; from one order to the next on average: 20."),
         ("affinity_highest_365d", 1, {"affinity_highest_365d": np.log(2.5)},
-         f"{PRODUCT} 2.50 times as often as other customers do; the typical small customer: 1.00 times."),
+         f"{PRODUCT} 2.5 times as often as other customers do; the typical small customer: 1.0 times."),
         ("half_years_at_key", -1, {},
          "In no half year of the last two years did it spend 100, the bar of a key account."),
         ("spread_6_blocks", 1, {f"spend_block_0{b}": 10.0 * b for b in range(1, 7)},

@@ -15,6 +15,7 @@ import pytest
 from tests.unit.outputs.lists import HOSTILE, shown_of
 from tests.unit.outputs.test_selection_page import Elements
 
+from smartaccounts.growth_list.facts import Concentration
 from smartaccounts.growth_list.words import words
 from smartaccounts.outputs import drawn, page_rows
 from smartaccounts.outputs.page import page
@@ -240,6 +241,43 @@ def test_the_gain_at_the_capacity_is_what_stands_on_top(shown: Shown) -> None:
     top, base = max(y), min(y)
     at_capacity = y[base] - 4 + (chance - base) / (top - base) * (y[top] - y[base])
     assert height == pytest.approx(at_capacity, abs=0.2)
+
+
+def test_a_newcomer_is_told_where_to_start(shown: Shown, text: str) -> None:
+    chance = shown.listed["probability"]
+    said = visible(text)
+    start = f"expect {round(chance.head(12).sum())} of the first 12 to grow, and {round(chance.sum())} of all 50"
+    assert start in said
+    assert f"{shown.listed['key_spend'].iloc[0]:,.0f} or more." in said
+    assert f"now {shown.listed['spend_h'].iloc[0]:,.0f}" in said
+    assert "Those with Develop merit the work, too, and are next in line." in said
+    assert "expect" not in visible(page(shown_of(12, listed=12))).partition("The list")[2].partition("Rank")[0]
+
+
+def test_what_money_rests_on_is_said_and_that_nothing_is_known_of_it(shown: Shown) -> None:
+    told = replace(shown, told=("How many to take.",), assumed=("An order costs 4.00.",))
+    rests = "How many to take. What the money rests on An order costs 4.00."
+    assert rests in visible(page(told)).partition("What it pays")[2]
+    without = visible(page(replace(told, facts=replace(told.facts, curve=None), assumed=())))
+    assert "How many to take." in without.partition("The list")[2].partition("Search by name")[0]
+
+
+def test_shares_that_read_alike_are_not_compared(shown: Shown) -> None:
+    same = replace(shown.facts, delivered=Concentration(0.11, 0.29, 0.412, 0.03))
+    said = visible(page(replace(shown, facts=same)))
+    assert "The ten largest customers bring 41% of spend, and would if the list delivers" in said
+
+
+def test_numbers_beside_dots_cover_nothing() -> None:
+    rng = np.random.default_rng(0)
+    dots = [(float(x), float(y)) for x, y in rng.uniform(0, 90, (12, 2))] + [(50.0, 50.0), (50.0, 50.0)]
+    labels = drawn.beside(dots, [str(i) for i in range(1, 15)])
+    at = [re.search(r'x="([\d.-]+)" y="([\d.-]+)"', label) for label in labels]
+    boxes = [(float(m[1]), float(m[2]) - 4.5, 4.0 * len(str(i))) for i, m in enumerate(at, start=1) if m]
+    assert 6 < len(boxes) < 14  # not all have room here
+    for i, (x, y, half) in enumerate(boxes):
+        assert not any(abs(x - a) < half + 4.9 and abs(y - b) < 10.9 for a, b in dots)
+        assert not any(abs(x - a) < half + w - 0.1 and abs(y - b) < 11.9 for a, b, w in boxes[:i])
 
 
 def test_a_ranking_without_chances_or_potential_draws_no_figures_of_them() -> None:

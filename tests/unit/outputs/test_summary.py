@@ -9,7 +9,7 @@ from tests.unit.outputs.lists import shown_of
 
 from smartaccounts.growth_list.facts import Expected, PastList
 from smartaccounts.growth_list.words import words
-from smartaccounts.outputs.summary import about, ends, period, summary
+from smartaccounts.outputs.summary import about, ends, marks, period, summary
 
 EN = words("en")
 
@@ -68,14 +68,26 @@ def test_past_lists_are_summed() -> None:
     facts = shown_of(60).facts
     said = summary(facts, EN).reliability
     assert (
-        "on the last 5 dates would have let expect 54 new key accounts; 56 came, and the stated range held on 4 of 5."
+        "at the last 5 dates would have announced 54 new key accounts; 56 came, and the stated range held at 4 of 5."
         in said
     )
-    assert "Of their 250 places 56 would have gone to accounts that grew" in said
+    assert "Of their 250 places 56 held an account that grew; of as many picked by past spend 28 would have" in said
     unstated = replace(facts, past=(PastList("2025-01-01", 50, None, None, None, 4, None, 1.0),))
     assert summary(unstated, EN).reliability.startswith("No earlier list")
     one = replace(facts, past=facts.past[:1])
-    assert summary(one, EN).reliability.startswith("A list made in this way on the last date would have let expect 10")
+    assert summary(one, EN).reliability.startswith("A list made in this way at the last date would have announced 10")
+
+
+def test_what_small_and_key_mean_is_said_in_money() -> None:
+    shown = shown_of(60)
+    one = shown.frame.assign(small_spend=500.4, key_spend=1000.0)
+    assert (
+        marks(one, shown.facts, EN) == "A small customer spends less than 500 in 6 months, a key account 1,000 or more."
+    )
+    assert "in 6 Monaten weniger als 500 um, ein Großkunde 1.000 oder mehr" in marks(one, shown.facts, words("de"))
+    several = one.assign(key_spend=[1000.0, 2000.0] * 30)
+    assert "less than 500 to 500 in 6 months, a key account at least 1,000 to 2,000" in marks(several, shown.facts, EN)
+    assert marks(one.assign(key_spend=float("nan")), shown.facts, EN) == ""
 
 
 def test_numbers_periods_and_ranges_as_they_are_said() -> None:

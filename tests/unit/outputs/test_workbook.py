@@ -50,6 +50,8 @@ def test_sheets_heads_and_values(shown: Shown, file: Path) -> None:
     assert column(sheet, "Rank") == listed["rank"].tolist()
     assert column(sheet, "Chance to grow") == pytest.approx(listed["probability"].tolist())
     assert column(sheet, "Spend, last 12 months") == pytest.approx(listed["spend_12m"].tolist())
+    at = head(sheet).index("Potential in 6 months")
+    assert head(sheet)[at - 1] == "Spend, last 6 months"  # of as many months as the potential
     assert column(sheet, "Number") == listed["customer_id"].tolist()
     assert str(column(sheet, "Speaks for it")[0]).split("\n") == listed.iloc[0]["reasons_for"]
     assert sheet.cell(2, head(sheet).index("Chance to grow") + 1).number_format == "0.0%"
@@ -66,7 +68,7 @@ def test_notes_say_what_the_list_rests_on(shown: Shown, file: Path) -> None:
     assert "March 1, 2025: of 50 listed 7 to 12 expected, 14 came" in str(
         notes["How lists made in this way would have turned out"]
     )
-    assert {"Key account", "Potential", "Base rate"} <= set(notes)
+    assert {"Key account", "Potential", "How many grow anyway"} <= set(notes)
 
 
 def test_no_text_is_a_formula_or_a_link_and_none_runs_when_edited(file: Path) -> None:
@@ -110,6 +112,18 @@ def test_what_a_sheet_cannot_hold_is_said(shown: Shown, tmp_path: Path, monkeypa
     sheet = openpyxl.load_workbook(tmp_path / "cut.xlsx")["Keep small"]
     assert str(sheet["A2"].value).startswith("The sheet holds the first 10 of")
     assert len(column(sheet, "Rank", 3)) == 10
+
+
+def test_a_long_name_is_not_written_over_the_next_row(shown: Shown, tmp_path: Path) -> None:
+    frame = shown.frame.copy()
+    row = shown.kept_small.index[1]
+    frame.loc[row, "name"] = "Engineering office for fire protection and building services Schwarzenberger & Sons"
+    write_workbook(replace(shown, frame=frame), tmp_path / "names.xlsx")
+    sheet = openpyxl.load_workbook(tmp_path / "names.xlsx")["Keep small"]
+    short, long = (sheet.row_dimensions[3 + i].height for i in (0, 1))
+    assert short is not None
+    assert long is not None
+    assert long > 3 * short
 
 
 def test_a_text_longer_than_a_cell_is_cut(shown: Shown, tmp_path: Path) -> None:
