@@ -76,7 +76,7 @@ FORMATS: dict[str, dict[str, Any]] = {
     "count": RULED | {"num_format": "#,##0"},
     "money": RULED | {"num_format": "#,##0"},
     "chance": RULED | {"num_format": "0.0%"},
-    "said": LEFT,
+    "said": LEFT | {"text_wrap": True},
     "head": LEFT | {"bold": True, "text_wrap": True, "font_color": "#FFFFFF", "bg_color": ACCENT, "valign": "vcenter"},
     "title": LEFT | {"bold": True, "font_size": 14, "font_color": ACCENT},
 }
@@ -140,8 +140,11 @@ class _Writer:
         told = [] if self.shown.kept is None else [" ".join(said(self.shown.kept, self.shown.words))]
         if len(rows) > MOST:
             told.append(self.shown.words.say("notes.cut", rows=MOST, all=len(rows)))
-        for i, sentence in enumerate(told):
+        shown = [c for c in KEPT if self._known(c.name, rows)]
+        for i, sentence in enumerate(told):  # across the table: a single cell would be cut on paper
+            sheet.merge_range(i, 0, i, len(shown) - 1, "", self.formats["said"])
             self.text(sheet, i, 0, sentence, "said")
+            sheet.set_row(i, 15 * _wrapped(sentence, sum(c.width for c in shown)) + 3)
         self.table(sheet, rows.head(MOST), KEPT, top=len(told))
 
     def notes(self, sheet: Worksheet) -> None:

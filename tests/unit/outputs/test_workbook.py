@@ -58,6 +58,7 @@ def test_sheets_heads_and_values(shown: Shown, file: Path) -> None:
     assert any(r.type == "dataBar" for rules in sheet.conditional_formatting for r in rules.rules)
     assert column(book["Keep small"], "Rank", 2) == shown.kept_small["rank"].tolist()
     assert "will most likely stay small" in str(book["Keep small"]["A1"].value)
+    assert next(str(r) for r in book["Keep small"].merged_cells.ranges).startswith("A1:")  # as wide as the table
 
 
 def test_notes_say_what_the_list_rests_on(shown: Shown, file: Path) -> None:
@@ -103,7 +104,7 @@ def test_a_bare_list_leaves_out_what_it_does_not_know(tmp_path: Path) -> None:
     book = openpyxl.load_workbook(tmp_path / "bare.xlsx")
     assert book.sheetnames == ["Liste", "Hinweise"]
     assert head(book["Liste"])[:2] == ["Rang", "Nummer"]
-    assert not {"Wachstumschance", "Markt", "Vorgehen", "Region"} & set(head(book["Liste"]))
+    assert not {"Chance zu wachsen", "Markt", "Vorgehen", "Region"} & set(head(book["Liste"]))
 
 
 def test_what_a_sheet_cannot_hold_is_said(shown: Shown, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
