@@ -37,17 +37,17 @@ class Column:
 
 LIST = (
     Column("rank", "count", 6), Column("name", "bold", 26), Column("customer_id", "text", 12),
-    Column("sales_rep", "text", 17), Column("status", "text", 10), Column("probability", "chance", 11),
+    Column("sales_rep", "text", 17), Column("status", "text", 13), Column("probability", "chance", 11),
     Column("spend_12m", "money", 12), Column("spend_h", "money", 12),
-    Column("potential", "money", 12), Column("play", "text", 16),
+    Column("potential", "money", 12), Column("play", "text", 20),
     Column("reasons_for", "wrapped", 46), Column("reasons_against", "wrapped", 38), Column("flags", "wrapped", 34),
     Column("to_do", "wrapped", 34), Column("play_why", "wrapped", 34), Column("market", "text", 14),
     Column("segment", "text", 14), Column("region", "text", 12), Column("probability_low", "chance", 10),
     Column("probability_high", "chance", 10), Column("spend_prior_12m", "money", 13),
-    Column("orders_365d", "count", 11), Column("recency_days", "count", 11), Column("potential_low", "money", 13),
+    Column("orders_365d", "count", 11), Column("recency_days", "count", 13), Column("potential_low", "money", 13),
     Column("potential_high", "money", 13), Column("gap", "money", 13), Column("peers", "count", 10),
     Column("peer_low", "money", 13), Column("peer_middle", "money", 13), Column("peer_high", "money", 13),
-    Column("play_value", "money", 13), Column("cost_to_serve", "money", 13), Column("cost_proposed", "money", 13),
+    Column("play_value", "money", 13), Column("cost_to_serve", "money", 18), Column("cost_proposed", "money", 16),
     Column("previous_rank", "count", 11), Column("moved_because", "wrapped", 36),
 )  # fmt: skip
 """What a meeting needs comes first."""
@@ -125,7 +125,7 @@ class _Writer:
                 bar = {"type": "data_bar", "bar_color": PALE, "min_type": "num", "min_value": 0}
                 ends = {"max_type": "num", "max_value": most}
                 sheet.conditional_format(top + 1, j, top + len(rows), j, bar | ends)
-        sheet.set_row(top, 46)
+        sheet.set_row(top, 62)
         sheet.autofilter(top, 0, top + len(rows), len(known) - 1)
         sheet.freeze_panes(top + 1, 2)
         self._paper(sheet)
