@@ -20,7 +20,7 @@ from smartaccounts.config import Target
 from smartaccounts.errors import ModelError, culprits
 from smartaccounts.features.snapshot import CATALOGUE
 from smartaccounts.growth_list.facts import PastList
-from smartaccounts.rankers.base import Fitted
+from smartaccounts.rankers.base import Fitted, Note
 from smartaccounts.rankers.calibration import Calibrator
 from smartaccounts.rankers.curves import Curve, Curves
 from smartaccounts.rankers.derived import DERIVED
@@ -30,7 +30,7 @@ from smartaccounts.rankers.plain import PLAIN, CalibratedPlain
 from smartaccounts.rankers.potential import PotentialModel
 from smartaccounts.rankers.records import Records
 
-FORMAT = 3
+FORMAT = 4
 CARD = "bundle.json"
 AGAIN = "Train or export it again."
 
@@ -54,7 +54,7 @@ class Card:
     data_digest: str
     verdict: str
     better: bool | None
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
     versions: Mapping[str, str]
     recipe: Mapping[str, Any] | None = None
     past: tuple[PastList, ...] = ()
@@ -127,9 +127,11 @@ def load(folder: Path) -> Bundle:
                 f"Expected a bundle of format {FORMAT}, got {said['format']!r} in {card_file}.", hint=AGAIN
             )
         files = {name: _verified(folder, name, digest) for name, digest in said["files"].items()}
-        lists = {k: tuple(said["card"][k]) for k in ("needs", "training_dates", "notes")}
+        lists = {k: tuple(said["card"][k]) for k in ("needs", "training_dates")}
+        notes = tuple(Note(**n) for n in said["card"]["notes"])
         past = tuple(PastList(**p) for p in said["card"]["past"])
-        card = Card(**{**said["card"], **lists, "target": Target(**said["card"]["target"]), "past": past})
+        target = Target(**said["card"]["target"])
+        card = Card(**{**said["card"], **lists, "target": target, "notes": notes, "past": past})
         potential = PotentialModel.from_files(files) if "potential.json" in files else None
         peers = Peers.from_files(files) if "peers.json" in files else None
         records = Records(**json.loads(files["records.json"])) if "records.json" in files else None

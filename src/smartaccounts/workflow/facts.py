@@ -48,7 +48,7 @@ def facts(
         ranker=card.ranker,
         verdict=card.verdict,
         better=card.better,
-        notes=card.notes,
+        notes=tuple(map(words(pipeline.growth_list.language).note, card.notes)),
         warnings=circumstances.warnings,
         customers=len(now.frame),
         active=int(now.frame["active"].sum()),

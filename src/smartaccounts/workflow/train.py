@@ -22,6 +22,7 @@ from smartaccounts.evaluation.served import past_dates, plain_fit
 from smartaccounts.evaluation.summary import as_json
 from smartaccounts.features import dictionary
 from smartaccounts.features.snapshot import CATALOGUE, snapshot
+from smartaccounts.growth_list.words import words
 from smartaccounts.html import section, sentences
 from smartaccounts.orders.check import Quality, check
 from smartaccounts.orders.contract import OrderLines
@@ -29,7 +30,7 @@ from smartaccounts.orders.digest import digest
 from smartaccounts.orders.read import read
 from smartaccounts.outputs.drawings import drawings
 from smartaccounts.panel import Panel, panel
-from smartaccounts.rankers.base import Fitted
+from smartaccounts.rankers.base import Fitted, Note
 from smartaccounts.rankers.growth import Growth
 from smartaccounts.rankers.plain import FALLBACK, PLAIN
 from smartaccounts.rankers.records import fit_records
@@ -70,7 +71,9 @@ class Trained:
         said = [self.verdict.sentence, f"The evidence serves: {card.ranker}.", self.done, *data]
         past = "" if self.result is None else self.result._repr_html_()
         title = f"Training of {card.pipeline} for {card.as_of}"
-        return section(title, sentences(said), past, sentences(self.serves.card.notes, small=True))
+        return section(
+            title, sentences(said), past, sentences(map(words("en").note, self.serves.card.notes), small=True)
+        )
 
     @property
     def serves(self) -> Bundle:
@@ -114,7 +117,7 @@ def fit(
 
     def made(fitted: Fitted, said: str, *, needs: tuple[str, ...], better: bool | None) -> Bundle:
         dates = tuple(str(d.date()) for d in learned.snapshot.frame["as_of"].unique())
-        refit = f"the recipe was judged on past dates; this is its refit on all {len(dates)} dates over by {as_of}"
+        refit = Note("refit", {"dates": len(dates), "as_of": str(as_of)})
         recipe = pipeline.model.model_dump(mode="json") if fitted.name == "growth" else None
         versions = {name: version(name) for name in LIBRARIES} | {"python": platform.python_version()}
         card = Card(
@@ -171,7 +174,7 @@ def _content(
         figures=drawings(result) if result is not None else {},
         artifacts={
             "quality.json": quality.as_dict(examples=False),
-            "metrics.json": as_json(result) if result is not None else {},
+            "metrics.json": as_json(result, worded=words("en").note) if result is not None else {},
             "verdict.json": verdict.as_json(),
             "catalogue.json": dictionary.rows(),
             **draws_file(result, bundle.card.ranker, order_lines=bundle.card.data_digest),
