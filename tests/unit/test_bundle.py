@@ -184,7 +184,7 @@ def test_a_link_to_a_file_outside_is_not_followed(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", ["", "{", "[]", "7", "{}", '{"format": 4}', '{"format": 3, "files": [], "card": {}}',
+    "content", ["", "{", "[]", "7", "{}", '{"format": 4}', '{"format": 4, "files": [], "card": {}}',
                 '{"format": 4, "files": {}, "card": "x"}', "\x00", "nulL"]
 )  # fmt: skip
 def test_a_card_that_is_none_is_refused(folder: Path, content: str) -> None:

@@ -45,6 +45,10 @@ class Words:
         """Return what a note of a model says."""
         return self.say(f"model.{note.key}", **note.figures)
 
+    def attribute(self, name: str) -> str:
+        """Return what a sentence calls an attribute of the customers table: its own name where no message has one."""
+        return self.messages.get(f"attributes.{name}", name)
+
     def write(self, value: Any, kind: str) -> str:
         """Return one value as a placeholder of that kind would show it."""
         return str(self._formatter.format_field(value, kind))

@@ -21,15 +21,20 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 """A text that begins so would run in a spreadsheet, were it typed."""
 
 
+def _texts(frame: pd.DataFrame) -> list[str]:
+    """Return the columns of texts: those known to be, and those whose type says so."""
+    return [str(c) for c, kind in frame.dtypes.items() if c in _TEXT or isinstance(kind, pd.StringDtype)]
+
+
 def _types(frame: pd.DataFrame) -> pa.Schema:
     """Columns have their type from the start, also where every value is null."""
-    fields = []
+    fields, texts = [], _texts(frame)
     for name in frame.columns:
         if name == "as_of":
             kind = pa.date32()
         elif name in _LIST:
             kind = pa.list_(pa.string())
-        elif name in _TEXT:
+        elif name in texts:
             kind = pa.string()
         elif frame[name].dtype.kind in "biu":
             kind = pa.from_numpy_dtype(frame[name].dtype)
@@ -52,7 +57,7 @@ def write_parquet(frame: pd.DataFrame, path: Path) -> None:
 def write_csv(frame: pd.DataFrame, path: Path) -> None:
     """Write a frame as csv (UTF-8): lists joined by " | ", and cells that a spreadsheet would run made inert by a '."""
     out = frame.copy()
-    for name in out.columns.intersection([*_LIST, *_TEXT]):
+    for name in [*out.columns.intersection(_LIST), *_texts(frame)]:
         out[name] = out[name].map(_cell, na_action="ignore")
     out.to_csv(path, index=False, date_format="%Y-%m-%d", lineterminator="\n")
 

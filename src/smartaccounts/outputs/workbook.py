@@ -15,7 +15,6 @@ from xlsxwriter.worksheet import Worksheet
 from smartaccounts.growth_list.keep_small import said
 from smartaccounts.outputs.notes import notes
 from smartaccounts.outputs.shown import Shown, missing, sentences
-from smartaccounts.outputs.summary import period
 from smartaccounts.outputs.tables import FORMULA_STARTS
 
 MOST = 10_000
@@ -88,7 +87,7 @@ def write_workbook(shown: Shown, path: Path) -> None:
         book.set_properties({"title": shown.words.say("page.title", as_of=shown.as_of), "created": made})
         writer = _Writer(book, shown)
         sheet = book.add_worksheet(shown.words.say("notes.list_sheet"))
-        writer.table(sheet, shown.listed, LIST, tall=True)
+        writer.table(sheet, shown.listed, _with_attribute(LIST, shown.per), tall=True)
         kept = shown.kept_small
         if len(kept):
             writer.kept(book.add_worksheet(shown.words.say("notes.small_sheet")), kept)
@@ -109,10 +108,9 @@ class _Writer:
     ) -> None:
         """Write rows below a head that stays, with filters; reasons stand one below the other."""
         known = [c for c in columns if self._known(c.name, rows)]
-        when = period(self.shown.facts.horizon_days, self.shown.words)
         for j, column in enumerate(known):
             sheet.set_column(j, j, column.width)
-            self.text(sheet, top, j, self.shown.words.say(f"columns.{column.name}", period=when), "head")
+            self.text(sheet, top, j, self.shown.label(column.name), "head")
             cells = self._cells(column.name, rows)
             for i, value in enumerate(cells, start=top + 1):
                 self._cell(sheet, (i, j), value, column.kind)
@@ -139,7 +137,7 @@ class _Writer:
             told.append(self.shown.words.say("notes.cut", rows=MOST, all=len(rows)))
         for i, sentence in enumerate(told):
             self.text(sheet, i, 0, sentence, "text")
-        self.table(sheet, rows.head(MOST), KEPT, tall=False, top=len(told))
+        self.table(sheet, rows.head(MOST), _with_attribute(KEPT, self.shown.per), tall=False, top=len(told))
 
     def notes(self, sheet: Worksheet) -> None:
         """Write what the list rests on and what its words mean."""
@@ -200,6 +198,14 @@ class _Writer:
         sheet.set_paper(9)
         sheet.fit_to_pages(1, 0)
         sheet.set_margins(0.4, 0.4, 0.5, 0.5)
+
+
+def _with_attribute(columns: Sequence[Column], name: str | None) -> Sequence[Column]:
+    """Return the columns with a further attribute of the customers table after the others of it."""
+    if name is None:
+        return columns
+    at = _place(columns, "sales_rep") + 1
+    return (*columns[:at], Column(name, "text", 17), *columns[at:])
 
 
 def _place(columns: Sequence[Column], name: str) -> int:

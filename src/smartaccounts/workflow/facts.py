@@ -15,7 +15,7 @@ from smartaccounts.features.snapshot import Snapshot
 from smartaccounts.growth_list import capacity
 from smartaccounts.growth_list.costs import assumptions
 from smartaccounts.growth_list.facts import Expected, Facts
-from smartaccounts.growth_list.ranked import CHANCES, GrowthList
+from smartaccounts.growth_list.ranked import CHANCES, COLUMNS, GrowthList
 from smartaccounts.growth_list.words import words
 from smartaccounts.outputs.shown import Shown, plays_in
 
@@ -79,6 +79,7 @@ def shown_list(made: GrowthList, told: Facts, pipeline: Pipeline) -> Shown:
         blocks=made.blocks,
         kept=made.kept,
         told=(*length, *assumptions(settings.costs, said)),
+        per=None if settings.per in COLUMNS else settings.per,
     )
 
 

@@ -104,4 +104,6 @@ def test_it_is_said(language: str) -> None:
     assert len(said(curve_of(0.5, 0.01, 0.081), say, capacity=1)) == 2
     assert said(curve, say, capacity=3)[-1] != said(curve, say, capacity=1)[-1]
     assert len(said(curve, say, capacity=3, per="region")) == 2
+    assert said(curve, say, capacity=3, per="Team")[0].find("Team") > 0
+    assert "sales_rep" not in said(curve, say, capacity=3, per="sales_rep")[0]
     assert len(said(None, say, capacity=3)) == len(said(curve_of(0.01), say, capacity=3)) == 1

@@ -32,6 +32,16 @@ FRAME = pd.DataFrame(
 )  # fmt: skip
 
 
+def test_an_attribute_of_any_name_is_text_by_its_type(tmp_path: Path) -> None:
+    frame = FRAME.assign(team=pd.Series(["=1+1", None], dtype="str"), nobody=pd.Series([None, None], dtype="str"))
+    table = arrow(frame)
+    assert [table.schema.field(c).type for c in ("team", "nobody")] == [pa.string()] * 2
+    assert table["team"].to_pylist() == ["=1+1", None]
+    write_csv(frame, tmp_path / "list.csv")
+    with (tmp_path / "list.csv").open(newline="", encoding="utf-8") as file:
+        assert [(r["team"], r["nobody"]) for r in csv.DictReader(file)] == [("'=1+1", ""), ("", "")]
+
+
 def test_columns_have_their_type_also_where_every_value_is_null() -> None:
     found = {f.name: f.type for f in arrow(FRAME).schema}
     assert found == {
