@@ -39,10 +39,11 @@ AGAIN = "Train or export it again."
 class Card:
     """What a model is and rests on.
 
-    pipeline: the name of its pipeline. as_of: the date it was trained for. needs: contract columns it cannot do
-    without. verdict: one sentence on how it compares with the best plain ranking; `better` the same as yes, no
-    or not judged. versions: of the libraries. recipe: the settings of a growth model (config.Model), None for others.
-    past: how the lists of the judged past dates would have turned out.
+    pipeline: the name of its pipeline. as_of: the date it was trained for. needs: contract columns that it and the
+    potential beside it cannot do without. verdict: one sentence on how it compares with the best plain ranking;
+    `better` the same as yes, no or not judged. notes: what a reader should know of it. versions: of the libraries.
+    recipe: the settings of a growth model (config.Model), None for others. past: how the lists of the judged past dates
+    would have turned out.
     """
 
     pipeline: str
@@ -192,9 +193,13 @@ def _fitted(card: Card, files: Mapping[str, str]) -> Fitted:
     )
 
 
+def columns_of(fitted: Fitted, potential: PotentialModel | None) -> set[str]:
+    """Return the features and derived columns that a ranker and the potential beside it were learned from."""
+    return {*getattr(fitted, "columns", ()), *(() if potential is None else potential.spending.columns)}
+
+
 def _check_columns(bundle: Bundle) -> None:
-    potential = bundle.potential.spending.columns if bundle.potential is not None else ()
-    if unknown := sorted({*getattr(bundle.fitted, "columns", ()), *potential} - {*CATALOGUE, *DERIVED}):
+    if unknown := sorted(columns_of(bundle.fitted, bundle.potential) - {*CATALOGUE, *DERIVED}):
         raise ModelError(
             f"Expected a model of features that this version knows, got {culprits(unknown)} in {bundle.card.ranker}.",
             hint=AGAIN,
