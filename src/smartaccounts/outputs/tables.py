@@ -57,7 +57,7 @@ def write_parquet(frame: pd.DataFrame, path: Path) -> None:
 def write_csv(frame: pd.DataFrame, path: Path) -> None:
     """Write a frame as csv (UTF-8): lists joined by " | ", and cells that a spreadsheet would run made inert by a '."""
     out = frame.copy()
-    for name in [*out.columns.intersection(_LIST), *_texts(frame)]:
+    for name in [*out.columns.intersection([*_LIST]), *_texts(frame)]:
         out[name] = out[name].map(_cell, na_action="ignore")
     out.to_csv(path, index=False, date_format="%Y-%m-%d", lineterminator="\n")
 
