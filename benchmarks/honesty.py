@@ -127,7 +127,7 @@ def one_off(populations: int) -> None:
                 rankers = [Growth(pipeline.model), *(PLAIN[name] for name in BY_PAST_SPEND)]
                 result = backtest_served(read(pipeline, engine), ONE_OFF, pipeline, rankers)
         for at in result.judged:
-            print(f"{seed} {at.fold.test} {at.notes[SERVED][0]}")
+            print(f"{seed} {at.fold.test} {at.served}")
         precision = f"precision_at_{result.capacity}"
         for name in ("average_precision", precision):
             means = {r: result.mean(r, name).value for r in ("growth", SERVED, str(result.best_plain))}

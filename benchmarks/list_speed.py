@@ -4,13 +4,15 @@
 
 Trains on a small simulated supplier, simulates a large one, and writes its list with everything that belongs to one
 (potential, peers, plays, costs, reasons, flags, parquet, csv, xlsx, html); then the same order lines are read, their
-features and scores computed, and nothing else is done. By turns, `--repeats` times; medians of seconds and their ratio
-are printed.
+features and scores computed, and nothing else is done. By turns, `--repeats` times; medians of seconds and of CPU
+seconds (of all threads: what others do on the machine counts less) and their ratios are printed, and the seconds that
+each step of the last list took.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
 import time
 from collections.abc import Callable
@@ -50,10 +52,14 @@ def main() -> None:
         print(f"{made.line_count:,} lines, {asked.customers:,} customers, {asked.listed} listed, {bundle.card.ranker}")
         whole, alone = [], []
         for i in range(asked.repeats):
-            whole.append(timed(lambda i=i: predict(pipeline, AS_OF, bundle, Path(folder) / f"out{i}")))
+            out = Path(folder) / f"out{i}"
+            whole.append(timed(lambda out=out: predict(pipeline, AS_OF, bundle, out)))
             alone.append(timed(lambda: scored(pipeline, bundle)))
-    total, least = statistics.median(whole), statistics.median(alone)
-    print(f"list and all files {total:.1f} s, features and scores alone {least:.1f} s: {total / least:.2f} x")
+        steps = json.loads((out / "run.json").read_text())["seconds"]
+    for kind, totals, leasts in zip(("s", "CPU s"), zip(*whole, strict=True), zip(*alone, strict=True), strict=True):
+        total, least = statistics.median(totals), statistics.median(leasts)
+        print(f"list and all files {total:.1f} {kind}, features and scores alone {least:.1f}: {total / least:.2f} x")
+    print("  ".join(f"{step} {seconds:.1f} s" for step, seconds in steps.items()))
 
 
 def trained(folder: Path, settings: dict[str, Any]) -> Bundle:
@@ -72,11 +78,11 @@ def scored(pipeline: Pipeline, bundle: Bundle) -> None:
     bundle.fitted.score(seen.at([AS_OF]).eligible().frame)
 
 
-def timed(what: Callable[[], object]) -> float:
-    """Return the seconds that something takes."""
-    start = time.perf_counter()
+def timed(what: Callable[[], object]) -> tuple[float, float]:
+    """Return the seconds that something takes, and the CPU seconds of all threads."""
+    start, worked = time.perf_counter(), time.process_time()
     what()
-    return time.perf_counter() - start
+    return time.perf_counter() - start, time.process_time() - worked
 
 
 if __name__ == "__main__":

@@ -14,10 +14,10 @@ import shutil
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchmarks.list_speed import timed
 from playwright.sync_api import sync_playwright
 from tests.conftest import QUIET
 from tests.unit.outputs.lists import shown_of
@@ -43,13 +43,6 @@ ACTS = {
     "sort by name": "rest.querySelector('[data-sort=name]').click()",
     "sort by name, backwards": "rest.querySelector('[data-sort=name]').click()",
 }
-
-
-def timed(what: Callable[[], object]) -> float:
-    """Return the seconds that something takes."""
-    start = time.perf_counter()
-    what()
-    return time.perf_counter() - start
 
 
 def measured(file: Path, repeats: int) -> tuple[list[float], dict[str, list[float]]]:
@@ -82,7 +75,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         html, xlsx = (Path(folder) / f"growth_list.{kind}" for kind in ("html", "xlsx"))
         for file, write in ((html, write_page), (xlsx, write_workbook)):
-            seconds = timed(lambda file=file, write=write: write(shown, file))
+            seconds, _ = timed(lambda file=file, write=write: write(shown, file))
             print(f"{file.name}: {file.stat().st_size / 1e6:.1f} MB, written in {seconds:.1f} s")
         ready, acts = measured(html, given.repeats)
     print(f"usable after {statistics.median(ready):.2f} s (median of {given.repeats}; slowest {max(ready):.2f} s)")

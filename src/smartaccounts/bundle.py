@@ -20,7 +20,7 @@ from smartaccounts.config import Target
 from smartaccounts.errors import ModelError, culprits
 from smartaccounts.features.snapshot import CATALOGUE
 from smartaccounts.growth_list.facts import PastList
-from smartaccounts.rankers.base import Fitted
+from smartaccounts.rankers.base import Fitted, Note
 from smartaccounts.rankers.calibration import Calibrator
 from smartaccounts.rankers.curves import Curve, Curves
 from smartaccounts.rankers.derived import DERIVED
@@ -30,7 +30,7 @@ from smartaccounts.rankers.plain import PLAIN, CalibratedPlain
 from smartaccounts.rankers.potential import PotentialModel
 from smartaccounts.rankers.records import Records
 
-FORMAT = 3
+FORMAT = 4
 CARD = "bundle.json"
 AGAIN = "Train or export it again."
 
@@ -39,10 +39,11 @@ AGAIN = "Train or export it again."
 class Card:
     """What a model is and rests on.
 
-    pipeline: the name of its pipeline. as_of: the date it was trained for. needs: contract columns it cannot do
-    without. verdict: one sentence on how it compares with the best plain ranking; `better` the same as yes, no
-    or not judged. versions: of the libraries. recipe: the settings of a growth model (config.Model), None for others.
-    past: how the lists of the judged past dates would have turned out.
+    pipeline: the name of its pipeline. as_of: the date it was trained for. needs: contract columns that it and the
+    potential beside it cannot do without. verdict: one sentence on how it compares with the best plain ranking;
+    `better` the same as yes, no or not judged. notes: what a reader should know of it. versions: of the libraries.
+    recipe: the settings of a growth model (config.Model), None for others. past: how the lists of the judged past dates
+    would have turned out.
     """
 
     pipeline: str
@@ -54,7 +55,7 @@ class Card:
     data_digest: str
     verdict: str
     better: bool | None
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
     versions: Mapping[str, str]
     recipe: Mapping[str, Any] | None = None
     past: tuple[PastList, ...] = ()
@@ -127,9 +128,11 @@ def load(folder: Path) -> Bundle:
                 f"Expected a bundle of format {FORMAT}, got {said['format']!r} in {card_file}.", hint=AGAIN
             )
         files = {name: _verified(folder, name, digest) for name, digest in said["files"].items()}
-        lists = {k: tuple(said["card"][k]) for k in ("needs", "training_dates", "notes")}
+        lists = {k: tuple(said["card"][k]) for k in ("needs", "training_dates")}
+        notes = tuple(Note(**n) for n in said["card"]["notes"])
         past = tuple(PastList(**p) for p in said["card"]["past"])
-        card = Card(**{**said["card"], **lists, "target": Target(**said["card"]["target"]), "past": past})
+        target = Target(**said["card"]["target"])
+        card = Card(**{**said["card"], **lists, "target": target, "notes": notes, "past": past})
         potential = PotentialModel.from_files(files) if "potential.json" in files else None
         peers = Peers.from_files(files) if "peers.json" in files else None
         records = Records(**json.loads(files["records.json"])) if "records.json" in files else None
@@ -190,9 +193,13 @@ def _fitted(card: Card, files: Mapping[str, str]) -> Fitted:
     )
 
 
+def columns_of(fitted: Fitted, potential: PotentialModel | None) -> set[str]:
+    """Return the features and derived columns that a ranker and the potential beside it were learned from."""
+    return {*getattr(fitted, "columns", ()), *(() if potential is None else potential.spending.columns)}
+
+
 def _check_columns(bundle: Bundle) -> None:
-    potential = bundle.potential.spending.columns if bundle.potential is not None else ()
-    if unknown := sorted({*getattr(bundle.fitted, "columns", ()), *potential} - {*CATALOGUE, *DERIVED}):
+    if unknown := sorted(columns_of(bundle.fitted, bundle.potential) - {*CATALOGUE, *DERIVED}):
         raise ModelError(
             f"Expected a model of features that this version knows, got {culprits(unknown)} in {bundle.card.ranker}.",
             hint=AGAIN,

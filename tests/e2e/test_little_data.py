@@ -63,7 +63,7 @@ def test_the_demo_leaves_a_list(command: Callable[..., Said], monkeypatch: pytes
     assert said.code == 0
     assert sorted(p.name for p in Path("data/demo").iterdir()) == [
         "growth_list.csv", "growth_list.html", "growth_list.parquet", "growth_list.xlsx", "orders.parquet",
-        "orders_truth.parquet", "run.json",
+        "orders_customers.csv", "orders_truth.parquet", "run.json",
     ]  # fmt: skip
     for text in (
         "Simulated ",

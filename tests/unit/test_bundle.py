@@ -184,8 +184,8 @@ def test_a_link_to_a_file_outside_is_not_followed(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", ["", "{", "[]", "7", "{}", '{"format": 3}', '{"format": 3, "files": [], "card": {}}',
-                '{"format": 3, "files": {}, "card": "x"}', "\x00", "nulL"]
+    "content", ["", "{", "[]", "7", "{}", '{"format": 4}', '{"format": 4, "files": [], "card": {}}',
+                '{"format": 4, "files": {}, "card": "x"}', "\x00", "nulL"]
 )  # fmt: skip
 def test_a_card_that_is_none_is_refused(folder: Path, content: str) -> None:
     (folder / CARD).write_text(content)
@@ -199,12 +199,12 @@ def test_a_card_that_is_no_text_is_refused(folder: Path) -> None:
 
 def test_another_format_is_refused(folder: Path) -> None:
     edit(folder, lambda said: said.update(format=99))
-    assert refused(folder) == f"Expected a bundle of format 3, got 99 in {folder / CARD}."
+    assert refused(folder) == f"Expected a bundle of format 4, got 99 in {folder / CARD}."
 
 
 def test_the_format_before_this_one_is_refused_with_what_to_do(folder: Path) -> None:
-    edit(folder, lambda said: said.update(format=2))
-    assert refused(folder) == f"Expected a bundle of format 3, got 2 in {folder / CARD}."
+    edit(folder, lambda said: said.update(format=3))
+    assert refused(folder) == f"Expected a bundle of format 4, got 3 in {folder / CARD}."
 
 
 def test_a_potential_with_features_of_another_version_is_refused(growth: Bundle, tmp_path: Path) -> None:

@@ -172,7 +172,8 @@ def test_simulate_check_and_features(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert (made["as_of"], made["features"]) == (["2022-01-01", "2022-03-01"], len(CATALOGUE))
     assert "products_365d" in made["absent"]
     assert sorted(p.name for p in tmp_path.iterdir()) == [
-        "orders.parquet", "orders_truth.parquet", "rejected.parquet", "shop.yaml", "snapshot.parquet",
+        "orders.parquet", "orders_customers.csv", "orders_truth.parquet", "rejected.parquet", "shop.yaml",
+        "snapshot.parquet",
     ]  # fmt: skip
     assert run(asked) == 0
     assert "Null, since the source lacks their columns: " in capsys.readouterr().out

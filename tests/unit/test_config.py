@@ -51,8 +51,8 @@ def test_defaults_are_those_of_the_design(file: Path) -> None:
 
 def test_the_demo_runs_the_demo_pipeline() -> None:
     there = yaml.safe_load((Path(__file__).parents[2] / "pipelines" / "demo.yaml").read_text())
-    there["source"]["path"] = "orders.parquet"
-    assert there == demo.PIPELINE | {"model": demo.QUICK}
+    there["source"]["path"], there["customers"]["path"] = "orders.parquet", "orders_customers.csv"
+    assert there == demo.PIPELINE | demo.LIST | {"model": demo.QUICK}
 
 
 @pytest.mark.parametrize("name", ["online_retail", "iowa_suppliers", "demo"])

@@ -23,6 +23,7 @@ from smartaccounts.evaluation.shown import interval_cell
 from smartaccounts.features.snapshot import Snapshot
 from smartaccounts.html import section, sentences, table
 from smartaccounts.panel import Panel
+from smartaccounts.rankers.base import Note
 from smartaccounts.rankers.plain import PLAIN
 from smartaccounts.tracking.content import Training
 from smartaccounts.tracking.leaderboard import Row
@@ -114,7 +115,7 @@ def folds(*, known: bool = True) -> list[object]:
         walked(date(2020, m, 1), {HOSTILE: GOOD, "past_h": FAIR, "decay_60": GOOD[::-1]}, "ab", known=known)
         for m in (1, 4)
     ]
-    return [replace(t, left_out={"other": HOSTILE}, notes={"served": (HOSTILE,)}) for t in made]
+    return [replace(t, left_out={"other": HOSTILE}, served=HOSTILE) for t in made]
 
 
 def test_a_backtest_shows_the_bar_the_intervals_and_what_served() -> None:
@@ -140,7 +141,10 @@ def test_a_backtest_without_outcome_says_so() -> None:
 
 
 def test_a_training_shows_what_serves_and_why() -> None:
-    plain = Bundle(PLAIN["past_h"], replace(card("past_h"), notes=(HOSTILE,)))
+    plain = Bundle(
+        PLAIN["past_h"],
+        replace(card("past_h"), notes=(Note("nothing_lent", {"lender": HOSTILE, "before": "2020-05-01"}),)),
+    )
     verdict = Verdict("growth", None, None, None, None, None, 0, f"Not judged: {HOSTILE}.")
     problems = (
         SimpleNamespace(text=f"bad {HOSTILE}", severity="warns"),
@@ -155,6 +159,7 @@ def test_a_training_shows_what_serves_and_why() -> None:
     assert "<script" not in html
     for text in (verdict.sentence, "The evidence serves: past_h.", made.done, f"Data: bad {HOSTILE}", "past_h *"):
         assert text in said
+    assert f"Nothing could be borrowed of {HOSTILE}: none of its outcomes was over by May 1, 2020." in said
     assert "dull" not in said
     assert "past_h serves. Not judged" in repr(made)
     assert "Not judged" in read(replace(made, result=None)._repr_html_())

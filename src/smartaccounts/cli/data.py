@@ -117,7 +117,8 @@ def _print_catalogue(as_json: bool) -> None:
 
 def simulate(
     out: Annotated[
-        Path, typer.Option("--out", metavar="FILE", help="parquet, csv or csv.gz; the truth goes beside it.")
+        Path,
+        typer.Option("--out", metavar="FILE", help="parquet, csv or csv.gz; the truth and the customers go beside it."),
     ],
     customers: Annotated[int, typer.Option("--customers", metavar="N", help="How many customers.")] = 4000,
     years: Annotated[float, typer.Option("--years", metavar="Y", help="How many years.")] = 4.0,
@@ -126,7 +127,7 @@ def simulate(
     markets: Annotated[int, typer.Option("--markets", metavar="M", help="How many markets.")] = 1,
     as_json: AsJson = False,
 ) -> None:
-    """Simulate a supplier's order lines, with the truth beside them."""
+    """Simulate a supplier's order lines, with the truth and a customers table beside them."""
     from smartaccounts.orders.simulate import simulate as simulated
 
     first: date = dates([start])[0]
@@ -137,11 +138,13 @@ def simulate(
             {
                 "lines": str(made.lines),
                 "truth": str(made.truth),
+                "customers_table": str(made.customers_table),
                 "customers": made.customers,
                 "line_count": made.line_count,
             }
         )
     else:
         typer.echo(
-            f"{made.line_count:,} order lines of {made.customers:,} customers: {made.lines}\nThe truth: {made.truth}"
+            f"{made.line_count:,} order lines of {made.customers:,} customers: {made.lines}\n"
+            f"The truth: {made.truth}\nThe customers: {made.customers_table}"
         )

@@ -135,7 +135,7 @@ def _say(made: Predicted, out: Path) -> None:
         marks(made.growth_list.frame, facts, words("en")),
         told.reliability,
         facts.verdict,
-        *(f"Note: {n}." for n in facts.notes),
+        *(f"Note: {n}" for n in facts.notes),
         *(f"Note: {w}" for w in facts.warnings),
         f"Model: {facts.model_version}",
     ]

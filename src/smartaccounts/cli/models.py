@@ -47,13 +47,14 @@ def backtest(
 ) -> None:
     """Walk forward over past dates: how good would the lists have been, beside every plain ranking?"""
     from smartaccounts.evaluation.summary import as_json as said
+    from smartaccounts.growth_list.words import words
     from smartaccounts.workflow.backtest import run_backtest
 
     opened_pipeline, days = opened(pipeline, overrides), dates(as_of)
     with progress("Backtest", verbose=verbose) as step:
         result = run_backtest(opened_pipeline, days, out, step=step)
     if as_json:
-        print_json(said(result))
+        print_json(said(result, worded=words("en").note))
         return
     _print_backtest(result)
     typer.echo(f"Scores, metrics and figures: {out}")
@@ -105,8 +106,8 @@ def _print_backtest(result: Backtest) -> None:
                 f"{sum(s.came_first for s in said):,} came; the 80% range held at {held} of {judged} dates."
             )
     for tested in result.tested:
-        if tested.notes.get("served"):
-            say(f"{tested.fold.test}: {tested.notes['served'][0]}")
+        if tested.served:
+            say(f"{tested.fold.test}: {tested.served}")
         for ranker, reason in tested.left_out.items():
             say(f"{tested.fold.test} without {ranker}: {reason}")
 

@@ -94,5 +94,7 @@ def _with_served(walk: Walk, made: Tested, verdict: Verdict) -> Tested:
         fitted = plain_fit(name, walk.learned(made.fold))
         scores, notes = fitted.score(walk.eligible(made.fold)), fitted.notes
     without = f" {verdict.challenger} has no list here: {made.left_out[verdict.challenger]}" if missing else ""
-    said = (f"{name} served. {verdict.sentence}{without}", *notes)
-    return replace(made, scores={**made.scores, SERVED: scores}, notes={**made.notes, SERVED: said})
+    return replace(
+        made, scores={**made.scores, SERVED: scores}, notes={**made.notes, SERVED: notes},
+        served=f"{name} served. {verdict.sentence}{without}",
+    )  # fmt: skip

@@ -31,7 +31,7 @@ def backtest_html(result: Backtest) -> str:
         [r + (" *" if r == result.best_plain else ""), *(interval_cell(result.mean(r, m)) for m in columns.values())]
         for r in ranked
     ]
-    gate = [f"{t.fold.test}: {t.notes['served'][0]}" for t in result.tested if t.notes.get("served")]
+    gate = [f"{t.fold.test}: {t.served}" for t in result.tested if t.served]
     words = (
         f"Means over the past dates; below them the 90% interval over draws of customers. Of the first {k}: the share "
         "that became key accounts. Lift in 2%: how many times the base rate the first 2% hold. Found in 10%: the share "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,16 @@ import numpy as np
 from smartaccounts.evaluation.backtest import BAR, Backtest, measures
 from smartaccounts.evaluation.bootstrap import Interval
 from smartaccounts.evaluation.expectation import Expectation, stated
+from smartaccounts.evaluation.served import SERVED
+from smartaccounts.evaluation.walk import Tested
+from smartaccounts.rankers.base import Note
 
 
-def as_json(result: Backtest) -> dict[str, Any]:
-    """Return what metrics.json holds: folds, means with intervals per ranker, and per date; NaN as null."""
+def as_json(result: Backtest, *, worded: Callable[[Note], str]) -> dict[str, Any]:
+    """Return what metrics.json holds: folds, means with intervals per ranker, and per date; NaN as null.
+
+    worded: finds the words for a note.
+    """
     folds_said = [
         {
             "as_of": str(t.fold.test),
@@ -27,7 +34,7 @@ def as_json(result: Backtest) -> dict[str, Any]:
             "markets_left_out": dict.fromkeys(
                 t.small_markets, f"fewer than {result.target.min_active} active customers"
             ),
-            "notes": {k: list(v) for k, v in t.notes.items() if v},
+            "notes": _notes(t, worded),
         }
         for t in result.tested
     ]
@@ -66,6 +73,13 @@ def as_json(result: Backtest) -> dict[str, Any]:
                 "better_share": _number(compared.better_share),
             }
     return said
+
+
+def _notes(tested: Tested, worded: Callable[[Note], str]) -> dict[str, list[str]]:
+    """Return what a reader should know of each ranker's fit; of what served first why it did."""
+    served = [tested.served] if tested.served else []
+    said = {name: (served if name == SERVED else []) + list(map(worded, notes)) for name, notes in tested.notes.items()}
+    return {name: texts for name, texts in said.items() if texts}
 
 
 def _interval(interval: Interval) -> dict[str, Any]:

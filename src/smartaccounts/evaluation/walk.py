@@ -16,7 +16,7 @@ from smartaccounts.evaluation.outcomes import Outcomes
 from smartaccounts.features.snapshot import KEY, Snapshot, snapshot
 from smartaccounts.orders.contract import OrderLines
 from smartaccounts.panel import Panel
-from smartaccounts.rankers.base import Ranker, Scores
+from smartaccounts.rankers.base import Note, Ranker, Scores
 from smartaccounts.timeline import Fold, folds
 
 
@@ -27,17 +27,19 @@ class Tested:
     rows: as_of, market, customer_id, target, spend_ahead, key_spend; target and spend_ahead null where the horizon is
     not over. scores: in the order of rows. left_out: ranker -> reason. known_base_rate: of the eligible one horizon
     earlier, null where the history is too short. small_markets: without a K at the test date, since fewer than
-    min_active customers are active; none of their rows is here.
+    min_active customers are active; none of their rows is here. served: what the gate put in service and why, in one
+    sentence or two; '' where it was not asked.
     """
 
     fold: Fold
     rows: pd.DataFrame
     scores: Mapping[str, Scores]
     left_out: Mapping[str, str]
-    notes: Mapping[str, tuple[str, ...]]
+    notes: Mapping[str, tuple[Note, ...]]
     training_rows: int
     known_base_rate: float | None
     small_markets: tuple[str, ...] = ()
+    served: str = ""
 
     @property
     def judged(self) -> bool:
@@ -50,7 +52,7 @@ class Ranked:
     """What one ranker made of one fold: scores and notes, or why it has none."""
 
     scores: Scores | None
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     reason: str = ""
 
 

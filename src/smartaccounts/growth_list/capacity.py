@@ -69,7 +69,7 @@ def profit_curve(accounts: pd.DataFrame, costs: Costs | None, *, shown: int) -> 
 
 def said(curve: ProfitCurve | None, words: Words, *, capacity: int, per: str | None = None) -> list[str]:
     """Return in sentences how many accounts to take."""
-    groups = [] if per is None else [words.say("capacity.per", capacity=capacity, per=per)]
+    groups = [] if per is None else [words.say("capacity.per", capacity=capacity, per=words.attribute(per))]
     if curve is None:
         return [*groups, words.say("capacity.unknown")]
     if not curve.best:

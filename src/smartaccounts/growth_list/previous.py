@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from smartaccounts.errors import InputError, PipelineError, culprits
 
 RUN, LIST = "run.json", "growth_list.parquet"
+AGAIN = "Write it again."
 KEY = ["market", "customer_id"]
 NUMBERS = ["rank", "probability", "spend_h", "orders_365d", "recency_days"]
 COLUMNS = [*KEY, *NUMBERS, "name", "as_of", "model_version", "listed"]
@@ -28,7 +29,7 @@ COLUMNS = [*KEY, *NUMBERS, "name", "as_of", "model_version", "listed"]
 class PreviousList:
     """A list of the same pipeline, of an earlier as_of. frame: one row per (market, customer_id) with COLUMNS, by rank.
 
-    folder: the name of its folder. digest: `<rows>-<16 hex digits>` of its file.
+    folder: the name of its folder. digest: that of its file (`list_digest`).
     """
 
     folder: str
@@ -69,7 +70,7 @@ def find_previous(out: Path, pipeline: str, as_of: date, *, horizon_days: int) -
         if folder.resolve() == own or not _has_run(folder):
             continue
         try:
-            of, day, days = _run(folder)
+            of, day, days, _ = _run(folder)
         except PipelineError:
             said.append(folder.name)
             continue
@@ -87,14 +88,14 @@ def read_previous(folder: Path, pipeline: str, as_of: date, *, horizon_days: int
     """Read the list in a folder.
 
     PipelineError where it is not there, of another pipeline or horizon, or of an as_of that is not before; InputError
-    where it cannot be read, lacks a column, or is not the list that its RUN speaks of.
+    where it cannot be read, lacks a column, is not the file whose digest its RUN holds, or has rows of another as_of.
     """
     if not (folder / RUN).is_file():
         raise PipelineError(
             f"Expected a growth list, got no {RUN} in {folder}.",
             hint="Name a folder that smartaccounts predict has written in --previous.",
         )
-    of, day, days = _run(folder)
+    of, day, days, written = _run(folder)
     if of != pipeline:
         raise PipelineError(
             f"Expected a list of the pipeline {pipeline!r}, got one of {of!r} in {folder}.",
@@ -121,14 +122,26 @@ def read_previous(folder: Path, pipeline: str, as_of: date, *, horizon_days: int
             )
         table = pq.read_table(io.BytesIO(content), columns=COLUMNS)
         frame = _typed(table)
+        digest = list_digest(content)
     except (OSError, pa.ArrowException, TypeError, ValueError) as error:
-        raise InputError(f"Expected a growth list, got {_said(error)} in {folder / LIST}.") from None
+        raise InputError(f"Expected a growth list, got {_said(error)} in {folder / LIST}.", hint=AGAIN) from None
+    if digest != written:
+        raise InputError(
+            f"Expected the file that was written with {RUN} ({written}), got another ({digest}) in {folder / LIST}.",
+            hint=AGAIN,
+        )
     if frame["as_of"].ne(pd.Timestamp(day)).any() or frame.duplicated(KEY).any():
         raise InputError(
             f"Expected the growth list of {day} that {RUN} speaks of, got other rows in {folder / LIST}.",
-            hint="Write it again.",
+            hint=AGAIN,
         )
-    return PreviousList(folder.resolve().name, day, f"{len(frame)}-{hashlib.sha256(content).hexdigest()[:16]}", frame)
+    return PreviousList(folder.resolve().name, day, digest, frame)
+
+
+def list_digest(content: bytes) -> str:
+    """Return `<rows>-<16 hex digits>` of the bytes of a LIST; pa.ArrowException where they are no Parquet file."""
+    rows = pq.read_metadata(io.BytesIO(content)).num_rows
+    return f"{rows}-{hashlib.sha256(content).hexdigest()[:16]}"
 
 
 def _has_run(folder: Path) -> bool:
@@ -139,14 +152,15 @@ def _has_run(folder: Path) -> bool:
         return False
 
 
-def _run(folder: Path) -> tuple[str, date, int]:
-    """Return the pipeline's name, the as_of and the horizon in days that a run speaks of."""
+def _run(folder: Path) -> tuple[str, date, int, str]:
+    """Return the pipeline's name, the as_of, the horizon in days and the digest of the list that a run speaks of."""
     try:
         content: Any = json.loads((folder / RUN).read_text(encoding="utf-8"))
-        return str(content["pipeline"]), date.fromisoformat(content["as_of"]), int(content["horizon_days"])
+        of, day = str(content["pipeline"]), date.fromisoformat(content["as_of"])
+        return of, day, int(content["horizon_days"]), str(content["list_digest"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise PipelineError(
-            f"Expected what a run says of its list, got {_said(error)} in {folder / RUN}.", hint="Write it again."
+            f"Expected what a run says of its list, got {_said(error)} in {folder / RUN}.", hint=AGAIN
         ) from None
 
 

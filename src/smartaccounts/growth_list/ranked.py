@@ -41,10 +41,13 @@ COLUMNS = [
 ]  # fmt: skip
 """The columns of growth_list.parquet; up to `model_version` they are relied on from outside."""
 
+TAKEN = {*COLUMNS, "pipeline", "to_do"} - {"market", "name", *SHOWN_ATTRIBUTES}
+"""What no attribute of growth_list.per can be called: the files have a column of that name for something else."""
+
 
 @dataclass(frozen=True)
 class GrowthList:
-    """frame: one row per eligible customer with COLUMNS, by rank.
+    """frame: one row per eligible customer with COLUMNS, by rank; last the attribute of growth_list.per if none is.
 
     Money in currency; spend_12m is [as_of-365, as_of), spend_prior_12m the 365 days before; potential is spend in the
     horizon, gap what it is above spend_h, peer_* what similar accounts reached in a horizon. Reasons and flags are
@@ -105,7 +108,7 @@ def growth_list(
     )
     listed = accounts[placed.listed]
     return GrowthList(
-        frame=pd.concat([frame, changes.rows], axis=1)[COLUMNS],
+        frame=pd.concat([frame, changes.rows], axis=1)[COLUMNS].assign(**_beside(groups, settings.per, placed.order)),
         blocks=_blocks(listed),
         gone=changes.gone,
         kept=summary(accounts[kept]),
@@ -162,7 +165,10 @@ def _of(ranked: pd.DataFrame, attributes: pd.DataFrame) -> pd.DataFrame:
 
 
 def _groups(ranked: pd.DataFrame, attributes: pd.DataFrame | None, per: str | None) -> pd.Series | None:
-    """Return the value of growth_list.per of each row; PipelineError where the customers table has no such column."""
+    """Return the value of growth_list.per of each row; PipelineError where it cannot be used.
+
+    The customers table has no such column, or its name is TAKEN.
+    """
     if per is None or attributes is None:
         return None
     if per == "market":
@@ -172,7 +178,19 @@ def _groups(ranked: pd.DataFrame, attributes: pd.DataFrame | None, per: str | No
             f"Expected an attribute of the customers table, got {per!r} in growth_list.per.",
             hint=f"{nearest(per, attributes.columns)} Map it under customers.columns.",
         )
+    if per in TAKEN:
+        raise PipelineError(
+            f"Expected an attribute whose name is no column of a list, got {per!r} in growth_list.per.",
+            hint="Map it under another name under customers.columns.",
+        )
     return _of(ranked, attributes[[per]])[per]
+
+
+def _beside(groups: pd.Series | None, per: str | None, order: np.ndarray) -> dict[str, pd.Series]:
+    """Return the attribute of growth_list.per as a column of texts where it is none of COLUMNS; null where unknown."""
+    if groups is None or per is None or per in COLUMNS:
+        return {}
+    return {per: groups.iloc[order].reset_index(drop=True).astype("str")}
 
 
 def _places(

@@ -15,6 +15,8 @@ from babel import Locale
 from babel.dates import format_date
 from babel.numbers import format_percent, parse_pattern
 
+from smartaccounts.rankers.base import Note
+
 LANGUAGES = ("en", "de")
 
 
@@ -24,7 +26,7 @@ class Words:
 
     A message holds placeholders with a kind: {spend:money} whole currency, {orders:count}, {times:times} (two
     decimals), {average:tenth} (one decimal), {part:share} whole percent, {chance:chance} percent with one decimal below
-    10%, {day:day} a date; {name} without a kind is a text as it is.
+    10%, {day:day} a date, also as an ISO text; {name} without a kind is a text as it is.
     """
 
     language: str
@@ -38,6 +40,14 @@ class Words:
     def say(self, key: str, **values: Any) -> str:
         """Return the message of a key with its values; KeyError where the key or a value is missing."""
         return self._formatter.vformat(self.messages[key], (), values)
+
+    def note(self, note: Note) -> str:
+        """Return what a note of a model says."""
+        return self.say(f"model.{note.key}", **note.figures)
+
+    def attribute(self, name: str) -> str:
+        """Return what a sentence calls an attribute of the customers table: its own name where no message has one."""
+        return self.messages.get(f"attributes.{name}", name)
 
     def write(self, value: Any, kind: str) -> str:
         """Return one value as a placeholder of that kind would show it."""
@@ -80,7 +90,8 @@ class _Localised(string.Formatter):
         def chance(value: float) -> str:
             return share(value, "0%" if value >= 0.1 else "0.0%")
 
-        def day(value: date) -> str:
+        def day(value: date | str) -> str:
+            value = date.fromisoformat(value) if isinstance(value, str) else value
             return str(format_date(value, format="long", locale=language))
 
         self.kinds: dict[str, Callable[[Any], str]] = {

@@ -32,10 +32,11 @@ MOST_MARKETS = 1000
 
 @dataclass(frozen=True)
 class Simulation:
-    """Where the lines and the truth were written, and how many there are; dates are in `[start, end)`."""
+    """Where lines, truth and customers table were written, and how many there are; dates are in `[start, end)`."""
 
     lines: Path
     truth: Path
+    customers_table: Path
     customers: int
     line_count: int
     order_count: int
@@ -52,31 +53,34 @@ def simulate(
     start: date = date(2021, 1, 1),
     markets: int = 1,
 ) -> Simulation:
-    """Write order lines to `path` (Parquet, CSV or gzipped CSV by its name) and the truth to `<stem>_truth.parquet`.
+    """Write order lines to `path` (Parquet, CSV or gzipped CSV by its name), and beside it the truth and the customers.
 
     About 20 lines a customer and year, one row per order line, month by month: memory is bounded by the customers and a
     month of at most 200,000 of them. `order_id` starts with R for a return and with C for a cancellation of the order
-    of the same number. The same arguments and versions give the same bytes. The truth has one row per customer:
-    customer_id, market, kind, growth_start, growth_end, growth_factor, entry_date, exit_date. Nothing is left behind
+    of the same number. The same arguments and versions give the same bytes. The truth (`<stem>_truth.parquet`) has one
+    row per customer: customer_id, market, kind, growth_start, growth_end, growth_factor, entry_date, exit_date; so has
+    the customers table (`<stem>_customers.csv`): customer_id, market, name, region, sales_rep. Nothing is left behind
     where writing is interrupted. PipelineError for a wrong argument or a path that cannot be written.
     """
     _check_numbers(customers=customers, years=years, seed=seed, markets=markets, start=start)
-    kind, truth = _check_path(path)
+    kind, truth, table = _check_path(path)
     months = _months(start, years)
     catalogue = draw_catalogue(_rng(seed, 0), customers=customers, calendar_years=months[-1].year + 1)
     people = draw_population(_rng(seed, 1), customers=customers, days=months[-1].end, markets=markets)
     labels = files.Labels(people, catalogue, markets=markets)
     line_count = order_count = 0
     try:
-        with files.beside(path, truth) as (path_beside, truth_beside):
+        with files.beside(path, truth, table) as (path_beside, truth_beside, table_beside):
             with files.writer(path_beside, kind) as writer:
                 for lines, orders in _history(people, catalogue, months, seed):
                     line_count, order_count = line_count + len(lines), orders
                     writer.write_table(labels.table(lines))
             files.write_truth(truth_beside, people, labels, first=months[0].first)
+            files.write_customers(table_beside, people, labels, rng=_rng(seed, 3))
     except OSError as error:
         raise PipelineError(f"Expected a file that can be written, got an error ({error}) in {path}.") from None
-    return Simulation(path, truth, customers, line_count, order_count, start, start + timedelta(days=months[-1].end))
+    end = start + timedelta(days=months[-1].end)
+    return Simulation(path, truth, table, customers, line_count, order_count, start, end)
 
 
 def _history(people: Population, catalogue: Catalogue, months: list[Month], seed: int) -> Iterator[tuple[Lines, int]]:
@@ -154,8 +158,8 @@ def _check_numbers(*, customers: int, years: float, seed: int, markets: int, sta
             raise PipelineError(f"Expected {expected}, got {got} in {where}.")
 
 
-def _check_path(path: Path) -> tuple[str, Path]:
-    """Return the ending of `path`'s name and where the truth goes; PipelineError where nothing can be written."""
+def _check_path(path: Path) -> tuple[str, Path, Path]:
+    """Return the ending of `path`'s name, where truth and customers go; PipelineError where nothing can be written."""
     kind = files.ending(path)
     if path.is_dir():
         raise PipelineError(
@@ -171,7 +175,8 @@ def _check_path(path: Path) -> tuple[str, Path]:
             f"Expected a folder, got {'a file' if path.parent.exists() else 'nothing'} in {path.parent}.",
             hint=f"Create it: mkdir -p {path.parent}",
         )
-    truth = path.with_name(path.name[: -len(kind)] + "_truth.parquet")
-    if truth.is_dir():
-        raise PipelineError(f"Expected a file's name, got a folder in {truth}.", hint="The truth is written there.")
-    return kind, truth
+    truth, table = (path.with_name(path.name[: -len(kind)] + end) for end in ("_truth.parquet", "_customers.csv"))
+    for file, what in ((truth, "truth is"), (table, "customers are")):
+        if file.is_dir():
+            raise PipelineError(f"Expected a file's name, got a folder in {file}.", hint=f"The {what} written there.")
+    return kind, truth, table

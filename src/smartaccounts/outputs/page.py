@@ -57,7 +57,7 @@ def page(shown: Shown) -> str:
         facts=shown.facts,
         summary=summary(shown.facts, shown.words),
         said=lambda key, **values: shown.words.say(f"page.{key}", **values),
-        column=lambda key: shown.words.say(f"columns.{key}", period=period(shown.facts.horizon_days, shown.words)),
+        column=shown.label,
         horizon=period(shown.facts.horizon_days, shown.words),
         marks=marks(shown.frame, shown.facts, shown.words),
         first=_first(shown),
@@ -93,7 +93,8 @@ def _own(name: str) -> Markup:
 
 def _told(shown: Shown) -> dict[str, Any]:
     """Return what the script says."""
-    return {"language": shown.words.language, "words": {k: shown.words.messages[f"page.{k}"] for k in SCRIPT_WORDS}}
+    said = {k: shown.words.messages[f"page.{k}"] for k in SCRIPT_WORDS}
+    return {"language": shown.words.language, "words": said, "attributes": shown.attributes}
 
 
 def _accounts(shown: Shown) -> list[Account]:

@@ -15,10 +15,7 @@ from smartaccounts.outputs.shown import Shown, flagged, missing
 MOST = 50_000
 """So many rows that are not listed are on the page at most; all are in the csv."""
 
-TEXTS = ("market", "segment", "region", "sales_rep", "play", "status")
 MONEY = ("spend_12m", "spend_prior_12m", "potential", "cost_to_serve", "cost_proposed")
-FACETS = ("market", "region", "sales_rep", "play")
-"""Columns that rows are filtered by."""
 
 
 def content(shown: Shown) -> dict[str, Any]:
@@ -33,19 +30,19 @@ def content(shown: Shown) -> dict[str, Any]:
         "rank": rows["rank"].astype(int).tolist(),
         "name": [None if missing(v) or not str(v).strip() else str(v) for v in rows["name"]],
         "customer_id": rows["customer_id"].astype(str).tolist(),
-        "kept": flagged(rows["keep_small"]).astype(int).tolist(),
+        "keep_small": flagged(rows["keep_small"]).astype(int).tolist(),
         "probability": _rounded(rows["probability"], 3),
         **{c: _rounded(rows[c], 0) for c in MONEY if shown.knows(c)},
     }
     levels: dict[str, list[str]] = {}
-    for name in (c for c in TEXTS if shown.knows(c)):
+    for name in (c for c in (*shown.attributes, "play", "status") if shown.knows(c)):
         columns[name], levels[name] = _numbered(_said(shown, name, rows[name]))
     return {"listed": len(listed), "columns": columns, "levels": levels}
 
 
 def facets(shown: Shown) -> list[str]:
     """Return the columns worth filtering by: those with more than one text."""
-    return [c for c in FACETS if shown.knows(c) and len(shown.frame[c].dropna().unique()) > 1]
+    return [c for c in (*shown.attributes, "play") if shown.knows(c) and len(shown.frame[c].dropna().unique()) > 1]
 
 
 def embedded(value: Mapping[str, Any]) -> Markup:

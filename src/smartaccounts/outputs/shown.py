@@ -12,6 +12,7 @@ import pandas as pd
 from smartaccounts.growth_list.facts import Facts
 from smartaccounts.growth_list.keep_small import KeptSmall
 from smartaccounts.growth_list.words import Words
+from smartaccounts.outputs.summary import period
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,8 @@ class Shown:
 
     blocks: for each listed row, in the order of the frame, the spend of 24 blocks of 30 days, the oldest first; null
     before the history; None where there is none. plays: by the id in `play`; an id that is missing is shown as it is.
-    kept: the second list in sum. told: sentences on how many to take; assumed: on what the money rests on.
+    kept: the second list in sum. told: sentences on how many to take; assumed: on what the money rests on. per: a
+    further attribute that the frame holds, in whose values capacity counts.
     """
 
     frame: pd.DataFrame
@@ -39,6 +41,18 @@ class Shown:
     kept: KeptSmall | None = None
     told: tuple[str, ...] = ()
     assumed: tuple[str, ...] = ()
+    per: str | None = None
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """The columns that say whose an account is: shown beside its name, and filtered by."""
+        return ("market", "segment", "region", "sales_rep", *([] if self.per is None else [self.per]))
+
+    def label(self, column: str) -> str:
+        """Return what a column is called; a further attribute bears the name that the pipeline file gives it."""
+        if column == self.per:
+            return column
+        return self.words.say(f"columns.{column}", period=period(self.facts.horizon_days, self.words))
 
     @property
     def listed(self) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -10,6 +11,8 @@ from typing import Any, Self
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 _LIST = ("reasons_for", "reasons_against", "flags")
@@ -21,15 +24,20 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 """A text that begins so would run in a spreadsheet, were it typed."""
 
 
+def _texts(frame: pd.DataFrame) -> list[str]:
+    """Return the columns of texts: those known to be, and those whose type says so."""
+    return [str(c) for c, kind in frame.dtypes.items() if c in _TEXT or isinstance(kind, pd.StringDtype)]
+
+
 def _types(frame: pd.DataFrame) -> pa.Schema:
     """Columns have their type from the start, also where every value is null."""
-    fields = []
+    fields, texts = [], _texts(frame)
     for name in frame.columns:
         if name == "as_of":
             kind = pa.date32()
         elif name in _LIST:
             kind = pa.list_(pa.string())
-        elif name in _TEXT:
+        elif name in texts:
             kind = pa.string()
         elif frame[name].dtype.kind in "biu":
             kind = pa.from_numpy_dtype(frame[name].dtype)
@@ -50,17 +58,28 @@ def write_parquet(frame: pd.DataFrame, path: Path) -> None:
 
 
 def write_csv(frame: pd.DataFrame, path: Path) -> None:
-    """Write a frame as csv (UTF-8): lists joined by " | ", and cells that a spreadsheet would run made inert by a '."""
-    out = frame.copy()
-    for name in out.columns.intersection([*_LIST, *_TEXT]):
-        out[name] = out[name].map(_cell, na_action="ignore")
-    out.to_csv(path, index=False, date_format="%Y-%m-%d", lineterminator="\n")
+    """Write a frame as csv (UTF-8): lists joined by " | ", and cells that a spreadsheet would run made inert by a '.
+
+    Texts, True and False are quoted; a null is nothing.
+    """
+    table = arrow(frame)
+    cells = pa.table({f.name: _cells(table[f.name]) for f in table.schema})
+    pacsv.write_csv(cells, path, pacsv.WriteOptions(quoting_style="needed"))
 
 
-def _cell(value: object) -> str:
-    text = " | ".join(map(str, value)) if isinstance(value, list) else str(value)
-    text = text.replace("\r\n", "\n").replace("\r", "\n")  # a lone \r would not be quoted, and break the row in two
-    return "'" + text if text.startswith(FORMULA_STARTS) else text
+def _cells(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return a column as it is written: texts inert, numbers and dates as they are."""
+    if pa.types.is_boolean(column.type):
+        return pc.if_else(column, "True", "False")
+    if pa.types.is_list(column.type):
+        column = pc.binary_join(column, " | ")
+    if not pa.types.is_string(column.type):
+        return column
+    text = pc.replace_substring(
+        pc.replace_substring(column, "\r\n", "\n"), "\r", "\n"
+    )  # no reader breaks a row at a \r
+    runs = pc.match_substring_regex(text, f"^[{re.escape(''.join(FORMULA_STARTS))}]")
+    return pc.if_else(runs, pc.binary_join_element_wise("'", text, ""), text)
 
 
 def write_json(content: Mapping[str, Any], path: Path) -> None:

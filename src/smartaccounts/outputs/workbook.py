@@ -15,7 +15,6 @@ from xlsxwriter.worksheet import Worksheet
 from smartaccounts.growth_list.keep_small import said
 from smartaccounts.outputs.notes import notes
 from smartaccounts.outputs.shown import Shown, missing, sentences
-from smartaccounts.outputs.summary import period
 from smartaccounts.outputs.tables import FORMULA_STARTS
 
 MOST = 10_000
@@ -94,7 +93,7 @@ def write_workbook(shown: Shown, path: Path) -> None:
         book.set_properties({"title": shown.words.say("page.title", as_of=shown.as_of), "created": made})
         writer = _Writer(book, shown)
         sheet = book.add_worksheet(shown.words.say("notes.list_sheet"))
-        writer.table(sheet, shown.listed, LIST)
+        writer.table(sheet, shown.listed, _with_attribute(LIST, shown.per))
         kept = shown.kept_small
         if len(kept):
             writer.kept(book.add_worksheet(shown.words.say("notes.small_sheet")), kept)
@@ -113,10 +112,9 @@ class _Writer:
     def table(self, sheet: Worksheet, rows: pd.DataFrame, columns: Sequence[Column], *, top: int = 0) -> None:
         """Write rows below a head that stays, with filters; reasons stand one below the other."""
         known = [c for c in columns if self._known(c.name, rows)]
-        when = period(self.shown.facts.horizon_days, self.shown.words)
         for j, column in enumerate(known):
             sheet.set_column(j, j, column.width)
-            self.text(sheet, top, j, self.shown.words.say(f"columns.{column.name}", period=when), "head")
+            self.text(sheet, top, j, self.shown.label(column.name), "head")
             cells = self._cells(column.name, rows)
             for i, value in enumerate(cells, start=top + 1):
                 self._cell(sheet, (i, j), value, column.kind)
@@ -140,12 +138,13 @@ class _Writer:
         told = [] if self.shown.kept is None else [" ".join(said(self.shown.kept, self.shown.words))]
         if len(rows) > MOST:
             told.append(self.shown.words.say("notes.cut", rows=MOST, all=len(rows)))
-        shown = [c for c in KEPT if self._known(c.name, rows)]
+        kept = _with_attribute(KEPT, self.shown.per)
+        shown = [c for c in kept if self._known(c.name, rows)]
         for i, sentence in enumerate(told):  # across the table: a single cell would be cut on paper
             sheet.merge_range(i, 0, i, len(shown) - 1, "", self.formats["said"])
             self.text(sheet, i, 0, sentence, "said")
             sheet.set_row(i, 15 * _wrapped(sentence, sum(c.width for c in shown)) + 3)
-        self.table(sheet, rows.head(MOST), KEPT, top=len(told))
+        self.table(sheet, rows.head(MOST), kept, top=len(told))
 
     def notes(self, sheet: Worksheet) -> None:
         """Write what the list rests on and what its words mean."""
@@ -207,6 +206,14 @@ class _Writer:
         sheet.set_paper(9)
         sheet.fit_to_pages(1, 0)
         sheet.set_margins(0.4, 0.4, 0.5, 0.5)
+
+
+def _with_attribute(columns: Sequence[Column], name: str | None) -> Sequence[Column]:
+    """Return the columns with a further attribute of the customers table after the others of it."""
+    if name is None:
+        return columns
+    at = _place(columns, "sales_rep") + 1
+    return (*columns[:at], Column(name, "text", 17), *columns[at:])
 
 
 def _place(columns: Sequence[Column], name: str) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -37,6 +38,17 @@ class Contributions:
     base: float
 
 
+@dataclass(frozen=True)
+class Note:
+    """A fact about a fit that a reader of its lists should know: which one, and its figures.
+
+    Words are found for it where it is shown (`Words.note`). figures: what JSON can hold; dates as ISO texts.
+    """
+
+    key: str
+    figures: Mapping[str, str | int | float] = field(default_factory=dict)
+
+
 class Fitted(Protocol):
     """A ranker that is ready to score the eligible rows of a snapshot's frame."""
 
@@ -46,7 +58,7 @@ class Fitted(Protocol):
         ...
 
     @property
-    def notes(self) -> tuple[str, ...]:
+    def notes(self) -> tuple[Note, ...]:
         """What a reader should know of this fit: how it was calibrated, on how much."""
         ...
 

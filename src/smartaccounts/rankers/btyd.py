@@ -16,7 +16,7 @@ import pandas as pd
 from smartaccounts.config import Model
 from smartaccounts.errors import HistoryError, culprits
 from smartaccounts.panel import Panel
-from smartaccounts.rankers.base import Contributions, Floats, Scores
+from smartaccounts.rankers.base import Contributions, Floats, Note, Scores
 from smartaccounts.rankers.bgnbd import BgNbd, Histories, fit_bgnbd
 from smartaccounts.rankers.calibration import Calibrator, calibrated_scores
 from smartaccounts.rankers.gamma_gamma import GammaGamma, fit_gamma_gamma
@@ -56,7 +56,7 @@ class BtydModel:
     markets: Mapping[str, MarketModel]
     horizon_days: int
     calibrator: Calibrator | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     name: str = "btyd"
 
     def score(self, frame: pd.DataFrame) -> Scores:
@@ -117,9 +117,9 @@ class Btyd:
         fitted = BtydModel(markets, panel.snapshot.target.horizon_days, name=self.name)
         usable = frame["eligible"] & frame["market"].isin(list(markets)) & panel.outcome["target"].notna()
         rows = panel.rows(usable)
-        calibrator, note = _calibrated(fitted, rows, season=self.model.season)
-        how = f"fitted per market on purchases known before {frame['as_of'].max():%Y-%m-%d}; learned from no outcome"
-        return replace(fitted, calibrator=calibrator, notes=(how, note, *(short_history(rows) if calibrator else ())))
+        calibrator, notes = _calibrated(fitted, rows, season=self.model.season)
+        how = Note("btyd", {"before": f"{frame['as_of'].max():%Y-%m-%d}"})
+        return replace(fitted, calibrator=calibrator, notes=(how, *notes, *(short_history(rows) if calibrator else ())))
 
 
 def histories(frame: pd.DataFrame) -> Histories:
@@ -156,11 +156,11 @@ def _fit_market(name: str, rows: pd.DataFrame) -> MarketModel:
         ) from error
 
 
-def _calibrated(fitted: BtydModel, rows: Panel, *, season: bool) -> tuple[Calibrator | None, str]:
+def _calibrated(fitted: BtydModel, rows: Panel, *, season: bool) -> tuple[Calibrator | None, tuple[Note, ...]]:
     """Calibrate on the rows that calibrate a model: the raw score learned from no outcome, so nothing is left out."""
     grown = int(rows.outcome["target"].sum())
     if grown < MIN_POSITIVES:
-        return None, f"no probabilities: {grown} eligible customers grew in training, {MIN_POSITIVES} are needed"
+        return None, (Note("no_probabilities", {"grown": grown, "needed": MIN_POSITIVES}),)
     raw = log_score(fitted.score(rows.snapshot.frame).score)
-    calibrator, note = calibrated_on_held(rows, lambda _, held: raw[held], season=season)
-    return calibrator, f"{note}; the parameters have seen what these rows bought"
+    calibrator, notes = calibrated_on_held(rows, lambda _, held: raw[held], season=season)
+    return calibrator, (*notes, Note("parameters_seen"))

@@ -16,7 +16,7 @@ from sklearn.utils.validation import has_fit_parameter
 
 from smartaccounts.errors import PipelineError
 from smartaccounts.panel import Panel
-from smartaccounts.rankers.base import Contributions, Floats, PredictProba, Scores
+from smartaccounts.rankers.base import Contributions, Floats, Note, PredictProba, Scores
 from smartaccounts.rankers.calibration import Calibrator, calibrated_scores
 from smartaccounts.rankers.design import Design, design
 from smartaccounts.rankers.training import (
@@ -43,7 +43,7 @@ class ClassifierModel(PredictProba):
     estimator: Any
     columns: tuple[str, ...]
     calibrator: Calibrator | None
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
     name: str
 
     def score(self, frame: pd.DataFrame) -> Scores:
@@ -106,8 +106,8 @@ class Classifier(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         def learn(seen: Mask, held: Mask) -> Floats:
             return _raw(self._learn(made, rows, seen), _table(made, made.names, held))
 
-        calibrator, note = calibrated_on_held(rows, learn, season=self.season)
-        return ClassifierModel(estimator, made.names, calibrator, (note, *notes), self.name)
+        calibrator, how = calibrated_on_held(rows, learn, season=self.season)
+        return ClassifierModel(estimator, made.names, calibrator, (*how, *notes), self.name)
 
     def _learn(self, made: Design, rows: Panel, mask: Mask) -> Any:
         """Return a clone that has learned from the rows of `mask` that weigh something."""

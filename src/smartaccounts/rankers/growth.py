@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from smartaccounts.config import Model
 from smartaccounts.engine.threads import threads
 from smartaccounts.panel import Panel
-from smartaccounts.rankers.base import Contributions, Floats, PredictProba, Scores
+from smartaccounts.rankers.base import Contributions, Floats, Note, PredictProba, Scores
 from smartaccounts.rankers.calibration import UNCALIBRATED, Calibrator, calibrated_scores
 from smartaccounts.rankers.curves import Curves, fit_curves
 from smartaccounts.rankers.design import Design, design
@@ -43,7 +43,7 @@ class GrowthModel(PredictProba):
     curve_share: float
     columns: tuple[str, ...]
     calibrator: Calibrator
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     name: str = "growth"
 
     @cached_property
@@ -106,13 +106,13 @@ class Growth:
         if not self.calibrate:
             return fitted
         few = max(1, self.model.bags // 2)
-        calibrator, note = calibrated_on_held(
+        calibrator, notes = calibrated_on_held(
             rows,
             lambda seen, held: self._learn(taught, rows, seen, bags=few, weight=weight).raw(taught.own[held]),
             season=self.model.season,
             source=pool.source,
         )
-        return replace(fitted, calibrator=calibrator, notes=(*pool.notes, note, *short_history(pool.own)))
+        return replace(fitted, calibrator=calibrator, notes=(*pool.notes, *notes, *short_history(pool.own)))
 
     def order(self, made: Sequence[Design], rows: Panel) -> GrowthModel:
         """Learn the order alone from `training_rows` and their `designs`: the probabilities are not calibrated."""

@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from smartaccounts.config import Model
 from smartaccounts.panel import Panel
-from smartaccounts.rankers.base import Contributions, Floats, Scores
+from smartaccounts.rankers.base import Contributions, Floats, Note, Scores
 from smartaccounts.rankers.calibration import UNCALIBRATED, Calibrator, calibrated_scores
 from smartaccounts.rankers.design import level
 from smartaccounts.rankers.training import (
@@ -63,7 +63,7 @@ class LogisticModel:
     means: tuple[float, ...]
     medians: tuple[float, ...]
     calibrator: Calibrator = UNCALIBRATED
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     name: str = "logistic"
 
     def score(self, frame: pd.DataFrame) -> Scores:
@@ -102,10 +102,10 @@ class Logistic:
         check_positives(rows)
         values = matrix(rows.snapshot.frame)
         fitted = self._learn(values, rows, np.ones(len(values), dtype=bool))
-        calibrator, note = calibrated_on_held(
+        calibrator, notes = calibrated_on_held(
             rows, lambda seen, held: self._learn(values, rows, seen).raw(values[held]), season=self.model.season
         )
-        return replace(fitted, calibrator=calibrator, notes=(note, *short_history(rows)))
+        return replace(fitted, calibrator=calibrator, notes=(*notes, *short_history(rows)))
 
     def _learn(self, values: Floats, rows: Panel, mask: Mask) -> LogisticModel:
         y = rows.outcome["target"].to_numpy()[mask]

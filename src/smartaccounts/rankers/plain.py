@@ -10,7 +10,7 @@ import pandas as pd
 
 from smartaccounts.errors import HistoryError
 from smartaccounts.panel import Panel
-from smartaccounts.rankers.base import Contributions, Floats, PredictProba, Scores
+from smartaccounts.rankers.base import Contributions, Floats, Note, PredictProba, Scores
 from smartaccounts.rankers.calibration import (
     Calibrator,
     calibrated_scores,
@@ -30,7 +30,7 @@ class Plain:
     name: str
     meaning: str
     formula: Callable[[pd.DataFrame], pd.Series]
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     def fit(self, panel: Panel) -> Plain:  # noqa: ARG002 - the interface of all rankers
         """Return itself: there is nothing to learn."""
@@ -54,7 +54,7 @@ class CalibratedPlain(PredictProba):
 
     plain: Plain
     calibrator: Calibrator
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     @property
     def name(self) -> str:
@@ -80,7 +80,7 @@ def calibrated(plain: Plain, panel: Panel) -> CalibratedPlain:
             f"Expected a customer that grew into a key account, got none in {len(grown):,} eligible rows.",
             hint="Use a longer history, a lower target.key_quantile, or target.sustained_months: 1.",
         )
-    note = f"probabilities calibrated on {len(grown):,} eligible rows, {int(grown.sum()):,} key accounts"
+    note = Note("calibrated", {"rows": len(grown), "grown": int(grown.sum())})
     frame = rows.snapshot.frame
     calibrator = fit_calibrator(
         log_score(plain.score(frame).score),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from smartaccounts.features.snapshot import Snapshot
 from smartaccounts.panel import Loan, Panel
-from smartaccounts.rankers.base import Floats
+from smartaccounts.rankers.base import Floats, Note
 from smartaccounts.rankers.training import training_rows
 
 ENOUGH = 100
@@ -29,7 +29,7 @@ class Pool:
     rows: Panel
     source: NDArray[np.intp]
     weight: Floats
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
     @property
     def own(self) -> Panel:
@@ -67,21 +67,15 @@ def _stacked(parts: Sequence[Panel]) -> Panel:
     return Panel(Snapshot(frame, own.snapshot.target, own.snapshot.absent), outcome)
 
 
-def _whose(parts: Sequence[Panel], loans: Sequence[Loan]) -> tuple[str, ...]:
+def _whose(parts: Sequence[Panel], loans: Sequence[Loan]) -> tuple[Note, ...]:
+    """Say what each lender gave: those that gave something first."""
     own, *lent = parts
-    gave = [(a, p) for a, p in zip(loans, lent, strict=True) if len(p.outcome)]
-    said = [
-        f"nothing could be borrowed of {a.lender}: none of its outcomes was over by {a.before}"
-        for a, p in zip(loans, lent, strict=True)
-        if not len(p.outcome)
-    ]
-    if gave:
-        borrowed = sum(len(p.outcome) for _, p in gave)
-        of = ", ".join(f"{a.lender} ({_reach(p)})" for a, p in gave)
-        said.insert(0, f"learned from {len(own.outcome):,} own and {borrowed:,} borrowed rows of: {of}")
-    return tuple(said)
+    gave = [_lent(a, p, len(own.outcome)) for a, p in zip(loans, lent, strict=True) if len(p.outcome)]
+    gave_none = [a for a, p in zip(loans, lent, strict=True) if not len(p.outcome)]
+    return (*gave, *(Note("nothing_lent", {"lender": a.lender, "before": str(a.before)}) for a in gave_none))
 
 
-def _reach(rows: Panel) -> str:
+def _lent(loan: Loan, rows: Panel, own: int) -> Note:
     dates = rows.snapshot.frame["as_of"]
-    return f"dates {dates.min().date()} to {dates.max().date()}"
+    first, last = str(dates.min().date()), str(dates.max().date())
+    return Note("lent", {"own": own, "rows": len(rows.outcome), "lender": loan.lender, "first": first, "last": last})

@@ -21,7 +21,7 @@ from smartaccounts.config import Model
 from smartaccounts.engine.threads import threads
 from smartaccounts.errors import HistoryError
 from smartaccounts.panel import Panel
-from smartaccounts.rankers.base import Floats
+from smartaccounts.rankers.base import Floats, Note
 from smartaccounts.rankers.calibration import RANGE, season_came, season_expected, short_share
 from smartaccounts.rankers.comparable import comparable
 from smartaccounts.rankers.design import FLOOR, design, level
@@ -105,7 +105,7 @@ class PotentialModel:
     misses: tuple[float, ...]
     levels: Levels
     season: bool
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     def predict(self, frame: pd.DataFrame) -> PotentialRange:
         """Return the range of the eligible rows of a snapshot's frame."""
@@ -123,7 +123,7 @@ class PotentialModel:
             "misses": self.misses,
             "levels": asdict(self.levels),
             "season": self.season,
-            "notes": self.notes,
+            "notes": [asdict(n) for n in self.notes],
         }
         return {
             "potential.json": json.dumps(learned, indent=2),
@@ -139,7 +139,7 @@ class PotentialModel:
         boosters = (files["potential_buys.txt"], files["potential_amount.txt"], files["potential_spread.txt"])
         return cls(
             Spending(boosters, tuple(said["columns"])), said["shift"], tuple(said["misses"]), Levels(**said["levels"]),
-            said["season"], tuple(said["notes"]),
+            said["season"], tuple(Note(**n) for n in said["notes"]),
         )  # fmt: skip
 
 
@@ -155,9 +155,9 @@ def fit_potential(panel: Panel, model: Model) -> PotentialModel:
     ratio = (rows.outcome["spend_ahead"] / frame["key_spend"]).to_numpy(dtype=float)
     _check(ratio)
     season = season_came(rows) if model.season else np.zeros(len(ratio))
-    parts, how = later(rows, positives=0), "out of time, on the last training dates"
+    parts, how = later(rows, positives=0), "potential_later"
     if parts is None:
-        parts, how = customer_folds(rows), "cross-fitted over customers: no second horizon fits"
+        parts, how = customer_folds(rows), "potential_crossed"
     rng = np.random.default_rng(model.seed)
     everybody, nobody = np.ones(len(ratio), dtype=bool), np.zeros(len(ratio), dtype=bool)
     drawn = [
@@ -176,7 +176,7 @@ def fit_potential(panel: Panel, model: Model) -> PotentialModel:
     held = np.concatenate([hold for _, hold in drawn])
     outlook = joined([of for _, of in learned])
     usual = PotentialModel(learned[0][0], 0.0, (), Levels(), model.season)
-    note = f"potential calibrated {how} ({len(held):,} eligible rows)"
+    note = Note(how, {"rows": len(held)})
     _check(ratio[held], few=1)
     made_right = replace(_calibrated(usual, outlook, ratio[held], season[held]), notes=(note,))
     if short_share(frame, horizon_days=rows.snapshot.target.horizon_days) <= 0.5:

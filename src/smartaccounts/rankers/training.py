@@ -12,7 +12,7 @@ from sklearn.utils import murmurhash3_32
 
 from smartaccounts.errors import HistoryError
 from smartaccounts.panel import Panel
-from smartaccounts.rankers.base import Floats
+from smartaccounts.rankers.base import Floats, Note
 from smartaccounts.rankers.calibration import (
     DRIFT_SHORT,
     Calibrator,
@@ -38,8 +38,8 @@ Learn = Callable[[Mask, Mask], Floats]
 
 def calibrated_on_held(
     rows: Panel, learn: Learn, *, season: bool = True, source: NDArray[np.intp] | None = None
-) -> tuple[Calibrator, str]:
-    """Return the calibrator of a learner's raw scores and one sentence on how it was made.
+) -> tuple[Calibrator, tuple[Note, ...]]:
+    """Return the calibrator of a learner's raw scores and how it was made.
 
     On eligible rows only: out of time where a second horizon fits into the training dates, else cross-fitted over
     customers. HistoryError where a part of the rows has only key accounts or none. With `season` off, probabilities do
@@ -55,12 +55,9 @@ def calibrated_on_held(
     few = int(y[eligible & (source == 0)].sum())
     lent = few < MIN_POSITIVES_CALIBRATION <= y[eligible & (source > 0)].sum()
     whose = (source > 0) == lent
-    parts, how = later(rows), "out of time, on the last training dates"
+    parts, how = later(rows), "calibrated_later"
     if parts is None or y[parts[0][1] & eligible & whose].sum() < MIN_POSITIVES_CALIBRATION:
-        parts, how = (
-            customer_folds(rows),
-            "cross-fitted over customers: no second horizon with enough key accounts fits",
-        )
+        parts, how = customer_folds(rows), "calibrated_crossed"
     held = [hold & eligible & whose for _, hold in parts]
     scores = np.concatenate([learn(seen, hold) for (seen, _), hold in zip(parts, held, strict=True)])
     grown, seasons, customers = (
@@ -68,14 +65,14 @@ def calibrated_on_held(
         for values in (y, _seasons(rows, source), customer_numbers(rows.snapshot.frame))
     )
     check_both_kinds(grown, np.ones(len(grown), dtype=bool))
-    note = f"probabilities calibrated {how} ({len(grown):,} eligible rows, {int(grown.sum()):,} key accounts)"
+    notes = [Note(how, {"rows": len(grown), "grown": int(grown.sum())})]
     if lent:
-        note += f"; on borrowed rows, since the own have {few} key accounts, {MIN_POSITIVES_CALIBRATION} are needed"
+        notes.append(Note("calibrated_borrowed", {"grown": few, "needed": MIN_POSITIVES_CALIBRATION}))
     calibrating = rows.rows(pd.Series(whose))
     own_drift = drift(calibrating.snapshot.frame, horizon_days=rows.snapshot.target.horizon_days)
     steep = tail(calibrating) if season else 0.0
     level = DRIFT_SHORT if lent else own_drift
-    return fit_calibrator(scores, grown, seasons, tail=steep, drift=level, customers=customers), note
+    return fit_calibrator(scores, grown, seasons, tail=steep, drift=level, customers=customers), tuple(notes)
 
 
 def _seasons(rows: Panel, source: NDArray[np.intp]) -> Floats:
@@ -94,18 +91,12 @@ def training_rows(panel: Panel) -> Panel:
     )
 
 
-def short_history(rows: Panel) -> tuple[str, ...]:
+def short_history(rows: Panel) -> tuple[Note, ...]:
     """Say where returning accounts could not be told from growing ones in training."""
     if not len(rows.outcome):
         return ()
     short = short_share(rows.snapshot.frame, horizon_days=rows.snapshot.target.horizon_days)
-    if short <= 0.5:
-        return ()
-    said = (
-        f"probabilities are likely too high: {short:.0%} of the training rows have less than two horizons of history, "
-        "where an account that returns looks like one that grows"
-    )
-    return (said,)
+    return (Note("short_history", {"share": short}),) if short > 0.5 else ()
 
 
 def check_positives(rows: Panel) -> None:

@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from smartaccounts.errors import ModelError
+from smartaccounts.growth_list.words import words
 from smartaccounts.tracking.content import Point, Training, files, means, points
 from smartaccounts.tracking.model import write_model
 from smartaccounts.tracking.store import Store, already_there, experiment_name, model_name, reached
@@ -101,7 +102,7 @@ def _about(training: Training) -> dict[str, Any]:
 
 def _description(training: Training) -> str:
     card = training.bundle.card
-    return " ".join([card.verdict, *(f"{note[:1].upper()}{note[1:]}." for note in card.notes)])
+    return " ".join([card.verdict, *map(words("en").note, card.notes)])
 
 
 def _log_run(mlflow: Any, client: Any, run_id: str, training: Training) -> None:

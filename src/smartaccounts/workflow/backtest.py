@@ -13,6 +13,7 @@ from smartaccounts.evaluation.figures import save
 from smartaccounts.evaluation.lending import lenders
 from smartaccounts.evaluation.served import backtest_served
 from smartaccounts.evaluation.summary import as_json
+from smartaccounts.growth_list.words import words
 from smartaccounts.orders.read import read
 from smartaccounts.outputs.drawings import drawings
 from smartaccounts.outputs.staged import check_folder, staged
@@ -31,7 +32,7 @@ def run_backtest(
         result = backtest_served(lines, as_ofs, pipeline, rankers(pipeline), lenders=others, step=step)
     with staged(out) as folder:
         write_parquet(result.scores(), folder / "scores.parquet")
-        write_json(as_json(result), folder / "metrics.json")
+        write_json(as_json(result, worded=words("en").note), folder / "metrics.json")
         for name, figure in drawings(result).items():
             save(figure, folder / f"{name}.png")
     return result

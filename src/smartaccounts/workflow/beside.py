@@ -11,22 +11,23 @@ from smartaccounts.evaluation.expectation import stated
 from smartaccounts.evaluation.walk import Tested
 from smartaccounts.growth_list.facts import PastList
 from smartaccounts.panel import Panel
-from smartaccounts.rankers.peers import Peers, fit_peers
-from smartaccounts.rankers.potential import PotentialModel, fit_potential
+from smartaccounts.rankers.base import Note
+from smartaccounts.rankers.peers import MIN_PEERS, Peers, fit_peers
+from smartaccounts.rankers.potential import MIN_BUYERS, PotentialModel, fit_potential
 
 
-def reach(learned: Panel, model: Model) -> tuple[PotentialModel | None, Peers | None, tuple[str, ...]]:
+def reach(learned: Panel, model: Model) -> tuple[PotentialModel | None, Peers | None, tuple[Note, ...]]:
     """Return the potential and the peers, each None where the panel is too small for it, and what to note of them."""
     potential: PotentialModel | None = None
     try:
         potential = fit_potential(learned, model)
         notes = potential.notes
-    except HistoryError as error:
-        notes = (f"no potential: {error.message}",)
+    except HistoryError:
+        notes = (Note("no_potential", {"needed": MIN_BUYERS}),)
     try:
         peers = fit_peers(learned, season=model.season)
-    except HistoryError as error:
-        return potential, None, (*notes, f"no peers: {error.message}")
+    except HistoryError:
+        return potential, None, (*notes, Note("no_peers", {"needed": MIN_PEERS}))
     return potential, peers, notes
 
 

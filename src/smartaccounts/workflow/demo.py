@@ -27,6 +27,20 @@ PIPELINE: dict[str, Any] = {
 }
 """The source of pipelines/demo.yaml, for an installed package; the path counts from --out."""
 
+LIST: dict[str, Any] = {
+    "customers": {
+        "path": "orders_customers.csv",
+        "columns": {c: c for c in ("market", "customer_id", "name", "region", "sales_rep")},
+    },
+    "growth_list": {
+        "costs": {
+            "per_order": 8, "per_personal_order": 6, "per_line": 0.4, "per_return": 6, "per_customer": 20,
+            "worked_account": 250,
+        },
+    },
+}  # fmt: skip
+"""The list of pipelines/demo.yaml: whose the accounts are, and assumptions on what serving and working them costs."""
+
 QUICK = {"rounds": 200, "rows_per_bag": 20_000, "training_dates": 24}
 """The model of pipelines/demo.yaml: a demonstration shall not take minutes."""
 
@@ -47,7 +61,7 @@ def run_demo(out: Path, *, step: Callable[[str], None] = lambda _: None) -> Demo
         raise PipelineError(f"Expected a folder that can be written, got {error.strerror} in {out}.") from None
     simulation = simulate(out / "orders.parquet", customers=4000, years=4.0, seed=0, start=date(2021, 1, 1))
     step("order lines simulated")
-    pipeline = pipeline_from(PIPELINE | {"model": QUICK}, folder=out.absolute())
+    pipeline = pipeline_from(PIPELINE | LIST | {"model": QUICK}, folder=out.absolute())
     trained = fit(pipeline, AS_OF, step=step)
     models = Path("models")
     put_in_service(trained, pipeline, models=models, promote_it=True)

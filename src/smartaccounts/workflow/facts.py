@@ -15,7 +15,7 @@ from smartaccounts.features.snapshot import Snapshot
 from smartaccounts.growth_list import capacity
 from smartaccounts.growth_list.costs import assumptions
 from smartaccounts.growth_list.facts import Expected, Facts
-from smartaccounts.growth_list.ranked import CHANCES, GrowthList
+from smartaccounts.growth_list.ranked import CHANCES, COLUMNS, GrowthList
 from smartaccounts.growth_list.words import words
 from smartaccounts.outputs.shown import Shown, plays_in
 
@@ -48,7 +48,7 @@ def facts(
         ranker=card.ranker,
         verdict=card.verdict,
         better=card.better,
-        notes=card.notes,
+        notes=tuple(map(words(pipeline.growth_list.language).note, card.notes)),
         warnings=circumstances.warnings,
         customers=len(now.frame),
         active=int(now.frame["active"].sum()),
@@ -80,6 +80,7 @@ def shown_list(made: GrowthList, told: Facts, pipeline: Pipeline) -> Shown:
         kept=made.kept,
         told=tuple(length),
         assumed=tuple(assumptions(settings.costs, said)),
+        per=None if settings.per in COLUMNS else settings.per,
     )
 
 

@@ -19,7 +19,7 @@ from smartaccounts.evaluation.walk import nobody_eligible
 from smartaccounts.features.snapshot import Snapshot, snapshot
 from smartaccounts.growth_list.facts import Facts
 from smartaccounts.growth_list.plays import check_rules, rules_of
-from smartaccounts.growth_list.previous import Found, find_previous, read_previous
+from smartaccounts.growth_list.previous import LIST, RUN, Found, find_previous, list_digest, read_previous
 from smartaccounts.growth_list.ranked import GrowthList, growth_list
 from smartaccounts.growth_list.words import Words, words
 from smartaccounts.orders.contract import OrderLines
@@ -132,14 +132,15 @@ def _predict(
         "previous": None if before.previous is None else before.previous.as_json(),
     }
     with staged(out) as folder:
-        write_parquet(made.frame, folder / "growth_list.parquet")
+        write_parquet(made.frame, folder / LIST)
         write_csv(made.frame, folder / "growth_list.csv")
         watch.lap("tables")
         write_workbook(shown, folder / "growth_list.xlsx")
         watch.lap("workbook")
         write_page(shown, folder / "growth_list.html")
         watch.lap("page")
-        write_json(run | {"seconds": watch.laps}, folder / "run.json")
+        run["list_digest"] = list_digest((folder / LIST).read_bytes())
+        write_json(run | {"seconds": watch.laps}, folder / RUN)
         if wanted.table is not None:  # the last thing that can fail: the files are there only where the rows are
             write_table(made.frame, wanted.table, pipeline=pipeline.name, as_of=as_of)
     step("list written")

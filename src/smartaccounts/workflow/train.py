@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from importlib.metadata import version
 from typing import Any
 
-from smartaccounts.bundle import Bundle, Card
+from smartaccounts.bundle import Bundle, Card, columns_of
 from smartaccounts.config import Model, Pipeline
 from smartaccounts.engine.duckdb import Engine
 from smartaccounts.errors import HistoryError
@@ -22,6 +22,7 @@ from smartaccounts.evaluation.served import past_dates, plain_fit
 from smartaccounts.evaluation.summary import as_json
 from smartaccounts.features import dictionary
 from smartaccounts.features.snapshot import CATALOGUE, snapshot
+from smartaccounts.growth_list.words import words
 from smartaccounts.html import section, sentences
 from smartaccounts.orders.check import Quality, check
 from smartaccounts.orders.contract import OrderLines
@@ -29,7 +30,7 @@ from smartaccounts.orders.digest import digest
 from smartaccounts.orders.read import read
 from smartaccounts.outputs.drawings import drawings
 from smartaccounts.panel import Panel, panel
-from smartaccounts.rankers.base import Fitted
+from smartaccounts.rankers.base import Fitted, Note
 from smartaccounts.rankers.growth import Growth
 from smartaccounts.rankers.plain import FALLBACK, PLAIN
 from smartaccounts.rankers.records import fit_records
@@ -70,7 +71,9 @@ class Trained:
         said = [self.verdict.sentence, f"The evidence serves: {card.ranker}.", self.done, *data]
         past = "" if self.result is None else self.result._repr_html_()
         title = f"Training of {card.pipeline} for {card.as_of}"
-        return section(title, sentences(said), past, sentences(self.serves.card.notes, small=True))
+        return section(
+            title, sentences(said), past, sentences(map(words("en").note, self.serves.card.notes), small=True)
+        )
 
     @property
     def serves(self) -> Bundle:
@@ -112,10 +115,11 @@ def fit(
     potential, peers, told = reach(learned, pipeline.model)
     records = fit_records(learned)
 
-    def made(fitted: Fitted, said: str, *, needs: tuple[str, ...], better: bool | None) -> Bundle:
+    def made(fitted: Fitted, said: str, *, better: bool | None) -> Bundle:
         dates = tuple(str(d.date()) for d in learned.snapshot.frame["as_of"].unique())
-        refit = f"the recipe was judged on past dates; this is its refit on all {len(dates)} dates over by {as_of}"
+        refit = Note("refit", {"dates": len(dates), "as_of": str(as_of)})
         recipe = pipeline.model.model_dump(mode="json") if fitted.name == "growth" else None
+        needs = _needs(columns_of(fitted, potential), provided)
         versions = {name: version(name) for name in LIBRARIES} | {"python": platform.python_version()}
         card = Card(
             pipeline=pipeline.name, ranker=fitted.name, as_of=str(as_of), target=pipeline.target, needs=needs,
@@ -127,12 +131,12 @@ def fit(
 
     try:
         fitted = Growth(pipeline.model).fit(learned)
-        model = made(fitted, verdict.sentence, needs=_needs(fitted, provided), better=verdict.better)
+        model = made(fitted, verdict.sentence, better=verdict.better)
     except HistoryError as error:
         verdict = judge(None, "growth", history_days=history_days, reason=error.message)
     step("model fitted")
     said = f"{verdict.sentence} A plain ranking serves: {PLAIN[plain_name].meaning}."
-    plain = made(plain_fit(plain_name, learned), said, needs=(), better=None)
+    plain = made(plain_fit(plain_name, learned), said, better=None)
     content = _content(pipeline, as_of, model or plain, result, verdict, quality)
     content = replace(content, digests={**content.digests, **lent})
     return Trained(model, plain, result, verdict, quality, content, _means(result, plain_name, pipeline))
@@ -149,9 +153,8 @@ def _panel(lines: OrderLines, pipeline: Pipeline, as_of: date, others: Sequence[
     return replace(own, loans=Lending(others, [as_of]).loans(as_of))
 
 
-def _needs(fitted: Fitted, provided: frozenset[str]) -> tuple[str, ...]:
-    """The contract columns that the fitted model's features need."""
-    columns = getattr(fitted, "columns", ())
+def _needs(columns: set[str], provided: frozenset[str]) -> tuple[str, ...]:
+    """The contract columns that features need, of those that the training had."""
     needed = {need for c in columns if c in CATALOGUE for need in CATALOGUE[c].needs}
     return tuple(sorted(needed & provided))
 
@@ -171,7 +174,7 @@ def _content(
         figures=drawings(result) if result is not None else {},
         artifacts={
             "quality.json": quality.as_dict(examples=False),
-            "metrics.json": as_json(result) if result is not None else {},
+            "metrics.json": as_json(result, worded=words("en").note) if result is not None else {},
             "verdict.json": verdict.as_json(),
             "catalogue.json": dictionary.rows(),
             **draws_file(result, bundle.card.ranker, order_lines=bundle.card.data_digest),

@@ -21,7 +21,7 @@ from smartaccounts.evaluation.summary import as_json
 from smartaccounts.orders.contract import OrderLines
 from smartaccounts.outputs.drawings import drawings
 from smartaccounts.panel import Panel
-from smartaccounts.rankers.base import Contributions, Fitted, Scores
+from smartaccounts.rankers.base import Contributions, Fitted, Note, Scores
 from smartaccounts.rankers.plain import PLAIN
 
 HORIZON = 60
@@ -42,6 +42,10 @@ def pipeline(**target: Any) -> Pipeline:
     return pipeline_from(SPEC | {"target": SPEC["target"] | target}, folder=Path())
 
 
+def worded(note: Note) -> str:
+    return f"{note.key} {note.figures}"
+
+
 @dataclass(frozen=True)
 class Learner:
     """Ranks like past_h; refuses to learn from fewer dates than it needs, and remembers what it was given."""
@@ -55,7 +59,7 @@ class Learner:
         dates = panel.snapshot.frame["as_of"].nunique()
         if dates < self.needs_dates:
             raise HistoryError(f"Expected {self.needs_dates} dates, got {dates}.")
-        return replace(PLAIN["past_h"], name=self.name, notes=("learned",))
+        return replace(PLAIN["past_h"], name=self.name, notes=(Note("learned", {"dates": dates}),))
 
 
 def rows() -> list[dict[str, Any]]:
@@ -130,7 +134,7 @@ def test_a_market_that_is_too_small_is_left_out_with_the_reason(result: Backtest
     assert set(result.scores()["market"]) == {""}
     assert [t.small_markets for t in result.tested] == [("tiny",)] * 3
     reason = {"tiny": "fewer than 10 active customers"}
-    assert [f["markets_left_out"] for f in as_json(result)["folds"]] == [reason] * 3
+    assert [f["markets_left_out"] for f in as_json(result, worded=worded)["folds"]] == [reason] * 3
 
 
 def test_a_ranker_that_cannot_be_trained_is_left_out_with_the_reason_and_the_backtest_goes_on(result: Backtest) -> None:
@@ -140,9 +144,9 @@ def test_a_ranker_that_cannot_be_trained_is_left_out_with_the_reason_and_the_bac
     assert late.left_out == after.left_out == {}
     assert list(late.scores) == ["learner", "past_h", "decay_60"]
     assert result.rankers == ("learner", "past_h", "decay_60")
-    said = as_json(result)
+    said = as_json(result, worded=worded)
     assert said["folds"][0]["left_out"] == early.left_out
-    assert said["folds"][1]["notes"] == {"learner": ["learned"]}
+    assert said["folds"][1]["notes"] == {"learner": ["learned {'dates': 9}"]}
     by_date = said["rankers"]["learner"]["average_precision"]["by_date"]
     assert [d["value"] is None for d in by_date] == [True, False]
 
@@ -152,7 +156,7 @@ class Stranger:
     """Learns, and then meets rows at LATE that it cannot score."""
 
     name: str = "stranger"
-    notes: tuple[str, ...] = ("learned",)
+    notes: tuple[Note, ...] = (Note("learned"),)
 
     def fit(self, panel: Panel) -> Fitted:  # noqa: ARG002 - the interface of all rankers
         return self
@@ -181,7 +185,7 @@ def test_a_horizon_that_is_not_over_has_scores_but_no_outcome(result: Backtest) 
     assert len(after.rows) > 5
     scores = result.scores()
     assert scores.loc[scores["as_of"] == pd.Timestamp(OPEN), "target"].isna().all()
-    said = as_json(result)["folds"][2]
+    said = as_json(result, worded=worded)["folds"][2]
     assert (said["outcome_known"], said["key_accounts"], said["base_rate"]) == (False, None, None)
 
 
@@ -190,7 +194,11 @@ def test_a_ranker_that_scored_only_where_no_outcome_is_known_has_scores_but_no_m
     assert "learner" in set(made.scores()["ranker"])
     assert made.judged_rankers == ("past_h", "decay_60")
     assert np.isnan(made.mean("learner", "average_precision").value)
-    assert set(as_json(made)["rankers"]) == set(as_json(made)["against_best_plain"]) == {"past_h", "decay_60"}
+    assert (
+        set(as_json(made, worded=worded)["rankers"])
+        == set(as_json(made, worded=worded)["against_best_plain"])
+        == {"past_h", "decay_60"}
+    )
     assert "gain" in drawings(made, ranker="learner")
 
 
@@ -198,7 +206,7 @@ def test_where_no_outcome_is_known_nothing_is_measured(lines: OrderLines) -> Non
     made = backtest(lines, [OPEN], pipeline(), PLAINS)
     assert (made.measured, made.best_plain, drawings(made)) == (None, None, {})
     assert np.isnan(made.mean("past_h", "auc").value)
-    assert as_json(made)["rankers"] == {}
+    assert as_json(made, worded=worded)["rankers"] == {}
 
 
 def test_rankers_learn_from_months_whose_horizon_was_over(lines: OrderLines) -> None:
@@ -253,7 +261,7 @@ def test_measures_are_those_of_the_rows(result: Backtest) -> None:
 
 
 def test_metrics_are_strict_json(result: Backtest) -> None:
-    said = json.loads(json.dumps(as_json(result), allow_nan=False))
+    said = json.loads(json.dumps(as_json(result, worded=worded), allow_nan=False))
     assert said["pipeline"] == "shop"
     assert said["folds"][1]["eligible"] == len(result.tested[1].rows)
     assert said["folds"][1]["training_dates"][-1] == "2020-11-01"

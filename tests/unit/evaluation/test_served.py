@@ -18,7 +18,7 @@ from smartaccounts.evaluation.backtest import Backtest
 from smartaccounts.evaluation.served import SERVED, backtest_served, past_dates
 from smartaccounts.orders.contract import OrderLines
 from smartaccounts.panel import Panel
-from smartaccounts.rankers.base import Contributions, Fitted, Scores
+from smartaccounts.rankers.base import Contributions, Fitted, Note, Scores
 from smartaccounts.rankers.plain import FALLBACK, PLAIN, Plain
 
 START, WEEKS, HORIZON = date(2020, 1, 1), 150, 60
@@ -51,7 +51,7 @@ class Knowing:
     """Knows whose turn is next: better than any ranking by past spend. It stands for a growth model."""
 
     name: str = "growth"
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     upside_down: bool = False
 
     def fit(self, panel: Panel) -> Fitted:  # noqa: ARG002 - the interface of all rankers
@@ -90,20 +90,20 @@ def test_too_early_to_judge_the_plain_ranking_serves_with_probabilities(good: Ba
     assert early.scores[SERVED].score.tolist() == early.scores[FALLBACK].score.tolist()
     assert early.scores[FALLBACK].probability is None
     assert early.scores[SERVED].probability is not None
-    assert early.notes[SERVED][0].startswith(f"{FALLBACK} served. Not judged against the plain rankings: ")
-    assert "months of history, 18 are needed" in early.notes[SERVED][0]
+    assert early.served.startswith(f"{FALLBACK} served. Not judged against the plain rankings: ")
+    assert "months of history, 18 are needed" in early.served
 
 
 def test_a_model_that_was_better_on_earlier_dates_serves(good: Backtest) -> None:
     late = good.tested[1]
-    assert late.notes[SERVED][0].startswith("growth served. Over 4 past dates")
+    assert late.served.startswith("growth served. Over 4 past dates")
     assert late.scores[SERVED] is late.scores["growth"]
 
 
 def test_a_model_that_was_worse_does_not(lines: OrderLines) -> None:
     late = walked(lines, Knowing(upside_down=True)).tested[1]
-    assert "The plain ranking is not worse." in late.notes[SERVED][0]
-    name = late.notes[SERVED][0].split(" ")[0]
+    assert "The plain ranking is not worse." in late.served
+    name = late.served.split(" ")[0]
     assert name in PLAIN
     assert late.scores[SERVED].score.tolist() == late.scores[name].score.tolist()
 
@@ -118,7 +118,7 @@ def test_served_has_a_row_for_every_eligible_customer(good: Backtest) -> None:
 def test_the_decision_sees_nothing_that_came_later(order_lines: MakeLines, good: Backtest) -> None:
     cut = order_lines(rows(until=TESTS[1]), provided=["customer_id", "order_date", "amount"])
     again = walked(cut, Knowing()).tested[1]
-    assert again.notes[SERVED] == good.tested[1].notes[SERVED]
+    assert again.served == good.tested[1].served
     for a, b in zip(
         (again.scores[SERVED].score, again.scores[SERVED].probability),
         (good.tested[1].scores[SERVED].score, good.tested[1].scores[SERVED].probability),

@@ -107,4 +107,6 @@ def test_it_is_said(language: str) -> None:
     assert (
         say.write(curve.profit[0], "money") in said(curve, say, capacity=1)[-1]
     )  # what as many as can be worked bring
+    assert said(curve, say, capacity=3, per="Team")[0].find("Team") > 0
+    assert "sales_rep" not in said(curve, say, capacity=3, per="sales_rep")[0]
     assert len(said(None, say, capacity=3)) == len(said(curve_of(0.01), say, capacity=3)) == 1

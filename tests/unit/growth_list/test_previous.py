@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from smartaccounts.errors import InputError, PipelineError
-from smartaccounts.growth_list.previous import COLUMNS, find_previous, read_previous
+from smartaccounts.growth_list.previous import COLUMNS, find_previous, list_digest, read_previous
 
 AS_OF = date(2024, 3, 1)
 
@@ -31,8 +31,10 @@ def frame_of(day: str, **change: Any) -> pd.DataFrame:
 
 def list_in(folder: Path, day: str, pipeline: str = "shop", *, days: int = 91, **change: Any) -> Path:
     folder.mkdir()
-    (folder / "run.json").write_text(json.dumps({"pipeline": pipeline, "as_of": day, "horizon_days": days}))
     pq.write_table(pa.Table.from_pandas(frame_of(day, **change), preserve_index=False), folder / "growth_list.parquet")
+    digest = list_digest((folder / "growth_list.parquet").read_bytes())
+    said = {"pipeline": pipeline, "as_of": day, "horizon_days": days, "list_digest": digest}
+    (folder / "run.json").write_text(json.dumps(said))
     return folder
 
 
@@ -136,6 +138,27 @@ def test_a_list_without_a_column_names_it(tmp_path: Path, column: str) -> None:
     frame = frame_of("2024-01-01").drop(columns=column)
     pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), folder / "growth_list.parquet")
     with pytest.raises(InputError, match=f"got none for '{column}' in .*growth_list.parquet"):
+        read_previous(folder, "shop", AS_OF, horizon_days=91)
+
+
+@pytest.mark.parametrize("change", [{"rank": [2, 1, 3]}, {"more": [1, 2, 4]}], ids=["other ranks", "beside"])
+def test_a_file_that_was_changed_after_it_was_written_is_refused(tmp_path: Path, change: dict[str, Any]) -> None:
+    folder = list_in(tmp_path / "a", "2024-01-01")
+    changed = pa.Table.from_pandas(frame_of("2024-01-01", **change), preserve_index=False)
+    pq.write_table(changed, folder / "growth_list.parquet")
+    with pytest.raises(
+        InputError, match=r"Expected the file that was written with run\.json \(3-\w{16}\), got another"
+    ):
+        read_previous(folder, "shop", AS_OF, horizon_days=91)
+    found = find_previous(tmp_path / "new", "shop", AS_OF, horizon_days=91)
+    assert (found.previous, found.passed_over) == (None, ("a",))
+
+
+def test_a_later_list_does_not_pass_for_an_earlier_one_by_what_its_run_says(tmp_path: Path) -> None:
+    folder = list_in(tmp_path / "a", "2024-04-01")
+    said = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps(said | {"as_of": "2024-01-01"}))
+    with pytest.raises(InputError, match="Expected the growth list of 2024-01-01"):
         read_previous(folder, "shop", AS_OF, horizon_days=91)
 
 

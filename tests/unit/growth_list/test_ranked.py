@@ -149,6 +149,26 @@ def test_capacity_counts_within_each_value_of_an_attribute() -> None:
     assert (found["score"].diff().dropna() <= 0).all()
 
 
+def test_any_attribute_that_capacity_counts_by_is_the_last_column() -> None:
+    keys = pd.MultiIndex.from_frame(ELIGIBLE.frame[["market", "customer_id"]])
+    teams = pd.DataFrame({"name": "x", "tenure_days": ["Ann", "Bob", None] * 20}, index=keys)  # a feature is called so
+    settings = pipeline(capacity=2).growth_list.model_copy(update={"per": "tenure_days"})
+    found = growth_list(ELIGIBLE, plain(), pipeline().model_copy(update={"growth_list": settings}), attributes=teams)
+    assert found.frame.columns.tolist() == [*COLUMNS, "tenure_days"]
+    said = found.frame.set_index(["market", "customer_id"])["tenure_days"]
+    assert said.fillna("-").to_dict() == teams["tenure_days"].fillna("-").to_dict()
+    listed = found.frame.loc[found.frame["listed"], "tenure_days"]
+    assert listed.fillna("-").value_counts().to_dict() == {"Ann": 2, "Bob": 2, "-": 2}
+
+
+def test_an_attribute_that_is_called_as_a_column_is_refused() -> None:
+    keys = pd.MultiIndex.from_frame(ELIGIBLE.frame[["market", "customer_id"]])
+    settings = pipeline().growth_list.model_copy(update={"per": "status"})
+    shop = pipeline().model_copy(update={"growth_list": settings})
+    with pytest.raises(PipelineError, match=r"no column of a list, got 'status' in growth_list\.per"):
+        growth_list(ELIGIBLE, plain(), shop, attributes=pd.DataFrame({"name": "x", "status": "A"}, index=keys))
+
+
 def test_an_attribute_that_the_table_lacks_is_named() -> None:
     keys = pd.MultiIndex.from_frame(ELIGIBLE.frame[["market", "customer_id"]])
     settings = pipeline().growth_list.model_copy(update={"per": "sales_repp"})

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import string
 from datetime import date
+from pathlib import Path
 
 import pytest
 
 from smartaccounts.growth_list.words import LANGUAGES, words
+from smartaccounts.rankers.base import Note
+
+SRC = Path(__file__).parents[3] / "src"
 
 
 def placeholders(text: str) -> list[tuple[str | None, str | None]]:
@@ -38,3 +43,20 @@ def test_a_message_takes_its_values_and_nothing_is_run() -> None:
         words("en").say("summary.base_rate", grown=17)
     with pytest.raises(KeyError):
         words("en").say("summary.nothing")
+
+
+def test_a_note_of_a_model_is_said_in_each_language() -> None:
+    note = Note("lent", {"own": 60, "rows": 2700, "lender": "other", "first": "2020-06-01", "last": "2021-02-01"})
+    assert words("en").note(note) == (
+        "Learned from 60 own customers and dates and 2,700 borrowed ones of other (June 1, 2020 to February 1, 2021)."
+    )
+    assert words("de").note(note) == (
+        "Gelernt aus 60 eigenen und 2.700 geliehenen Fällen von other (1. Juni 2020 bis 1. Februar 2021)."
+    )
+
+
+def test_every_note_has_words_and_no_words_are_left_over() -> None:
+    source = "".join(p.read_text(encoding="utf-8") for p in SRC.rglob("*.py"))
+    keys = words("en").section("model").keys()
+    assert set(re.findall(r'\bNote\("(\w+)"', source)) <= keys
+    assert {key for key in keys if f'"{key}"' not in source} == set()

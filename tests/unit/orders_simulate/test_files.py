@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -13,6 +14,7 @@ from smartaccounts.errors import PipelineError
 from smartaccounts.orders import simulate as module
 from smartaccounts.orders.simulate import simulate
 from smartaccounts.orders.simulation import files
+from smartaccounts.orders.simulation.customers import customers_table
 
 COLUMNS = [
     "market", "customer_id", "order_id", "order_date", "known_date", "product_id", "quantity",
@@ -125,6 +127,7 @@ def test_numbers_out_of_range(tmp_path, changes, said):
 def test_paths_that_cannot_be_written(tmp_path):
     (tmp_path / "folder.parquet").mkdir()
     (tmp_path / "b_truth.parquet").mkdir()
+    (tmp_path / "c_customers.csv").mkdir()
     (tmp_path / "file").write_text("")
     for name, said in [
         ("folder.parquet", "got a folder in --out"),
@@ -133,10 +136,32 @@ def test_paths_that_cannot_be_written(tmp_path):
         ("a.xlsx", "ending in .parquet, .csv, .csv.gz, got 'a.xlsx'"),
         (".csv", "ending in .parquet, .csv, .csv.gz, got '.csv'"),
         ("b.parquet", "got a folder in .*b_truth.parquet"),
+        ("c.parquet", "got a folder in .*c_customers.csv"),
     ]:
         with pytest.raises(PipelineError, match=said):
             small(tmp_path / name)
-    assert {p.name for p in tmp_path.iterdir()} == {"folder.parquet", "b_truth.parquet", "file"}
+    assert {p.name for p in tmp_path.iterdir()} == {"folder.parquet", "b_truth.parquet", "c_customers.csv", "file"}
+
+
+def test_the_customers_table_has_every_customer_once_and_follows_the_seed(tmp_path):
+    made = [small(tmp_path / f"{name}.parquet", seed=seed, markets=2) for name, seed in (("a", 3), ("b", 3), ("c", 4))]
+    texts = [m.customers_table.read_bytes() for m in made]
+    assert texts[0] == texts[1] != texts[2]
+    found, truth = pd.read_csv(made[0].customers_table, dtype="str"), pd.read_parquet(made[0].truth)
+    assert list(found) == ["customer_id", "market", "name", "region", "sales_rep"]
+    assert found["customer_id"].tolist() == truth["customer_id"].tolist()
+    assert found["market"].tolist() == truth["market"].tolist()
+    assert found["name"].is_unique
+    assert found.notna().all(axis=None)
+    assert (
+        len(found[["sales_rep", "region"]].drop_duplicates()) == found["sales_rep"].nunique()
+    )  # a seller has one region
+
+
+def test_no_two_of_25600_firms_bear_the_same_name():
+    ids = pa.array([str(i) for i in range(25_600)])
+    table = customers_table(np.random.default_rng(0), customer=ids, market=pa.array([""] * len(ids)))
+    assert len(set(table["name"].to_pylist())) == 25_600
 
 
 @pytest.mark.parametrize("name", ["a.parquet", "a.csv", "a.csv.gz"])
@@ -144,7 +169,7 @@ def test_paths_that_cannot_be_written(tmp_path):
 def test_interrupted_leaves_the_old_files_and_nothing_else(tmp_path, monkeypatch, name, place):
     made = small(tmp_path / name)
     before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
-    assert set(before) == {made.lines.name, made.truth.name}
+    assert set(before) == {made.lines.name, made.truth.name, made.customers_table.name}
     calls = []
     table = files.Labels.table
 

@@ -156,7 +156,19 @@ def test_the_tables_hold_every_row_once_as_it_is_shown(shown: Shown) -> None:
     assert columns["spend_12m"] == [round(v) for v in shown.frame["spend_12m"]]
     assert [levels["market"][m] for m in columns["market"]] == shown.frame["market"].tolist()
     assert np.allclose(columns["probability"], shown.frame["probability"], atol=0.0005)
-    assert sum(columns["kept"]) == int(shown.frame["keep_small"].sum())
+    assert sum(columns["keep_small"]) == int(shown.frame["keep_small"].sum())
+
+
+def test_a_further_attribute_is_a_filter_and_stands_beside_the_name(shown: Shown) -> None:
+    teams = pd.Series(["Team <A>", "B", None, "B"] * 100, dtype="str")
+    text = page(replace(shown, frame=shown.frame.assign(**{"Key account team": teams}), per="Key account team"))
+    assert '<select data-facet="Key account team">' in text
+    assert "<span>Key account team</span>" in text
+    assert text.count("<bdi>Team &lt;A&gt;</bdi>") == 13  # of 50 listed
+    made = rows_on(text)
+    assert made["levels"]["Key account team"] == ["B", "Team <A>"]
+    assert made["columns"]["Key account team"][:4] == [1, 0, None, 0]
+    assert made["attributes"][-1] == "Key account team"
 
 
 def test_what_a_page_cannot_hold_is_said(shown: Shown, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,12 +11,13 @@ from datetime import datetime
 from pathlib import Path
 
 import openpyxl
+import pandas as pd
 import pytest
 from openpyxl.worksheet.worksheet import Worksheet
 from tests.unit.outputs.lists import HOSTILE, shown_of
 
 from smartaccounts.outputs import workbook
-from smartaccounts.outputs.shown import Shown
+from smartaccounts.outputs.shown import Shown, missing
 from smartaccounts.outputs.workbook import write_workbook
 
 
@@ -59,6 +60,16 @@ def test_sheets_heads_and_values(shown: Shown, file: Path) -> None:
     assert column(book["Keep small"], "Rank", 2) == shown.kept_small["rank"].tolist()
     assert "will most likely stay small" in str(book["Keep small"]["A1"].value)
     assert next(str(r) for r in book["Keep small"].merged_cells.ranges).startswith("A1:")  # as wide as the table
+
+
+def test_a_further_attribute_is_a_column_of_both_sheets(shown: Shown, tmp_path: Path) -> None:
+    teams = pd.Series(["=Team", "B", None, "B"] * 100, dtype="str")
+    made = replace(shown, frame=shown.frame.assign(Team=teams), per="Team")
+    write_workbook(made, tmp_path / "list.xlsx")
+    book = openpyxl.load_workbook(tmp_path / "list.xlsx")
+    assert column(book["List"], "Team")[:4] == ["=Team", "B", None, "B"]
+    known = [None if missing(v) else v for v in made.kept_small["Team"]]
+    assert column(book["Keep small"], "Team", 2) == known
 
 
 def test_notes_say_what_the_list_rests_on(shown: Shown, file: Path) -> None:

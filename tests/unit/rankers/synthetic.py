@@ -12,6 +12,7 @@ from smartaccounts.bundle import Card
 from smartaccounts.config import Target
 from smartaccounts.features.snapshot import CATALOGUE, Snapshot
 from smartaccounts.panel import Panel
+from smartaccounts.rankers.base import Note
 
 AS_OF = date(2021, 1, 1)
 TARGET = Target(horizon_days=91, min_active=10)
@@ -68,9 +69,12 @@ def with_outcome(snapshot: Snapshot, grown: np.ndarray) -> Panel:
     return Panel(snapshot, pd.DataFrame(outcome))
 
 
+NOTE = Note("refit", {"dates": 1, "as_of": "2021-01-01"})
+
+
 def card(ranker: str, *, pipeline: str = "shop", as_of: date = AS_OF, target: Target = TARGET) -> Card:
     """Return the card of a bundle."""
     return Card(
         pipeline=pipeline, ranker=ranker, as_of=str(as_of), target=target, needs=(), training_dates=("2020-06-01",),
-        data_digest="7-0123456789abcdef", verdict="Better.", better=True, notes=("a note",), versions={"python": "3"},
+        data_digest="7-0123456789abcdef", verdict="Better.", better=True, notes=(NOTE,), versions={"python": "3"},
     )  # fmt: skip

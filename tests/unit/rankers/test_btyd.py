@@ -17,7 +17,7 @@ from tests.unit.rankers.synthetic import AS_OF, TARGET, firsts, snapshot_of, wit
 from smartaccounts.errors import HistoryError
 from smartaccounts.features.snapshot import Snapshot, snapshot
 from smartaccounts.panel import Panel
-from smartaccounts.rankers.base import Floats
+from smartaccounts.rankers.base import Floats, Note
 from smartaccounts.rankers.btyd import MIN_CUSTOMERS, Btyd, BtydModel, histories
 from smartaccounts.rankers.design import FLOOR
 
@@ -161,13 +161,12 @@ def test_with_few_key_accounts_there_are_scores_and_no_probabilities(panel: Pane
     few[:9] = 1
     fitted = Btyd().fit(with_outcome(panel.snapshot, few))
     assert fitted.score(later).probability is None
-    assert "no probabilities: 9 eligible customers grew in training, 10 are needed" in fitted.notes
+    assert Note("no_probabilities", {"grown": 9, "needed": 10}) in fitted.notes
 
 
 def test_the_notes_say_what_was_fitted_and_how_it_was_calibrated(model: BtydModel) -> None:
-    fitted, calibrated = model.notes
-    assert fitted == f"fitted per market on purchases known before {DATES[-1]}; learned from no outcome"
-    assert calibrated.startswith("probabilities calibrated")
+    assert model.notes[0] == Note("btyd", {"before": str(DATES[-1])})
+    assert [n.key for n in model.notes[1:]] == ["calibrated_crossed", "parameters_seen"]
 
 
 def test_the_score_is_its_own_contribution(model: BtydModel, later: pd.DataFrame) -> None:

@@ -102,7 +102,7 @@ def test_probabilities_are_calibrated_and_in_the_order_of_the_score(
     rises = np.diff(scored.probability[order]) > 0
     assert (rises == (np.diff(scored.score[order]) > 0)).all()
     assert scored.probability.mean() == pytest.approx(0.2, abs=0.06)
-    assert "probabilities calibrated" in made[1].notes[0]
+    assert made[1].notes[0].key == "calibrated_later"
 
 
 def test_the_score_is_the_log_odds_of_the_classifier(made: tuple[str, ClassifierModel], later: pd.DataFrame) -> None:

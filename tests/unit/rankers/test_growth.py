@@ -14,6 +14,7 @@ from smartaccounts.config import Model
 from smartaccounts.errors import HistoryError
 from smartaccounts.features.snapshot import Snapshot
 from smartaccounts.panel import Panel
+from smartaccounts.rankers.base import Note
 from smartaccounts.rankers.design import design
 from smartaccounts.rankers.growth import Growth, GrowthModel
 
@@ -113,7 +114,7 @@ def test_a_column_that_was_unknown_in_the_earlier_dates_does_no_harm() -> None:
     snapshot = snapshot_of(150, firsts(12))
     early = snapshot.frame["as_of"] < pd.Timestamp(firsts(12)[-3])
     snapshot.frame.loc[early, "quantity_position_mean_365d"] = np.nan  # in those that the calibrating fit learns from
-    assert "out of time" in Growth(SMALL).fit(panel_of(snapshot)).notes[0]
+    assert Growth(SMALL).fit(panel_of(snapshot)).notes[0].key == "calibrated_later"
 
 
 # what it learns from
@@ -150,18 +151,18 @@ def dates(monthly: int) -> list[date]:
 
 
 @pytest.mark.parametrize(
-    ("months", "how"), [(9, "out of time"), (5, "cross-fitted over customers"), (1, "cross-fitted")]
+    ("months", "how"), [(9, "calibrated_later"), (5, "calibrated_crossed"), (1, "calibrated_crossed")]
 )
 def test_the_calibrating_fit_does_not_see_what_it_is_calibrated_on(months: int, how: str) -> None:
     panel = panel_of(snapshot_of(200, dates(months)))
-    assert how in Growth(SMALL).fit(panel).notes[0]
+    assert Growth(SMALL).fit(panel).notes[0].key == how
 
 
 def test_a_history_of_less_than_two_horizons_is_noted() -> None:
     snapshot = snapshot_of(200, dates(1))
     snapshot.frame["history_days"] = 181.0
     notes = Growth(SMALL).fit(panel_of(snapshot)).notes
-    assert "probabilities are likely too high: 100% of the training rows" in notes[1]
+    assert notes[1:] == (Note("short_history", {"share": 1.0}),)
 
 
 # what it refuses

@@ -40,7 +40,7 @@ def test_probabilities_are_calibrated_and_in_the_order_of_the_score(model: Logis
     assert scored.probability is not None
     assert (np.diff(scored.probability[np.argsort(scored.score)]) > 0).all()
     assert scored.probability.mean() == pytest.approx(0.2, abs=0.05)
-    assert model.notes[0].startswith("probabilities calibrated out of time")
+    assert model.notes[0].key == "calibrated_later"
 
 
 def test_columns_are_levels_of_money_and_logs_of_counts(later: pd.DataFrame) -> None:

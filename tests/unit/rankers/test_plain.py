@@ -8,6 +8,7 @@ import pytest
 from tests.unit.rankers.synthetic import firsts, panel_of, snapshot_of, with_outcome
 
 from smartaccounts.errors import HistoryError
+from smartaccounts.rankers.base import Note
 from smartaccounts.rankers.plain import BY_PAST_SPEND, FALLBACK, PLAIN, calibrated
 
 ROWS = pd.DataFrame(
@@ -70,7 +71,7 @@ def test_probabilities_keep_the_order_and_the_count() -> None:
     assert scored.probability is not None
     assert (np.diff(scored.probability[np.argsort(scored.score)]) >= 0).all()
     assert scored.probability.sum() == pytest.approx(100, rel=0.01)
-    assert fitted.notes == ("probabilities calibrated on 1,000 eligible rows, 100 key accounts",)
+    assert fitted.notes == (Note("calibrated", {"rows": 1000, "grown": 100}),)
 
 
 def test_only_eligible_rows_with_a_known_outcome_calibrate() -> None:
@@ -78,7 +79,7 @@ def test_only_eligible_rows_with_a_known_outcome_calibrate() -> None:
     snapshot.frame.loc[:99, "eligible"] = False
     grown = np.r_[np.ones(100), np.full(100, np.nan), np.ones(10), np.zeros(90)]
     fitted = calibrated(PLAIN["past_h"], with_outcome(snapshot, grown))
-    assert fitted.notes == ("probabilities calibrated on 100 eligible rows, 10 key accounts",)
+    assert fitted.notes == (Note("calibrated", {"rows": 100, "grown": 10}),)
 
 
 def test_without_key_accounts_there_is_no_probability_and_the_hint_says_what_to_change() -> None:

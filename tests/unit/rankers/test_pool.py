@@ -15,6 +15,7 @@ from smartaccounts.config import Model
 from smartaccounts.errors import HistoryError
 from smartaccounts.features.snapshot import Snapshot
 from smartaccounts.panel import Loan, Panel
+from smartaccounts.rankers.base import Note
 from smartaccounts.rankers.calibration import DRIFT, DRIFT_SHORT
 from smartaccounts.rankers.growth import Growth
 from smartaccounts.rankers.logistic import Logistic
@@ -120,8 +121,8 @@ def test_the_notes_say_whose_past_it_is(lent: Panel) -> None:
     late = loan(none(lent), lender="late")
     notes = Growth(QUICK).fit(replace(own(), loans=(loan(lent), late))).notes
     first, last = (str(firsts(9)[i]) for i in (0, -1))
-    assert notes[0] == f"learned from 60 own and 2,700 borrowed rows of: other (dates {first} to {last})"
-    assert notes[1] == f"nothing could be borrowed of late: none of its outcomes was over by {BEFORE}"
+    assert notes[0] == Note("lent", {"own": 60, "rows": 2700, "lender": "other", "first": first, "last": last})
+    assert notes[1] == Note("nothing_lent", {"lender": "late", "before": str(BEFORE)})
 
 
 def test_who_can_borrow_nothing_learns_as_if_alone_and_says_so(lent: Panel) -> None:
@@ -129,7 +130,7 @@ def test_who_can_borrow_nothing_learns_as_if_alone_and_says_so(lent: Panel) -> N
     fitted = Growth(QUICK).fit(replace(mine, loans=(loan(none(lent)),)))
     alone = Growth(QUICK).fit(mine)
     assert fitted.notes == (
-        f"nothing could be borrowed of other: none of its outcomes was over by {BEFORE}",
+        Note("nothing_lent", {"lender": "other", "before": str(BEFORE)}),
         *alone.notes,
     )
     assert replace(fitted, notes=()) == replace(alone, notes=())
@@ -146,8 +147,7 @@ def test_with_nothing_of_either_there_is_nothing_to_learn_from(lent: Panel) -> N
 def test_own_rows_calibrate_where_they_have_enough_key_accounts(lent: Panel) -> None:
     mine = own(200, firsts(2), share=0.1)
     fitted = Growth(QUICK).fit(replace(mine, loans=(loan(lent),)))
-    assert "(400 eligible rows, 40 key accounts)" in fitted.notes[1]
-    assert "borrowed" not in fitted.notes[1]
+    assert [n.figures for n in fitted.notes[1:]] == [{"rows": 400, "grown": 40}]  # nothing borrowed calibrates
     assert fitted.calibrator.drift == DRIFT
     said = fitted.score(mine.snapshot.frame).probability
     assert said is not None
@@ -157,8 +157,8 @@ def test_own_rows_calibrate_where_they_have_enough_key_accounts(lent: Panel) -> 
 def test_borrowed_rows_calibrate_where_own_key_accounts_are_few_and_the_range_is_wide(lent: Panel) -> None:
     mine = own(150, share=0.1)
     fitted = Growth(QUICK).fit(replace(mine, loans=(loan(lent),)))
-    assert "out of time" in fitted.notes[1]
-    assert fitted.notes[1].endswith("on borrowed rows, since the own have 15 key accounts, 20 are needed")
+    assert fitted.notes[1].key == "calibrated_later"
+    assert fitted.notes[2] == Note("calibrated_borrowed", {"grown": 15, "needed": 20})
     assert fitted.calibrator.drift == DRIFT_SHORT
 
 

@@ -14,6 +14,7 @@ from smartaccounts.config import Model
 from smartaccounts.errors import HistoryError
 from smartaccounts.features.snapshot import CATALOGUE
 from smartaccounts.panel import Panel
+from smartaccounts.rankers.base import Note
 from smartaccounts.rankers.calibration import RANGE
 from smartaccounts.rankers.potential import PotentialModel, PotentialRange, fit_potential
 
@@ -55,7 +56,7 @@ def test_the_range_holds_four_cases_of_five_of_rows_like_those_learned_from(
     spend, told = found.outcome["spend_ahead"], model.predict(found.snapshot.frame)
     held = ((spend >= told.low) & (spend <= told.high)).mean()
     assert RANGE - 0.04 <= held <= RANGE + 0.04
-    assert "out of time" in model.notes[0]
+    assert [n.key for n in model.notes] == ["potential_later"]
     if nothing >= 0.3:
         assert (told.low == 0).all()  # it may well buy nothing
         assert abs((spend > told.high).mean() - (1 - RANGE)) < 0.04
@@ -104,7 +105,7 @@ def test_money_scales_with_the_market(model: PotentialModel) -> None:
 def test_with_one_date_it_is_cross_fitted_over_customers() -> None:
     found = panel(TRAINING[-1:], nothing=0.3, customers=900)
     learned = fit_potential(found, MODEL)
-    assert "cross-fitted over customers" in learned.notes[0]
+    assert learned.notes == (Note("potential_crossed", {"rows": 900}),)
     new = panel(LATER, nothing=0.3, seed=5)
     told = learned.predict(new.snapshot.frame)
     spend = new.outcome["spend_ahead"]

@@ -19,6 +19,7 @@ from smartaccounts.config import Model, Target
 from smartaccounts.evaluation.bootstrap import Interval
 from smartaccounts.features.snapshot import CATALOGUE, KEY, STANDING, Snapshot
 from smartaccounts.panel import panel
+from smartaccounts.rankers.base import Note
 from smartaccounts.rankers.growth import Growth
 from smartaccounts.rankers.plain import PLAIN
 from smartaccounts.tracking.content import Training
@@ -56,7 +57,7 @@ def card(ranker: str) -> Card:
         training_dates=("2010-11-01", "2010-12-01"),
         data_digest="d" * 64,
         verdict="Better than the plain ranking.",
-        notes=("a note",),
+        notes=(Note("refit", {"dates": 2, "as_of": "2011-06-01"}),),
         versions={},
         better=True,
     )

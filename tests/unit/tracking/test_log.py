@@ -39,7 +39,10 @@ def test_a_run_holds_params_tags_and_finite_metrics(run: Any, training: Training
     assert run.data.tags["ranker"] == "growth"
     assert run.data.tags["as_of"] == "2011-06-01"
     assert run.data.tags["country"] == "IE"
-    assert run.data.tags["mlflow.note.content"] == "Better than the plain ranking. A note."
+    assert run.data.tags["mlflow.note.content"] == (
+        "Better than the plain ranking. The recipe was judged on past dates; "
+        "this is its refit on all 2 dates over by June 1, 2011."
+    )
     assert run.data.metrics == {
         "average_precision": 0.2,
         "average_precision_low": 0.1,

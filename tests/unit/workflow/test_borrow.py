@@ -13,6 +13,7 @@ import yaml
 
 from smartaccounts.bundle import load, save
 from smartaccounts.config import Pipeline, pipeline_from
+from smartaccounts.growth_list.words import words
 from smartaccounts.orders.simulate import simulate
 from smartaccounts.workflow.backtest import run_backtest
 from smartaccounts.workflow.demo import PIPELINE
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.slow
 
 BEGINS, AS_OF = date(2023, 2, 1), date(2024, 1, 1)
 BORROW = ["others/lender.yaml"]
-SAID = "learned from 0 own and "
+SAID = "Learned from 0 own customers and dates and "
 
 
 def lines_between(path: Path, start: date, end: date = date(2100, 1, 1)) -> None:
@@ -70,14 +71,18 @@ def test_a_training_says_whose_experience_the_list_rests_on(folder: Path, tmp_pa
     shop = pipeline(folder, borrow=BORROW)
     made = fit(shop, AS_OF)
     assert made.model is not None
-    assert any(n.startswith(SAID) and "of: lender (dates 2023-04-01 to 2023-07-01)" in n for n in made.model.card.notes)
+    lent = next(n.figures for n in made.model.card.notes if n.key == "lent")
+    assert (lent["own"], lent["lender"], lent["first"], lent["last"]) == (0, "lender", "2023-04-01", "2023-07-01")
     assert made.model.card.training_dates == ()
     assert made.verdict.better is None  # eleven months are too few for the gate, whoever lends
     assert made.serves is made.plain
     assert set(made.content.digests) == {"order_lines", "order_lines of lender"}
     save(made.model, tmp_path / "model")
     said = predict(shop, AS_OF, load(tmp_path / "model"), tmp_path / "list")
-    assert set(made.model.card.notes) <= set(said.run["notes"])
+    assert said.run["notes"] == tuple(words("en").note(n) for n in made.model.card.notes)
+    assert any(
+        n.startswith(SAID) and n.endswith("of lender (April 1, 2023 to July 1, 2023).") for n in said.run["notes"]
+    )
     assert set(said.growth_list.frame["customer_id"]) <= set(pd.read_parquet(folder / "lines.parquet")["customer_id"])
 
 

@@ -6,18 +6,20 @@ import json
 import subprocess
 import sys
 import uuid
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import openpyxl
 import psycopg
 import pyarrow.parquet as pq
 import pytest
 import yaml
 from tests.postgres import Server
 
-from smartaccounts.bundle import Bundle, Card, save
+from smartaccounts.bundle import Bundle, Card, load, save
 from smartaccounts.cli.app import run
 from smartaccounts.config import Pipeline, Target, read_pipeline
 from smartaccounts.engine.duckdb import Engine
@@ -29,6 +31,7 @@ from smartaccounts.growth_list.words import words
 from smartaccounts.orders.read import read
 from smartaccounts.outputs.database import table_at
 from smartaccounts.outputs.locked import LOCK, locked
+from smartaccounts.rankers.base import Note
 from smartaccounts.rankers.plain import PLAIN
 from smartaccounts.workflow.predict import Wanted, predict
 
@@ -164,6 +167,17 @@ def test_what_is_passed_over_is_a_warning(pipeline: Pipeline, tmp_path: Path) ->
     assert made.run["previous"] is None
     assert [said for said in made.run["warnings"] if "The folder broken beside this one" in said]
     assert str(tmp_path) not in " ".join(made.run["warnings"])
+
+
+def test_what_is_said_of_the_model_is_in_the_language_of_the_list(pipeline: Pipeline, tmp_path: Path) -> None:
+    german = pipeline.model_copy(update={"growth_list": pipeline.growth_list.model_copy(update={"language": "de"})})
+    noted = replace(BUNDLE, card=replace(CARD, notes=(Note("no_peers", {"needed": 30}),)))
+    save(noted, tmp_path / "model")
+    predict(german, AS_OF, load(tmp_path / "model"), tmp_path / "list")
+    said = "Weniger als 30 Kleinkunden haben einen abgeschlossenen Zeitraum."
+    notes = openpyxl.load_workbook(tmp_path / "list/growth_list.xlsx")["Hinweise"].values
+    assert said in (tmp_path / "list/growth_list.html").read_text(encoding="utf-8")
+    assert any(said in str(text) for _, text, *_ in notes)
 
 
 @pytest.mark.parametrize("which", ["none", "out", "later"])

@@ -21,6 +21,7 @@ from smartaccounts.evaluation.gate import JUDGED_DATES
 from smartaccounts.evaluation.served import past_dates
 from smartaccounts.orders.contract import OrderLines
 from smartaccounts.orders.read import read
+from smartaccounts.rankers.base import Note
 from smartaccounts.rankers.growth import GrowthModel
 from smartaccounts.rankers.plain import FALLBACK, CalibratedPlain, Plain
 from smartaccounts.tracking.content import points
@@ -168,6 +169,16 @@ def test_what_comes_after_as_of_changes_nothing(grows: Path) -> None:
     assert (whole.model, whole.plain, whole.verdict) == (cut.model, cut.plain, cut.verdict)
 
 
+def test_a_plain_ranking_needs_the_columns_of_the_potential_beside_it(grows: Path) -> None:
+    head, *rows = (grows / "lines.csv").read_text().splitlines()
+    with_products = [f"{head},p", *(f"{row},p{i % 7}" for i, row in enumerate(rows))]
+    (grows / "lines.csv").write_text("\n".join(with_products) + "\n")
+    columns = {"customer_id": "c", "order_date": "d", "amount": "a", "product_id": "p"}
+    made = fit(pipeline(grows, columns=columns, model={"rounds": 4, "bags": 1, "training_dates": 4}), END)
+    assert made.plain.potential is not None
+    assert made.plain.card.needs == ("product_id",)
+
+
 def test_where_nobody_grows_the_plain_ranking_serves_and_the_verdict_says_why(tmp_path: Path) -> None:
     write(tmp_path, growers=0)
     made = fit(
@@ -190,7 +201,7 @@ def test_where_no_horizon_is_over_the_plain_ranking_serves(grows: Path, as_of: s
     assert (made.model, made.result, made.plain.card.ranker) == (None, None, FALLBACK)
     assert made.plain.card.training_dates == ()
     assert (made.plain.potential, made.plain.peers, made.plain.card.past) == (None, None, ())
-    assert "no peers: Expected at least 30 eligible customers whose horizon is over, got 0." in made.plain.card.notes
+    assert made.plain.card.notes == (Note("no_potential", {"needed": 50}), Note("no_peers", {"needed": 30}))
     assert "got 0 in 0 training rows of 0 as_of dates" in made.verdict.sentence
 
 

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from smartaccounts.orders.simulation.catalogue import CATEGORIES, FEE_CATEGORY, Catalogue
+from smartaccounts.orders.simulation.customers import customers_table
 from smartaccounts.orders.simulation.lines import PREFIXES, Lines
 from smartaccounts.orders.simulation.population import CHANNELS, GROWER, KINDS, NEVER, Population
 
@@ -107,6 +108,12 @@ class Labels:
 
 def _numbered(letter: str, count: int, *, width: int) -> list[str]:
     return [f"{letter}{i:0{width}d}" for i in range(1, count + 1)]
+
+
+def write_customers(path: Path, people: Population, labels: Labels, *, rng: np.random.Generator) -> None:
+    """Write one row per customer as CSV: what `customers_table` makes of them."""
+    market = labels.market.take(pa.array(people.market))
+    pacsv.write_csv(customers_table(rng, customer=labels.customer, market=market), path)
 
 
 def write_truth(path: Path, people: Population, labels: Labels, *, first: int) -> None:

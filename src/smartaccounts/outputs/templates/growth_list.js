@@ -1,6 +1,6 @@
 "use strict";
 (() => {
-  const { language, words, listed, columns, levels } = JSON.parse(document.getElementById("rows").textContent);
+  const { language, words, attributes, listed, columns, levels } = JSON.parse(document.getElementById("rows").textContent);
   const size = columns.rank.length, perPage = 50;
   const whole = new Intl.NumberFormat(language, { maximumFractionDigits: 0 });
   const percent = [0, 1].map((digits) => new Intl.NumberFormat(language, { style: "percent", minimumFractionDigits: digits, maximumFractionDigits: digits }));
@@ -116,7 +116,7 @@
       td.className = "who";
       bold.className = "name";
       bold.textContent = shown("name", i);
-      const more = ["market", "segment", "region", "sales_rep"].filter((n) => levels[n]).map((n) => value(n, i));
+      const more = attributes.filter((n) => levels[n]).map((n) => value(n, i));
       small.textContent = [columns.name[i] === null ? null : columns.customer_id[i], ...more].filter(Boolean).join(" \u00b7 ");
       td.append(bold, small);
       return td;
@@ -140,7 +140,7 @@
   const others = Array.from({ length: size - listed }, (_, i) => i + listed);
   for (const root of document.querySelectorAll("[data-view]")) {
     if (root.dataset.view === "listed") accounts(root);
-    else table(root, root.dataset.view === "kept" ? others.filter((i) => columns.kept[i]) : others);
+    else table(root, root.dataset.view === "kept" ? others.filter((i) => columns.keep_small[i]) : others);
   }
   document.documentElement.dataset.ready = "";
 })();
