@@ -266,7 +266,7 @@ def swept(
     """Sweep the customers `[first, end)`.
 
     as_ofs ascending; row_of[a, c] is the row of `answers` (columns x rows) that is written, -1: none. baskets[a, c] is
-    what the customer bought of products in the last 365 days, scaled; -1: nothing.
+    what the customer bought of products in the last 365 days, scaled, and in how many lines.
     """
     longest = 1
     for c in range(first, end):
@@ -294,7 +294,7 @@ def swept(
         for a in range(len(as_ofs)):
             as_of = as_ofs[a]
             if row_of[a, c] < 0:
-                baskets[a, c] = -1
+                baskets[a, c, :] = 0
                 continue
             if late or a_laid < 0:
                 until = as_of if late else as_ofs[-1]
@@ -311,8 +311,8 @@ def swept(
                     d -= 1
                 at[e] = d
             year = at[months[13]]
-            some = total[n, _PRODUCT_LINES] - total[year, _PRODUCT_LINES]
-            baskets[a, c] = total[n, _PRODUCT_GROSS] - total[year, _PRODUCT_GROSS] if some > 0 else -1
+            baskets[a, c, 0] = total[n, _PRODUCT_GROSS] - total[year, _PRODUCT_GROSS]
+            baskets[a, c, 1] = total[n, _PRODUCT_LINES] - total[year, _PRODUCT_LINES]
             _own(own, n, as_of, days, total, most, bought, at, months)
             _executed(instructions, history[a], n, as_of, days, total, faded, fade, at, own, answer)
             for f in range(len(answer)):

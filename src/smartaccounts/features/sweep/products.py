@@ -121,24 +121,35 @@ def weighed(
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _unit(bound: float) -> float:
+    """Return the scale at which logs (below 128), summed with weights that sum up to `bound`, fit 62 bits.
+
+    Sums of integers do not depend on the order of the products.
+    """
+    return 2.0 ** (61 - np.ceil(np.log2(128.0 * max(bound, 1.0))))
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def assorted(
     first: int, end: int, offsets: Array, ints: Array, longs: Array, column: int, order: Array, n: Array,
-    as_ofs: Array, row_of: Array, known: Array, answers: Array
+    as_ofs: Array, row_of: Array, baskets: Array, known: Array, answers: Array
 ) -> None:  # fmt: skip
-    """Write the columns ASSORTED; known: as_ofs x products x 4."""
+    """Write the columns ASSORTED; baskets as `customers.swept` leaves them; known: as_ofs x products x 4."""
     found = np.empty(8, np.int64)
     answer = np.empty(len(ASSORTED), np.float64)
+    lifts, gaps = np.empty(3, np.int64), np.empty(5, np.int64)
     for a in range(len(as_ofs)):
         for c in range(first, end):
             if row_of[a, c] < 0:
                 continue
             answer[:] = 0.0
             highest_lift, highest_quantity = -np.inf, -np.inf
-            lifts = np.zeros(3)
+            lifts[:] = 0
             repeated, top, gross, largest = 0, 0, np.int64(0), np.int64(0)
             prices, quantities, recent = 0, 0, 0
-            price_weight, price_sum, price_mean = 0.0, 0.0, 0.0
-            quantity_weight, quantity_sum, quantity_mean, quantity_recent = 0.0, 0.0, 0.0, 0.0
+            priced, counted = np.int64(0), np.int64(0)
+            gaps[:] = 0
+            one, money = _unit(float(baskets[a, c, 1])), _unit(baskets[a, c, 0] / _SCALE)
             lifted = True
             i = 0
             while i < n[c]:
@@ -162,49 +173,50 @@ def assorted(
                 if np.isnan(lift):
                     lifted = False
                 else:
-                    lifts[0] += lift
+                    whole = np.int64(np.rint(lift * one))
+                    lifts[0] += whole
                     highest_lift = max(highest_lift, lift)
                     if newest <= 91:
-                        lifts[1] += lift
+                        lifts[1] += whole
                     if oldest <= 91:
-                        lifts[2] += lift
+                        lifts[2] += whole
                 weight = spent / _SCALE
                 if found[5] > 0:
                     gap = float(found[4]) / found[5] / _SCALE - known[a, product, MARKET_PRICE]
                     prices += 1
-                    price_mean += gap
-                    price_sum += gap * weight
-                    price_weight += weight
+                    gaps[0] += np.int64(np.rint(gap * one))
+                    gaps[1] += np.int64(np.rint(gap * weight * money))
+                    priced += spent
                 if found[7] > 0:
                     gap = float(found[6]) / found[7] / _SCALE - known[a, product, MARKET_QUANTITY]
                     quantities += 1
-                    quantity_mean += gap
-                    quantity_sum += gap * weight
-                    quantity_weight += weight
+                    gaps[2] += np.int64(np.rint(gap * one))
+                    gaps[3] += np.int64(np.rint(gap * weight * money))
+                    counted += spent
                     highest_quantity = max(highest_quantity, gap)
                     if newest <= 91:
                         recent += 1
-                        quantity_recent += gap
+                        gaps[4] += np.int64(np.rint(gap * one))
             answer[7:] = np.nan
             if answer[3] > 0:
                 answer[7] = repeated / answer[3]
                 answer[8] = largest / float(gross)
                 answer[9] = top / answer[3]
                 if lifted:
-                    answer[10] = lifts[0] / answer[3]
-                    answer[11] = lifts[1] / answer[1] if answer[1] > 0 else np.nan
-                    answer[12] = lifts[2] / answer[5] if answer[5] > 0 else np.nan
-                    answer[13] = lifts[0]
+                    answer[10] = lifts[0] / one / answer[3]
+                    answer[11] = lifts[1] / one / answer[1] if answer[1] > 0 else np.nan
+                    answer[12] = lifts[2] / one / answer[5] if answer[5] > 0 else np.nan
+                    answer[13] = lifts[0] / one
                     answer[14] = highest_lift
             if prices:
-                answer[15] = price_sum / price_weight if price_weight > 0 else np.nan
-                answer[16] = price_mean / prices
+                answer[15] = gaps[1] / money / (priced / _SCALE)
+                answer[16] = gaps[0] / one / prices
             if quantities:
-                answer[17] = quantity_sum / quantity_weight if quantity_weight > 0 else np.nan
-                answer[18] = quantity_mean / quantities
+                answer[17] = gaps[3] / money / (counted / _SCALE)
+                answer[18] = gaps[2] / one / quantities
                 answer[20] = highest_quantity
             if recent:
-                answer[19] = quantity_recent / recent
+                answer[19] = gaps[4] / one / recent
             for f in range(len(answer)):
                 answers[f, row_of[a, c]] = answer[f]
 

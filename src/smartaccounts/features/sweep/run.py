@@ -14,7 +14,7 @@ import pandas as pd
 
 from smartaccounts.config import Target
 from smartaccounts.engine.threads import threads
-from smartaccounts.features.catalogue import Feature
+from smartaccounts.features.families import CATALOGUE, absent_features
 from smartaccounts.features.sweep import coded, customers, market, products, standing
 from smartaccounts.features.sweep.coded import CATEGORY, DAY, KNOWN, PRODUCT, Coded
 from smartaccounts.features.sweep.peers import Rows, peers
@@ -42,24 +42,24 @@ class Seen:
 
 
 def frames(
-    lines: OrderLines, as_ofs: Sequence[date], targets: Sequence[Target], catalogue: Sequence[Feature]
+    lines: OrderLines, as_ofs: Sequence[date], targets: Sequence[Target]
 ) -> Iterator[tuple[int, list[list[pd.DataFrame]]]]:
     """Yield, a few as_of dates at a time, how many they were and per target the frames of those with enough history."""
     held = coded.coded(lines)
     dates = sorted(set(as_ofs))
     for start in range(0, len(dates), AT_ONCE):
         chunk = dates[start : start + AT_ONCE]
-        yield len(chunk), _frames(held, chunk, targets, catalogue, lines.provided)
+        yield len(chunk), _frames(held, chunk, targets, lines.provided)
 
 
 def _frames(
-    held: Coded, dates: Sequence[date], targets: Sequence[Target], catalogue: Sequence[Feature], provided: frozenset[str]
+    held: Coded, dates: Sequence[date], targets: Sequence[Target], provided: frozenset[str]
 ) -> list[list[pd.DataFrame]]:
     seen = see(held, dates, horizon_days=min(t.horizon_days for t in targets))
-    absent = {f.name for f in catalogue if not provided.issuperset(f.needs)}
+    absent = set(absent_features(provided))
     customer = [
         Column(f.name, None if f.name in absent else f.swept, f.zero)
-        for f in catalogue
+        for f in CATALOGUE.values()
         if not isinstance(f.swept, Own) or f.name in OWN_RULES
     ]
     parts = [
@@ -83,7 +83,7 @@ def _frames(
                 continue
             spent = {name: at[f"{i} {name}"] for name in standing.totals(target)}
             stands = standing.standing(spent, starts, history, target)
-            features = pd.DataFrame({f.name: at[f.name] for f in catalogue})
+            features = pd.DataFrame({name: at[name] for name in CATALOGUE})
             answer[i].append(pd.concat([who, pd.DataFrame(stands), features], axis=1))
     return answer
 
@@ -105,7 +105,7 @@ def see(held: Coded, dates: Sequence[date], *, horizon_days: int) -> Seen:
 def _customers(held: Coded, seen: Seen, plan: Program) -> tuple[dict[str, Any], npt.NDArray[np.int64]]:
     """Return the columns of the program by name, and the baskets (customers.swept)."""
     answers = np.empty((len(plan.names), seen.starts[-1]))
-    baskets = np.empty(seen.row_of.shape, dtype=np.int64)
+    baskets = np.empty((*seen.row_of.shape, 2), dtype=np.int64)
     if not len(seen.as_ofs):
         return dict(zip(plan.names, answers, strict=True)), baskets
     span = int(max(seen.as_ofs[-1], held.ints[:, DAY].max()) - held.ints[:, DAY].min()) + 1
@@ -134,13 +134,13 @@ def _products(held: Coded, seen: Seen, baskets: npt.NDArray[np.int64], absent: s
         _over_customers(held, lambda first, end: products.grouped(first, end, *lines, column, order, n))
 
     assorted = np.full((len(products.ASSORTED), n_rows), np.nan)
-    if len(held.product_market):
+    if not set(products.ASSORTED) <= absent:
         group(PRODUCT)
         known = _known(held, seen, baskets, order, n)
         _over_customers(
             held,
             lambda first, end: products.assorted(
-                first, end, *lines, PRODUCT, order, n, seen.as_ofs, seen.row_of, known, assorted
+                first, end, *lines, PRODUCT, order, n, seen.as_ofs, seen.row_of, baskets, known, assorted
             ),
         )
     categorised = np.full((len(products.CATEGORISED), n_rows), np.nan)
@@ -160,13 +160,13 @@ def _products(held: Coded, seen: Seen, baskets: npt.NDArray[np.int64], absent: s
 
 def _known(held: Coded, seen: Seen, baskets: Any, order: Any, n: Any) -> npt.NDArray[np.float64]:
     """Return what is known of every product at every as_of: as_ofs x products x 4 (products.LIFT and so on)."""
-    large = np.full(baskets.shape, -1, dtype=np.int8)
+    large = np.full(baskets.shape[:2], -1, dtype=np.int8)
     shares = np.full((len(seen.as_ofs), len(held.markets) - 1), np.nan)
     for a in range(len(seen.as_ofs)):
         for m, (first, end) in enumerate(zip(held.markets[:-1], held.markets[1:], strict=True)):
-            buys = np.flatnonzero(baskets[a, first:end] >= 0) + first
+            buys = np.flatnonzero(baskets[a, first:end, 1]) + first
             if len(buys):
-                is_large = market.percent_rank(baskets[a, buys]) >= 0.9
+                is_large = market.percent_rank(baskets[a, buys, 0]) >= 0.9
                 large[a, buys] = is_large
                 shares[a, m] = is_large.sum() / len(buys)
     counts = _counts(held, seen, large, order, n)
