@@ -10,7 +10,7 @@ import pandas as pd
 from smartaccounts.config import Target
 from smartaccounts.features import cube
 from smartaccounts.features.catalogue import Family, Feature
-from smartaccounts.features.families import CATALOGUE, FAMILIES, absent_features
+from smartaccounts.features.families import FAMILIES, absent_features
 from smartaccounts.features.peers import PEERS
 from smartaccounts.features.standing import standing_sql
 from smartaccounts.orders.contract import OrderLines

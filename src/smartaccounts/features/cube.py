@@ -12,6 +12,7 @@ from smartaccounts.features.channels import is_digital
 from smartaccounts.orders.contract import OrderLines
 from smartaccounts.timeline import day_number
 
+
 def _log(value: str) -> str:
     """A log as an integer of 1e-9; null where the value is not above zero."""
     return f"CASE WHEN {value} > 0 THEN CAST(ROUND(LN({value}) * 1e9) AS BIGINT) END"

@@ -19,7 +19,17 @@ from smartaccounts.orders.contract import OrderLines
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["CATALOGUE", "FAMILIES", "KEY", "STANDING", "Snapshot", "absent_features", "snapshot", "snapshot_tables", "snapshots"]
+__all__ = [
+    "CATALOGUE",
+    "FAMILIES",
+    "KEY",
+    "STANDING",
+    "Snapshot",
+    "absent_features",
+    "snapshot",
+    "snapshot_tables",
+    "snapshots",
+]
 
 KEY = ["as_of", "market", "customer_id"]
 STANDING = ["active", "eligible", "key_spend", "small_spend", "spend_h", "spend_before_h", "season_h"]

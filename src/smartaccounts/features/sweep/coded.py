@@ -55,7 +55,10 @@ class Coded:
 
 def too_large(lines: OrderLines) -> bool:
     """Say whether a sum of scaled money over the lines of one customer could pass 64 bits."""
-    values = ["amount", *(value.replace("l.", "") for value, _, needs in GIVEN.values() if lines.provided >= set(needs))]
+    values = [
+        "amount",
+        *(value.replace("l.", "") for value, _, needs in GIVEN.values() if lines.provided >= set(needs)),
+    ]
     most = ", ".join(f"COALESCE(SUM(ABS({v})), 0)" for v in dict.fromkeys(values))
     largest = f"SELECT GREATEST({most}, 0) AS most FROM {lines.table} GROUP BY market, customer_id"
     return bool(lines.engine.rows(f"SELECT MAX(most) FROM ({largest}) sums")[0][0] >= NARROW_LIMIT)

@@ -15,6 +15,7 @@ from numba import njit
 
 from smartaccounts.features.sweep.coded import AMOUNT, DAY, FIRST_GIVEN, KNOWN, ORDER, PRODUCT
 from smartaccounts.features.sweep.measures import FIXED
+from smartaccounts.features.sweep.ordering import ordered
 from smartaccounts.features.sweep.program import (
     COUNT,
     DIFFERENCE,
@@ -23,7 +24,6 @@ from smartaccounts.features.sweep.program import (
     MONEY,
     NULL,
     OWN,
-    QUOTIENT,
     REST,
 )
 
@@ -43,10 +43,9 @@ def _rounded(value: float) -> float:
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _orders(ints: Array, longs: Array, row_day: Array, row_known: Array, row: Array) -> int:
-    """Write one row per (order, day, known) in the order of the days; return how many."""
+def _orders(ints: Array, longs: Array, by_order: Array, row_day: Array, row_known: Array, row: Array) -> int:
+    """Write one row per (order, day, known); `by_order` are the places of the lines by order. Return how many rows."""
     n = len(ints)
-    by_order = np.argsort(longs[:, ORDER], kind="mergesort")
     # within an order by (known, day): nearly always one day, so an insertion sort does
     for i in range(1, n):
         j = i
@@ -67,7 +66,8 @@ def _orders(ints: Array, longs: Array, row_day: Array, row_known: Array, row: Ar
             rows += 1
             row_day[rows] = ints[at, DAY]
             row_known[rows] = ints[at, KNOWN]
-            row[rows, :] = 0
+            for k in range(row.shape[1]):
+                row[rows, k] = 0
             row[rows, _IS_ORDER] = 0 if same_order else 1
         amount = longs[at, AMOUNT]
         row[rows, _AMOUNT] += amount
@@ -110,7 +110,8 @@ def _days(
     n = 0
     first, last, early = -1, -1, 0
     largest, pause = np.iinfo(np.int64).min, 0
-    total[0, :] = 0
+    for k in range(total.shape[1]):
+        total[0, k] = 0
     i = 0
     while i < rows:
         day = row_day[by_day[i]]
@@ -124,7 +125,8 @@ def _days(
                 continue
             if not here:
                 here = True
-                total[n + 1, :] = total[n, :]
+                for k in range(total.shape[1]):
+                    total[n + 1, k] = total[n, k]
                 most[n, 0] = row[r, _AMOUNT]
                 most[n, 1] = row[r, _GROSS]
             for k in range(row.shape[1]):
@@ -165,7 +167,8 @@ def _own(
     own: Array, n: int, as_of: int, days: Array, total: Array, most: Array, bought: Array, at: Array, place: Array
 ) -> None:
     """Compute OWN_RULES in their order; `at[place[m]]` are the days older than m months of 30 days, of a year last."""
-    own[:] = np.nan
+    for k in range(len(own)):
+        own[k] = np.nan
     year = at[place[-1]]
     # zero, not null, for a customer without a line of a day before as_of
     own[0] = own[4] = own[5] = own[8] = own[9] = 0.0
@@ -272,6 +275,7 @@ def swept(
     for c in range(first, end):
         longest = max(longest, offsets[c + 1] - offsets[c])
     measures = _FIXED + longs.shape[1] - FIRST_GIVEN
+    by_order, by_day, spare = np.empty(longest, np.int64), np.empty(longest, np.int64), np.empty(longest, np.int64)
     row_day = np.empty(longest, np.int64)
     row_known = np.empty(longest, np.int64)
     row = np.empty((longest, measures), np.int64)
@@ -285,8 +289,9 @@ def swept(
     answer = np.empty(len(instructions), np.float64)
     for c in range(first, end):
         low, high = offsets[c], offsets[c + 1]
-        rows = _orders(ints[low:high], longs[low:high], row_day, row_known, row)
-        by_day = np.argsort(row_day[:rows], kind="mergesort")
+        ordered(longs[low:high, ORDER], high - low, by_order, spare)
+        rows = _orders(ints[low:high], longs[low:high], by_order, row_day, row_known, row)
+        ordered(row_day, rows, by_day, spare)
         late = False
         for r in range(rows):
             late = late or row_known[r] > row_day[r]
@@ -294,7 +299,7 @@ def swept(
         for a in range(len(as_ofs)):
             as_of = as_ofs[a]
             if row_of[a, c] < 0:
-                baskets[a, c, :] = 0
+                baskets[a, c, 0] = baskets[a, c, 1] = 0
                 continue
             if late or a_laid < 0:
                 until = as_of if late else as_ofs[-1]

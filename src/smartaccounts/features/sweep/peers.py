@@ -50,7 +50,9 @@ def peers(rows: Rows) -> dict[str, Floats]:
         "spend_to_mean_365d": size,
         "history_days": np.full(len(rank), float(history)),
         "market_customers": active_182d,
-        "market_growth_182d": quotient(half, total("spend_prior_182d")) if history >= 364 else np.full(len(rank), np.nan),
+        "market_growth_182d": quotient(half, total("spend_prior_182d"))
+        if history >= 364
+        else np.full(len(rank), np.nan),
         "market_season_182d": quotient(ahead, behind),
         "market_ahead_to_now_182d": quotient(ahead, half),
         "market_young_share_182d": quotient(young_182d, active_182d),

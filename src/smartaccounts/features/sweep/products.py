@@ -9,6 +9,7 @@ import numpy.typing as npt
 from numba import njit
 
 from smartaccounts.features.sweep.coded import AMOUNT, DAY, KNOWN, LN_PRICE, LN_QUANTITY, NO_LOG
+from smartaccounts.features.sweep.ordering import ordered
 
 BUYERS, LARGE_BUYERS, SUM_PRICE, PRICES, SUM_QUANTITY, QUANTITIES = range(6)
 """What is counted of a product at an as_of (`weighed`)."""
@@ -48,16 +49,23 @@ _YEAR = 365
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def grouped(first: int, end: int, offsets: Array, ints: Array, longs: Array, column: int, order: Array, n: Array) -> None:
+def grouped(
+    first: int, end: int, offsets: Array, ints: Array, longs: Array, column: int, order: Array, n: Array
+) -> None:
     """Order each customer's purchases that have a code in `column` by it.
 
     order[offsets[c]:offsets[c] + n[c]] are their places among the lines of c.
     """
+    longest = 1
+    for c in range(first, end):
+        longest = max(longest, offsets[c + 1] - offsets[c])
+    by_code, spare = np.empty(longest, np.int64), np.empty(longest, np.int64)
     for c in range(first, end):
         low, high = offsets[c], offsets[c + 1]
-        by_code = np.argsort(ints[low:high, column], kind="mergesort")
+        ordered(ints[low:high, column], high - low, by_code, spare)
         n[c] = 0
-        for i in by_code:
+        for k in range(high - low):
+            i = by_code[k]
             if ints[low + i, column] >= 0 and longs[low + i, AMOUNT] > 0:
                 order[low + n[c]] = i
                 n[c] += 1
@@ -72,7 +80,8 @@ def _basket(
     found: lines in the 365 days, days since the first and the last of them, gross, sum and count of logs of prices, and
     of quantities.
     """
-    found[:] = 0
+    for k in range(8):
+        found[k] = 0
     code = ints[low + order[low + i], column]
     while i < n:
         at = low + order[low + i]
@@ -142,13 +151,17 @@ def assorted(
         for c in range(first, end):
             if row_of[a, c] < 0:
                 continue
-            answer[:] = 0.0
+            for f in range(7):
+                answer[f] = 0.0
+            for f in range(7, len(answer)):
+                answer[f] = np.nan
             highest_lift, highest_quantity = -np.inf, -np.inf
-            lifts[:] = 0
+            lifts[0] = lifts[1] = lifts[2] = 0
             repeated, top, gross, largest = 0, 0, np.int64(0), np.int64(0)
             prices, quantities, recent = 0, 0, 0
             priced, counted = np.int64(0), np.int64(0)
-            gaps[:] = 0
+            for f in range(5):
+                gaps[f] = 0
             one, money = _unit(float(baskets[a, c, 1])), _unit(baskets[a, c, 0] / _SCALE)
             lifted = True
             i = 0
@@ -197,7 +210,6 @@ def assorted(
                     if newest <= 91:
                         recent += 1
                         gaps[4] += np.int64(np.rint(gap * one))
-            answer[7:] = np.nan
             if answer[3] > 0:
                 answer[7] = repeated / answer[3]
                 answer[8] = largest / float(gross)

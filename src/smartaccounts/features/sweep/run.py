@@ -62,9 +62,7 @@ def _frames(
         for f in CATALOGUE.values()
         if not isinstance(f.swept, Own) or f.name in OWN_RULES
     ]
-    parts = [
-        Column(f"{i} {name}", total) for i, t in enumerate(targets) for name, total in standing.totals(t).items()
-    ]
+    parts = [Column(f"{i} {name}", total) for i, t in enumerate(targets) for name, total in standing.totals(t).items()]
     plan = program([*customer, *parts], held.given)
     columns, baskets = _customers(held, seen, plan)
     columns |= _products(held, seen, baskets, absent)
@@ -195,9 +193,7 @@ def _counts(held: Coded, seen: Seen, large: Any, order: Any, n: Any) -> npt.NDAr
 
     def count(first: int, end: int) -> npt.NDArray[np.int64]:
         counts = np.zeros((len(seen.as_ofs), len(held.product_market), 6), dtype=np.int64)
-        products.weighed(
-            first, end, held.offsets, held.ints, held.longs, PRODUCT, order, n, seen.as_ofs, large, counts
-        )
+        products.weighed(first, end, held.offsets, held.ints, held.longs, PRODUCT, order, n, seen.as_ofs, large, counts)
         return counts
 
     counts: npt.NDArray[np.int64] = sum(_over_customers(held, count))
