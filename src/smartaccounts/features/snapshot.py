@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING
 
 import pandas as pd
+import pyarrow as pa
 
 from smartaccounts.config import Target
 from smartaccounts.features import by_sql
@@ -15,9 +15,6 @@ from smartaccounts.features.families import CATALOGUE, FAMILIES, absent_features
 from smartaccounts.features.sweep import run
 from smartaccounts.features.sweep.coded import too_large
 from smartaccounts.orders.contract import OrderLines
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 __all__ = [
     "CATALOGUE",
@@ -83,7 +80,7 @@ def snapshots(
     parts: list[list[pd.DataFrame]] = [[] for _ in targets]
     for done, found in _frames(lines, as_ofs, targets):
         for part, some in zip(parts, found, strict=True):
-            part += some
+            part.extend(some)
         step(done)
     frames = [_one(part) for part in parts]
     absent = absent_features(lines.provided)
@@ -92,8 +89,6 @@ def snapshots(
 
 def snapshot_tables(lines: OrderLines, as_ofs: Sequence[date], target: Target) -> Iterator[pa.Table]:
     """Yield the frame of `snapshot` in parts, a few as_of dates each, as Arrow tables (as_of date32)."""
-    import pyarrow as pa
-
     for _, (found,) in _frames(lines, as_ofs, [target]):
         for frame in found:
             table = pa.Table.from_pandas(frame, preserve_index=False)
@@ -104,7 +99,8 @@ def _frames(
     lines: OrderLines, as_ofs: Sequence[date], targets: Sequence[Target]
 ) -> Iterator[tuple[int, list[list[pd.DataFrame]]]]:
     """Yield, a few as_of dates at a time, how many they were, and per target the frames of their rows."""
-    return (by_sql if too_large(lines) else run).frames(lines, as_ofs, targets)
+    way = by_sql.frames if too_large(lines) else run.frames
+    return way(lines, as_ofs, targets)
 
 
 def _one(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:

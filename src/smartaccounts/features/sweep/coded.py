@@ -50,7 +50,8 @@ class Coded:
     @property
     def persons(self) -> Longs:
         """Return by c a number of its customer_id, whatever the market."""
-        return self.customers["person"].to_numpy()
+        persons: Longs = self.customers["person"].to_numpy()
+        return persons
 
 
 def too_large(lines: OrderLines) -> bool:

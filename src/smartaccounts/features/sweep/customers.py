@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from smartaccounts.features.sweep.coded import AMOUNT, DAY, FIRST_GIVEN, KNOWN, ORDER, PRODUCT
+from smartaccounts.features.sweep.compiled import compiled
 from smartaccounts.features.sweep.measures import FIXED
 from smartaccounts.features.sweep.ordering import ordered
 from smartaccounts.features.sweep.program import (
@@ -36,13 +36,13 @@ _NEVER = -(1 << 30)
 Array = npt.NDArray[Any]
 
 
-@njit(cache=True, nogil=True, inline="never")  # type: ignore[untyped-decorator]
-def _rounded(value: float) -> float:
+@compiled
+def _rounded(value: float) -> Any:
     """Round half away from zero to 1e-6, as SQL does."""
     return np.floor(abs(value) * 1e6 + 0.5) / 1e6 * (1.0 if value >= 0 else -1.0)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled
 def _orders(ints: Array, longs: Array, by_order: Array, row_day: Array, row_known: Array, row: Array) -> int:
     """Write one row per (order, day, known); `by_order` are the places of the lines by order. Return how many rows."""
     n = len(ints)
@@ -85,7 +85,7 @@ def _orders(ints: Array, longs: Array, by_order: Array, row_day: Array, row_know
     return rows + 1
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled
 def _days(
     rows: int,
     by_day: Array,
@@ -162,7 +162,7 @@ def _days(
     return n
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled
 def _own(
     own: Array, n: int, as_of: int, days: Array, total: Array, most: Array, bought: Array, at: Array, place: Array
 ) -> None:
@@ -206,7 +206,7 @@ def _own(
         own[12] = own[10] / (gap / gaps)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled
 def _executed(
     instructions: Array, history: int, n: int, as_of: int, days: Array, total: Array, faded: Array, fade: Array,
     at: Array, own: Array, answer: Array
@@ -226,7 +226,7 @@ def _executed(
                 value = float(one)
         elif what == OWN:
             value = own[instructions[f, 1]]
-        elif what == FADED_MONEY or what == FADED_COUNT:
+        elif what in (FADED_MONEY, FADED_COUNT):
             value = 0.0
             if n > 0:
                 k = instructions[f, 2]
@@ -248,7 +248,7 @@ def _executed(
         answer[f] = value
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled
 def swept(
     first: int,
     end: int,

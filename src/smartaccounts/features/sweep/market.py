@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ _SAFE = float(1 << 62)
 
 def over_markets(starts: Longs, of: Callable[[slice], Any]) -> list[Any]:
     """Return what `of` makes of the rows of each market; `starts`: where each begins, one more at the end."""
-    return [of(slice(a, b)) for a, b in zip(starts[:-1], starts[1:], strict=True)]
+    return [of(slice(a, b)) for a, b in pairwise(starts)]
 
 
 def spread(starts: Longs, values: Any) -> Floats:
@@ -43,14 +44,6 @@ def exact_sum(values: Floats, scale: float) -> float:
     if np.abs(whole).sum() < _SAFE:
         return float(whole.astype(np.int64).sum()) / scale
     return math.fsum(whole) / scale
-
-
-def quantile(values: Floats, share: float) -> float:
-    """Interpolate linearly between the sorted values, as PERCENTILE_CONT does."""
-    ordered = np.sort(values)
-    at = share * (len(ordered) - 1)
-    low, high = math.floor(at), math.ceil(at)
-    return float(ordered[low] + (ordered[high] - ordered[low]) * (at - low))
 
 
 def quotient(over: Floats, under: Floats) -> Floats:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy.typing as npt
-from numba import njit
+
+from smartaccounts.features.sweep.compiled import compiled
 
 _RUN = 16
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled
 def ordered(keys: npt.NDArray[Any], n: int, places: npt.NDArray[Any], spare: npt.NDArray[Any]) -> None:
     """Write to `places[:n]` the places 0 .. n - 1 in ascending order of `keys`, equal keys as they came.
 

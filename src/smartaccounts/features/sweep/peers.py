@@ -36,7 +36,7 @@ def peers(rows: Rows) -> dict[str, Floats]:
     active = column["spend_182d"] > 0
     young = active & (column["tenure_days"] <= 182)
     active_182d, young_182d = (
-        spread(starts, over_markets(starts, lambda s, which=which: which[s].sum())) for which in (active, young)
+        spread(starts, np.add.reduceat(which.astype(float), starts[:-1])) for which in (active, young)
     )
     year, quarter, half = total("spend_365d"), total("spend_91d"), total("spend_182d")
     ahead, behind = total("spend_year_ago_ahead_182d"), total("spend_year_ago_behind_182d")

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from smartaccounts.features.sweep.coded import AMOUNT, DAY, KNOWN, LN_PRICE, LN_QUANTITY, NO_LOG
+from smartaccounts.features.sweep.compiled import compiled
 from smartaccounts.features.sweep.ordering import ordered
 
 BUYERS, LARGE_BUYERS, SUM_PRICE, PRICES, SUM_QUANTITY, QUANTITIES = range(6)
@@ -48,89 +48,107 @@ _SCALE = 1e9
 _YEAR = 365
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def grouped(
-    first: int, end: int, offsets: Array, ints: Array, longs: Array, column: int, order: Array, n: Array
-) -> None:
-    """Order each customer's purchases that have a code in `column` by it.
+@compiled
+def counted(first: int, end: int, offsets: Array, ints: Array, longs: Array, column: int, n: Array) -> None:
+    """Count each customer's purchases that have a code in `column` (coded.PRODUCT or CATEGORY)."""
+    for c in range(first, end):
+        n[c] = 0
+        for at in range(offsets[c], offsets[c + 1]):
+            n[c] += ints[at, column] >= 0 and longs[at, AMOUNT] > 0
 
-    order[offsets[c]:offsets[c] + n[c]] are their places among the lines of c.
+
+@compiled
+def grouped(
+    first: int,
+    end: int,
+    offsets: Array,
+    ints: Array,
+    longs: Array,
+    column: int,
+    begins: Array,
+    item: Array,
+    paid: Array,
+) -> None:
+    """Write the purchases that `counted` counted, of each customer by code: those of c from row `begins[c]` on.
+
+    item: code, day, known day. paid: scaled money, logs of price and of quantity as in `Coded.longs`.
     """
     longest = 1
     for c in range(first, end):
         longest = max(longest, offsets[c + 1] - offsets[c])
     by_code, spare = np.empty(longest, np.int64), np.empty(longest, np.int64)
     for c in range(first, end):
-        low, high = offsets[c], offsets[c + 1]
-        ordered(ints[low:high, column], high - low, by_code, spare)
-        n[c] = 0
-        for k in range(high - low):
-            i = by_code[k]
-            if ints[low + i, column] >= 0 and longs[low + i, AMOUNT] > 0:
-                order[low + n[c]] = i
-                n[c] += 1
+        low, n = offsets[c], offsets[c + 1] - offsets[c]
+        ordered(ints[low : low + n, column], n, by_code, spare)
+        row = begins[c]
+        for k in range(n):
+            at = low + by_code[k]
+            if ints[at, column] >= 0 and longs[at, AMOUNT] > 0:
+                item[row, 0] = ints[at, column]
+                item[row, 1] = ints[at, DAY]
+                item[row, 2] = ints[at, KNOWN]
+                paid[row, 0] = longs[at, AMOUNT]
+                paid[row, 1] = longs[at, LN_PRICE]
+                paid[row, 2] = longs[at, LN_QUANTITY]
+                row += 1
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _basket(
-    i: int, n: int, low: int, order: Array, ints: Array, longs: Array, column: int, as_of: int, found: Array
-) -> int:
-    """Read one code's purchases from place i on; return the place after them.
+@compiled
+def _basket(i: int, end: int, item: Array, paid: Array, as_of: int) -> Any:
+    """Read one code's purchases of the 365 days from row i on.
 
-    found: lines in the 365 days, days since the first and the last of them, gross, sum and count of logs of prices, and
-    of quantities.
+    Returns the row after them; lines, days since the first and the last, gross; sum and count of logs of prices, and of
+    quantities.
     """
-    for k in range(8):
-        found[k] = 0
-    code = ints[low + order[low + i], column]
-    while i < n:
-        at = low + order[low + i]
-        if ints[at, column] != code:
-            break
+    lines, oldest, newest = 0, 0, _YEAR + 1
+    gross, sum_price, prices, sum_quantity, quantities = 0, 0, 0, 0, 0
+    code = item[i, 0]
+    while i < end and item[i, 0] == code:
+        age = as_of - item[i, 1]
+        if 0 < age <= _YEAR and item[i, 2] < as_of:
+            lines += 1
+            oldest = max(oldest, age)
+            newest = min(newest, age)
+            gross += paid[i, 0]
+            if paid[i, 1] != NO_LOG:
+                sum_price += paid[i, 1]
+                prices += 1
+            if paid[i, 2] != NO_LOG:
+                sum_quantity += paid[i, 2]
+                quantities += 1
         i += 1
-        age = as_of - ints[at, DAY]
-        if age <= 0 or age > _YEAR or ints[at, KNOWN] >= as_of:
-            continue
-        found[1] = age if found[0] == 0 else max(found[1], age)
-        found[2] = age if found[0] == 0 else min(found[2], age)
-        found[0] += 1
-        found[3] += longs[at, AMOUNT]
-        if longs[at, LN_PRICE] != NO_LOG:
-            found[4] += longs[at, LN_PRICE]
-            found[5] += 1
-        if longs[at, LN_QUANTITY] != NO_LOG:
-            found[6] += longs[at, LN_QUANTITY]
-            found[7] += 1
-    return i
+    return i, lines, oldest, newest, gross, sum_price, prices, sum_quantity, quantities
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled
 def weighed(
-    first: int, end: int, offsets: Array, ints: Array, longs: Array, column: int, order: Array, n: Array,
-    as_ofs: Array, large: Array, counts: Array
+    first: int, end: int, begins: Array, item: Array, paid: Array, as_ofs: Array, large: Array, counts: Array
 ) -> None:  # fmt: skip
     """Count the buyers of every product at every as_of.
 
     large[a, c]: 1 a large account, 0 another buyer, -1 without a purchase. counts: as_ofs x products x 6, added to.
     """
-    found = np.empty(8, np.int64)
-    for a in range(len(as_ofs)):
-        for c in range(first, end):
+    for c in range(first, end):
+        for a in range(len(as_ofs)):
             if large[a, c] < 0:
                 continue
-            i = 0
-            while i < n[c]:
-                product = ints[offsets[c] + order[offsets[c] + i], column]
-                i = _basket(i, n[c], offsets[c], order, ints, longs, column, as_ofs[a], found)
-                if found[0]:
+            i = begins[c]
+            while i < begins[c + 1]:
+                product = item[i, 0]
+                i, lines, _, _, _, sum_price, prices, sum_quantity, quantities = _basket(
+                    i, begins[c + 1], item, paid, as_ofs[a]
+                )
+                if lines:
                     counts[a, product, BUYERS] += 1
                     counts[a, product, LARGE_BUYERS] += large[a, c]
-                    for k in range(4):
-                        counts[a, product, SUM_PRICE + k] += found[4 + k]
+                    counts[a, product, SUM_PRICE] += sum_price
+                    counts[a, product, PRICES] += prices
+                    counts[a, product, SUM_QUANTITY] += sum_quantity
+                    counts[a, product, QUANTITIES] += quantities
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _unit(bound: float) -> float:
+@compiled
+def _unit(bound: float) -> Any:
     """Return the scale at which logs (below 128), summed with weights that sum up to `bound`, fit 62 bits.
 
     Sums of integers do not depend on the order of the products.
@@ -138,17 +156,16 @@ def _unit(bound: float) -> float:
     return 2.0 ** (61 - np.ceil(np.log2(128.0 * max(bound, 1.0))))
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled
 def assorted(
-    first: int, end: int, offsets: Array, ints: Array, longs: Array, column: int, order: Array, n: Array,
-    as_ofs: Array, row_of: Array, baskets: Array, known: Array, answers: Array
+    first: int, end: int, begins: Array, item: Array, paid: Array, as_ofs: Array, row_of: Array, baskets: Array,
+    known: Array, answers: Array
 ) -> None:  # fmt: skip
     """Write the columns ASSORTED; baskets as `customers.swept` leaves them; known: as_ofs x products x 4."""
-    found = np.empty(8, np.int64)
     answer = np.empty(len(ASSORTED), np.float64)
     lifts, gaps = np.empty(3, np.int64), np.empty(5, np.int64)
-    for a in range(len(as_ofs)):
-        for c in range(first, end):
+    for c in range(first, end):
+        for a in range(len(as_ofs)):
             if row_of[a, c] < 0:
                 continue
             for f in range(7):
@@ -157,20 +174,21 @@ def assorted(
                 answer[f] = np.nan
             highest_lift, highest_quantity = -np.inf, -np.inf
             lifts[0] = lifts[1] = lifts[2] = 0
-            repeated, top, gross, largest = 0, 0, np.int64(0), np.int64(0)
+            repeated, top, gross, largest = 0, 0, 0, 0
             prices, quantities, recent = 0, 0, 0
-            priced, counted = np.int64(0), np.int64(0)
+            priced, counted = 0, 0
             for f in range(5):
                 gaps[f] = 0
             one, money = _unit(float(baskets[a, c, 1])), _unit(baskets[a, c, 0] / _SCALE)
             lifted = True
-            i = 0
-            while i < n[c]:
-                product = ints[offsets[c] + order[offsets[c] + i], column]
-                i = _basket(i, n[c], offsets[c], order, ints, longs, column, as_ofs[a], found)
-                if found[0] == 0:
+            i = begins[c] if baskets[a, c, 1] else begins[c + 1]
+            while i < begins[c + 1]:
+                product = item[i, 0]
+                i, lines, oldest, newest, spent, ln_price, with_price, ln_quantity, with_quantity = _basket(
+                    i, begins[c + 1], item, paid, as_ofs[a]
+                )
+                if lines == 0:
                     continue
-                oldest, newest, spent = found[1], found[2], found[3]
                 answer[0] += newest <= 30
                 answer[1] += newest <= 91
                 answer[2] += newest <= 182
@@ -194,14 +212,14 @@ def assorted(
                     if oldest <= 91:
                         lifts[2] += whole
                 weight = spent / _SCALE
-                if found[5] > 0:
-                    gap = float(found[4]) / found[5] / _SCALE - known[a, product, MARKET_PRICE]
+                if with_price > 0:
+                    gap = float(ln_price) / with_price / _SCALE - known[a, product, MARKET_PRICE]
                     prices += 1
                     gaps[0] += np.int64(np.rint(gap * one))
                     gaps[1] += np.int64(np.rint(gap * weight * money))
                     priced += spent
-                if found[7] > 0:
-                    gap = float(found[6]) / found[7] / _SCALE - known[a, product, MARKET_QUANTITY]
+                if with_quantity > 0:
+                    gap = float(ln_quantity) / with_quantity / _SCALE - known[a, product, MARKET_QUANTITY]
                     quantities += 1
                     gaps[2] += np.int64(np.rint(gap * one))
                     gaps[3] += np.int64(np.rint(gap * weight * money))
@@ -233,26 +251,24 @@ def assorted(
                 answers[f, row_of[a, c]] = answer[f]
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled
 def categorised(
-    first: int, end: int, offsets: Array, ints: Array, longs: Array, column: int, order: Array, n: Array,
-    as_ofs: Array, row_of: Array, answers: Array
-) -> None:  # fmt: skip
+    first: int, end: int, begins: Array, item: Array, paid: Array, as_ofs: Array, row_of: Array, answers: Array
+) -> None:
     """Write the columns CATEGORISED."""
-    found = np.empty(8, np.int64)
-    for a in range(len(as_ofs)):
-        for c in range(first, end):
+    for c in range(first, end):
+        for a in range(len(as_ofs)):
             if row_of[a, c] < 0:
                 continue
-            year, quarter, gross, largest = 0, 0, np.int64(0), np.int64(0)
-            i = 0
-            while i < n[c]:
-                i = _basket(i, n[c], offsets[c], order, ints, longs, column, as_ofs[a], found)
-                if found[0]:
+            year, quarter, gross, largest = 0, 0, 0, 0
+            i = begins[c]
+            while i < begins[c + 1]:
+                i, lines, _, newest, spent, _, _, _, _ = _basket(i, begins[c + 1], item, paid, as_ofs[a])
+                if lines:
                     year += 1
-                    quarter += found[2] <= 91
-                    gross += found[3]
-                    largest = max(largest, found[3])
+                    quarter += newest <= 91
+                    gross += spent
+                    largest = max(largest, spent)
             row = row_of[a, c]
             answers[0, row] = year
             answers[1, row] = quarter

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -123,32 +124,23 @@ def _customers(held: Coded, seen: Seen, plan: Program) -> tuple[dict[str, Any], 
 def _products(held: Coded, seen: Seen, baskets: npt.NDArray[np.int64], absent: set[str]) -> dict[str, Any]:
     """Return the columns of assortment, position and categories by name."""
     n_rows = seen.starts[-1]
-    order = np.empty(len(held.ints), dtype=np.int32)
-    n = np.zeros(len(held.first_known), dtype=np.int64)
-    lines = (held.offsets, held.ints, held.longs)
     answer: dict[str, Any] = {}
-
-    def group(column: int) -> None:
-        _over_customers(held, lambda first, end: products.grouped(first, end, *lines, column, order, n))
-
     assorted = np.full((len(products.ASSORTED), n_rows), np.nan)
     if not set(products.ASSORTED) <= absent:
-        group(PRODUCT)
-        known = _known(held, seen, baskets, order, n)
+        items = _items(held, PRODUCT)
+        known = _known(held, seen, baskets, items)
         _over_customers(
             held,
             lambda first, end: products.assorted(
-                first, end, *lines, PRODUCT, order, n, seen.as_ofs, seen.row_of, baskets, known, assorted
+                first, end, *items, seen.as_ofs, seen.row_of, baskets, known, assorted
             ),
         )
     categorised = np.full((len(products.CATEGORISED), n_rows), np.nan)
-    if "categories_365d" not in absent:
-        group(CATEGORY)
+    if not set(products.CATEGORISED) <= absent:
+        items = _items(held, CATEGORY)
         _over_customers(
             held,
-            lambda first, end: products.categorised(
-                first, end, *lines, CATEGORY, order, n, seen.as_ofs, seen.row_of, categorised
-            ),
+            lambda first, end: products.categorised(first, end, *items, seen.as_ofs, seen.row_of, categorised),
         )
     for names, columns in ((products.ASSORTED, assorted), (products.CATEGORISED, categorised)):
         for name, column in zip(names, columns, strict=True):
@@ -156,18 +148,29 @@ def _products(held: Coded, seen: Seen, baskets: npt.NDArray[np.int64], absent: s
     return answer
 
 
-def _known(held: Coded, seen: Seen, baskets: Any, order: Any, n: Any) -> npt.NDArray[np.float64]:
+def _items(held: Coded, column: int) -> tuple[Any, Any, Any]:
+    """Return each customer's purchases by their code in `column`: where they begin, and both tables of them (products.grouped)."""
+    lines = (held.offsets, held.ints, held.longs, column)
+    n = np.zeros(len(held.first_known), dtype=np.int64)
+    _over_customers(held, lambda first, end: products.counted(first, end, *lines, n))
+    begins = np.concatenate([[0], np.cumsum(n)]).astype(np.int64)
+    item, paid = np.empty((begins[-1], 3), dtype=np.int32), np.empty((begins[-1], 3), dtype=np.int64)
+    _over_customers(held, lambda first, end: products.grouped(first, end, *lines, begins, item, paid))
+    return begins, item, paid
+
+
+def _known(held: Coded, seen: Seen, baskets: Any, items: tuple[Any, Any, Any]) -> npt.NDArray[np.float64]:
     """Return what is known of every product at every as_of: as_ofs x products x 4 (products.LIFT and so on)."""
     large = np.full(baskets.shape[:2], -1, dtype=np.int8)
     shares = np.full((len(seen.as_ofs), len(held.markets) - 1), np.nan)
     for a in range(len(seen.as_ofs)):
-        for m, (first, end) in enumerate(zip(held.markets[:-1], held.markets[1:], strict=True)):
+        for m, (first, end) in enumerate(pairwise(held.markets)):
             buys = np.flatnonzero(baskets[a, first:end, 1]) + first
             if len(buys):
                 is_large = market.percent_rank(baskets[a, buys, 0]) >= 0.9
                 large[a, buys] = is_large
                 shares[a, m] = is_large.sum() / len(buys)
-    counts = _counts(held, seen, large, order, n)
+    counts = _counts(held, seen, large, items)
     known = np.full((*counts.shape[:2], 4), np.nan)
     share = shares[:, held.product_market]
     buyers, large_buyers = counts[..., products.BUYERS], counts[..., products.LARGE_BUYERS]
@@ -182,18 +185,18 @@ def _known(held: Coded, seen: Seen, baskets: Any, order: Any, n: Any) -> npt.NDA
             known[..., to] = counts[..., logs] / counts[..., number] / 1e9
     bounds = np.searchsorted(held.product_market, np.arange(len(held.markets)))
     for a in range(len(seen.as_ofs)):
-        for first, end in zip(bounds[:-1], bounds[1:], strict=True):
+        for first, end in pairwise(bounds):
             sold = np.flatnonzero(buyers[a, first:end]) + first
             known[a, sold, products.TOP] = market.percent_rank(-buyers[a, sold]) <= 0.1
     return known
 
 
-def _counts(held: Coded, seen: Seen, large: Any, order: Any, n: Any) -> npt.NDArray[np.int64]:
+def _counts(held: Coded, seen: Seen, large: Any, items: tuple[Any, Any, Any]) -> npt.NDArray[np.int64]:
     """Return what is counted of every product at every as_of: as_ofs x products x 6 (products.BUYERS and so on)."""
 
     def count(first: int, end: int) -> npt.NDArray[np.int64]:
         counts = np.zeros((len(seen.as_ofs), len(held.product_market), 6), dtype=np.int64)
-        products.weighed(first, end, held.offsets, held.ints, held.longs, PRODUCT, order, n, seen.as_ofs, large, counts)
+        products.weighed(first, end, *items, seen.as_ofs, large, counts)
         return counts
 
     counts: npt.NDArray[np.int64] = sum(_over_customers(held, count))

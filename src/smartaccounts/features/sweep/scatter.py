@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from smartaccounts.features.sweep.compiled import compiled
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled
 def placed(
     c: npt.NDArray[np.int32],
     some_ints: npt.NDArray[np.int32],

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from smartaccounts.config import Target
-from smartaccounts.features.sweep.market import Floats, Longs, exact_sum, over_markets, quantile, spread
+from smartaccounts.features.sweep.market import Floats, Longs, exact_sum, over_markets, spread
 from smartaccounts.features.swept import Total
 
 
@@ -33,8 +33,8 @@ def standing(spent: Mapping[str, Floats], starts: Longs, history_days: int, targ
         among = now[rows][active[rows]]
         if len(among) < target.min_active:
             return np.nan, np.nan
-        key = float(target.key_spend) if target.key_spend else quantile(among, target.key_quantile)
-        small = float(target.small_spend) if target.small_spend else quantile(among, target.small_quantile)
+        key = float(target.key_spend) if target.key_spend else float(np.quantile(among, target.key_quantile))
+        small = float(target.small_spend) if target.small_spend else float(np.quantile(among, target.small_quantile))
         return key, small
 
     key, small = (spread(starts, bar) for bar in np.array(over_markets(starts, bars)).reshape(-1, 2).T)
