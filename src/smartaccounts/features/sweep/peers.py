@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from smartaccounts.features.sweep.market import Floats, Longs, exact_sum, over_markets, percent_rank, quotient, spread
 
@@ -32,12 +33,13 @@ def peers(rows: Rows) -> dict[str, Floats]:
     def total(name: str) -> Floats:
         return spread(starts, over_markets(starts, lambda s: exact_sum(column[name][s], 1e6)))
 
+    def count(which: npt.NDArray[np.bool_]) -> Floats:
+        return spread(starts, over_markets(starts, lambda s: which[s].sum()))
+
     customers = spread(starts, np.diff(starts))
     active = column["spend_182d"] > 0
     young = active & (column["tenure_days"] <= 182)
-    active_182d, young_182d = (
-        spread(starts, np.add.reduceat(which.astype(float), starts[:-1])) for which in (active, young)
-    )
+    active_182d, young_182d = count(active), count(young)
     year, quarter, half = total("spend_365d"), total("spend_91d"), total("spend_182d")
     ahead, behind = total("spend_year_ago_ahead_182d"), total("spend_year_ago_behind_182d")
     rank = ranked("spend_365d")
