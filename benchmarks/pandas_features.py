@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from smartaccounts.config import Target
-from smartaccounts.features.cube import DIGITAL
+from smartaccounts.features.channels import DIGITAL
 
 CUSTOMER = ["market", "customer_id"]
 EPOCH = pd.Timestamp("1970-01-01")

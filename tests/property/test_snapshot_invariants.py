@@ -16,7 +16,8 @@ from tests.oracle.histories import CENTS, FINE, HUGE, TIES, Row, as_ofs, random_
 
 from smartaccounts.config import Target, pipeline_from
 from smartaccounts.engine.duckdb import Engine
-from smartaccounts.features.snapshot import AT_ONCE, CATALOGUE, snapshot
+from smartaccounts.features.snapshot import CATALOGUE, snapshot
+from smartaccounts.features.sweep.run import AT_ONCE
 from smartaccounts.orders.read import read
 from smartaccounts.orders.simulate import simulate
 from smartaccounts.panel import panel

@@ -73,6 +73,11 @@ class Engine:
         with _interruptible():
             return self._con.sql(sql, params=list(values)).to_arrow_table()
 
+    def batches(self, sql: str, *, rows: int) -> Iterator[pa.RecordBatch]:
+        """Yield the answer of one statement in Arrow batches of about so many rows."""
+        with _interruptible():
+            yield from self._con.sql(sql).to_arrow_reader(rows)
+
     def load(self, name: str, data: pd.DataFrame | pa.Table) -> None:
         """Copy a frame or an Arrow table into the table `name`, replacing it."""
         self._con.register("_incoming", data)

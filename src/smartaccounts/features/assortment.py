@@ -2,6 +2,7 @@
 
 from smartaccounts.engine.sql import exact_sum
 from smartaccounts.features.catalogue import Family, Feature, Message, count, ratio, series
+from smartaccounts.features.swept import Own
 
 NEEDS = ("product_id",)
 # How strongly a product's own figures count against the market's share of large accounts, in customers.
@@ -29,6 +30,7 @@ def _products(days: int) -> Feature:
         rises=True,
         zero=True,
         message=Message("products", days=days),
+        swept=Own(),
     )
 
 
@@ -41,6 +43,7 @@ def _new(days: int) -> Feature:
         needs=NEEDS,
         zero=True,
         message=Message("products_new", days=days),
+        swept=Own(),
     )
 
 
@@ -63,6 +66,7 @@ ASSORTMENT = Family(
             ratio("SUM(CASE WHEN first_age > last_age THEN 1 ELSE 0 END)", "COUNT(*)"),
             needs=NEEDS,
             message=Message("products_repeated", days=365),
+            swept=Own(),
         ),
         Feature(
             "product_largest_share_365d",
@@ -71,6 +75,7 @@ ASSORTMENT = Family(
             ratio("MAX(gross)", "CAST(SUM(gross) AS DOUBLE)"),
             needs=NEEDS,
             message=Message("product_share", days=365),
+            swept=Own(),
         ),
         Feature(
             "share_top_products_365d",
@@ -79,6 +84,7 @@ ASSORTMENT = Family(
             ratio("SUM(is_top)", "COUNT(*)"),
             needs=NEEDS,
             message=Message("products_popular", days=365),
+            swept=Own(),
         ),
         Feature(
             "affinity_365d",
@@ -87,6 +93,7 @@ ASSORTMENT = Family(
             _mean("lift"),
             needs=NEEDS,
             message=Message("affinity", days=365),
+            swept=Own(),
         ),
         Feature(
             "affinity_91d",
@@ -95,6 +102,7 @@ ASSORTMENT = Family(
             _mean("lift", condition="last_age <= 91"),
             needs=NEEDS,
             message=Message("affinity", days=91),
+            swept=Own(),
         ),
         Feature(
             "affinity_new_91d",
@@ -103,6 +111,7 @@ ASSORTMENT = Family(
             _mean("lift", condition="first_age <= 91"),
             needs=NEEDS,
             message=Message("affinity_new", days=91),
+            swept=Own(),
         ),
         Feature(
             "affinity_sum_365d",
@@ -111,6 +120,7 @@ ASSORTMENT = Family(
             exact_sum("lift"),
             needs=NEEDS,
             message=Message("affinity", value="affinity_365d", days=365),
+            swept=Own(),
         ),
         Feature(
             "affinity_highest_365d",
@@ -119,6 +129,7 @@ ASSORTMENT = Family(
             "MAX(lift)",
             needs=NEEDS,
             message=Message("affinity_highest", days=365),
+            swept=Own(),
         ),
     ),
 )
@@ -136,6 +147,7 @@ CATEGORIES = Family(
             needs=("category",),
             zero=True,
             message=Message("categories", days=365),
+            swept=Own(),
         ),
         Feature(
             "categories_91d",
@@ -145,6 +157,7 @@ CATEGORIES = Family(
             needs=("category",),
             zero=True,
             message=Message("categories", days=91),
+            swept=Own(),
         ),
         Feature(
             "category_largest_share_365d",
@@ -153,6 +166,7 @@ CATEGORIES = Family(
             ratio("MAX(gross)", "CAST(SUM(gross) AS DOUBLE)"),
             needs=("category",),
             message=Message("category_share", days=365),
+            swept=Own(),
         ),
     ),
 )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from smartaccounts.engine.sql import unscaled
+from smartaccounts.features.swept import Swept
 
 Unit = Literal["money", "count", "days", "share", "ratio", "log ratio", "rank", "money, decayed", "count, decayed"]
 
@@ -43,7 +44,8 @@ class Feature:
 
     `needs` are contract columns without which the feature is null. `rises` says that more of it is never a sign of less
     future spend (levels of spend, orders and lines): the growth model may be held to that. `zero`: 0, not null, for a
-    customer without any row in the family's relation. `message` says it to a manager.
+    customer without any row in the family's relation. `message` says it to a manager. `swept` is how the sweep computes the
+    same.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Feature:
     rises: bool = False
     zero: bool = False
     message: Message | None = None
+    swept: Swept | None = None
 
 
 @dataclass(frozen=True)

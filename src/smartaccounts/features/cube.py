@@ -8,24 +8,9 @@ from datetime import date
 import pandas as pd
 
 from smartaccounts.engine.sql import NARROW, NARROW_LIMIT, WIDE, scaled
+from smartaccounts.features.channels import is_digital
 from smartaccounts.orders.contract import OrderLines
 from smartaccounts.timeline import day_number
-
-DIGITAL = (
-    "web",
-    "edi",
-    "online",
-    "shop",
-    "webshop",
-    "portal",
-    "app",
-    "api",
-    "e-commerce",
-    "ecommerce",
-    "marketplace",
-    "digital",
-)
-"""Channels, in lower case, that count as self-service."""
 
 
 def _log(value: str) -> str:
@@ -55,7 +40,6 @@ def build(lines: OrderLines) -> None:
     run(f"""CREATE OR REPLACE TABLE customer_code AS
         SELECT market, customer_id, CAST(ROW_NUMBER() OVER (ORDER BY market, customer_id) AS INTEGER) AS c
         FROM (SELECT DISTINCT market, customer_id FROM {source}) keys""")
-    digital = ", ".join(f"'{d}'" for d in DIGITAL)
     listed = "l.list_price > 0 AND l.quantity > 0 AND l.amount > 0"
     costed = "l.cost IS NOT NULL AND l.quantity IS NOT NULL"
     run(f"""CREATE OR REPLACE TABLE orders AS
@@ -74,7 +58,7 @@ def build(lines: OrderLines) -> None:
             {money("l.cost * l.quantity", costed)} AS cost_value,
             {money("l.amount", costed)} AS cost_paid,
             {money("l.amount", "l.channel IS NOT NULL AND l.amount > 0")} AS gross_channel,
-            {money("l.amount", f"LOWER(l.channel) IN ({digital}) AND l.amount > 0")} AS gross_digital
+            {money("l.amount", f"{is_digital('l.channel')} AND l.amount > 0")} AS gross_digital
           FROM {source} l JOIN customer_code k ON k.market = l.market AND k.customer_id = l.customer_id
           GROUP BY k.c, l.order_id, l.day, l.known_day) by_order
         ORDER BY c, day""")

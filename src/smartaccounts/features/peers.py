@@ -1,6 +1,7 @@
 """Where a customer stands among the rows of its snapshot (same as_of, same market), and how its market does."""
 
 from smartaccounts.features.catalogue import MARKET, Family, Feature, Message, ratio
+from smartaccounts.features.swept import Own
 
 _MARKET = "OVER (PARTITION BY as_of, market)"
 _CUSTOMER = "OVER (PARTITION BY as_of, customer_id)"
@@ -65,6 +66,7 @@ PEERS = Family(
             "rank_365d",
             rises=True,
             message=Message("rank", days=365),
+            swept=Own(),
         ),
         Feature(
             "rank_spend_91d",
@@ -73,6 +75,7 @@ PEERS = Family(
             "rank_91d",
             rises=True,
             message=Message("rank", days=91),
+            swept=Own(),
         ),
         Feature(
             "rank_spend_decay_180d",
@@ -81,6 +84,7 @@ PEERS = Family(
             "rank_decay",
             rises=True,
             message=Message("rank", value="rank_spend_365d", days=365),
+            swept=Own(),
         ),
         Feature(
             "spend_to_mean_365d",
@@ -89,6 +93,7 @@ PEERS = Family(
             ratio("spend_365d * customers", "market_365d"),
             rises=True,
             message=Message("spend", value="spend_365d", days=365),
+            swept=Own(),
         ),
         Feature(
             "history_days",
@@ -96,6 +101,7 @@ PEERS = Family(
             "Days from the source's first line to as_of",
             "CAST(history_days AS DOUBLE)",
             message=MARKET,
+            swept=Own(),
         ),
         Feature(
             "market_customers",
@@ -103,6 +109,7 @@ PEERS = Family(
             "Customers of the market with net spend in the last 182 days",
             "CAST(active_182d AS DOUBLE)",
             message=MARKET,
+            swept=Own(),
         ),
         Feature(
             "market_growth_182d",
@@ -110,6 +117,7 @@ PEERS = Family(
             "Market's net spend of the last 182 days over the 182 before",
             f"CASE WHEN history_days >= 364 THEN {ratio('market_182d', 'market_prior_182d')} END",
             message=MARKET,
+            swept=Own(),
         ),
         Feature(
             "market_season_182d",
@@ -117,6 +125,7 @@ PEERS = Family(
             "A year ago: market's net spend of the 182 days ahead over the 182 behind",
             ratio("market_ahead", "market_behind"),
             message=MARKET,
+            swept=Own(),
         ),
         Feature(
             "market_ahead_to_now_182d",
@@ -124,6 +133,7 @@ PEERS = Family(
             "Market's net spend of the 182 days ahead, a year ago, over the last 182 days",
             ratio("market_ahead", "market_182d"),
             message=MARKET,
+            swept=Own(),
         ),
         Feature(
             "market_young_share_182d",
@@ -131,6 +141,7 @@ PEERS = Family(
             "Share of the market's active customers whose first purchase is at most 182 days ago",
             ratio("young_182d", "active_182d"),
             message=MARKET,
+            swept=Own(),
         ),
         Feature(
             "markets_elsewhere",
@@ -138,6 +149,7 @@ PEERS = Family(
             "Other markets in which the customer has a line",
             "CAST(others AS DOUBLE)",
             message=Message("elsewhere"),
+            swept=Own(),
         ),
         Feature(
             "rank_elsewhere_365d",
@@ -145,6 +157,7 @@ PEERS = Family(
             "Its mean rank by spend of 365 days in the other markets; null where it has none",
             "CASE WHEN others > 0 THEN ranks_elsewhere / others END",
             message=Message("elsewhere_rank", days=365),
+            swept=Own(),
         ),
         Feature(
             "size_elsewhere_365d",
@@ -152,6 +165,7 @@ PEERS = Family(
             "Its spend of 365 days in the other markets, each over that market's mean, summed",
             "CASE WHEN others > 0 THEN size_elsewhere END",
             message=Message("elsewhere_size", days=365),
+            swept=Own(),
         ),
         Feature(
             "size_elsewhere_91d",
@@ -159,6 +173,7 @@ PEERS = Family(
             "Its spend of 91 days in the other markets, each over that market's mean, summed",
             "CASE WHEN others > 0 THEN size_elsewhere_91d END",
             message=Message("elsewhere_size", days=91),
+            swept=Own(),
         ),
     ),
 )

@@ -2,6 +2,7 @@
 
 from smartaccounts.engine.sql import MONEY_SCALE, exact_sum
 from smartaccounts.features.catalogue import Family, Feature, Message, ratio, recent
+from smartaccounts.features.swept import Difference, Own, Quotient, Total
 
 # One row per (as_of, c, p) of the last 365 days beside the mean of all buyers of p: logs, so that 2 x and 1/2 x weigh alike.
 _POSITION = f"""(
@@ -31,6 +32,7 @@ POSITION = Family(
             _mean("price_gap", "gross"),
             needs=("product_id", "unit_price"),
             message=Message("price", days=365),
+            swept=Own(),
         ),
         Feature(
             "price_position_mean_365d",
@@ -39,6 +41,7 @@ POSITION = Family(
             _mean("price_gap", "1.0"),
             needs=("product_id", "unit_price"),
             message=Message("price", days=365),
+            swept=Own(),
         ),
         Feature(
             "quantity_position_365d",
@@ -47,6 +50,7 @@ POSITION = Family(
             _mean("quantity_gap", "gross"),
             needs=("product_id", "quantity"),
             message=Message("quantity", days=365),
+            swept=Own(),
         ),
         Feature(
             "quantity_position_mean_365d",
@@ -55,6 +59,7 @@ POSITION = Family(
             _mean("quantity_gap", "1.0"),
             needs=("product_id", "quantity"),
             message=Message("quantity", days=365),
+            swept=Own(),
         ),
         Feature(
             "quantity_position_91d",
@@ -63,6 +68,7 @@ POSITION = Family(
             _mean("quantity_gap", "1.0", "last_age <= 91"),
             needs=("product_id", "quantity"),
             message=Message("quantity", days=91),
+            swept=Own(),
         ),
         Feature(
             "quantity_position_highest_365d",
@@ -71,6 +77,7 @@ POSITION = Family(
             "MAX(quantity_gap)",
             needs=("product_id", "quantity"),
             message=Message("quantity_highest", days=365),
+            swept=Own(),
         ),
     ),
 )
@@ -88,6 +95,7 @@ MARGIN = Family(
             f"1 - {ratio(recent('list_paid', 365), recent('list_value', 365))}",
             needs=("list_price", "quantity"),
             message=Message("discount", days=365),
+            swept=Quotient(Total("list_paid", 0, 365), Total("list_value", 0, 365), rest=True),
         ),
         Feature(
             "discount_share_91d",
@@ -96,6 +104,7 @@ MARGIN = Family(
             f"1 - {ratio(recent('list_paid', 91), recent('list_value', 91))}",
             needs=("list_price", "quantity"),
             message=Message("discount", days=91),
+            swept=Quotient(Total("list_paid", 0, 91), Total("list_value", 0, 91), rest=True),
         ),
         Feature(
             "margin_share_365d",
@@ -104,6 +113,7 @@ MARGIN = Family(
             f"1 - {ratio(recent('cost_value', 365), recent('cost_paid', 365))}",
             needs=("cost", "quantity"),
             message=Message("margin", days=365),
+            swept=Quotient(Total("cost_value", 0, 365), Total("cost_paid", 0, 365), rest=True),
         ),
         Feature(
             "margin_365d",
@@ -113,6 +123,7 @@ MARGIN = Family(
             needs=("cost", "quantity"),
             zero=True,
             message=Message("margin_money", days=365),
+            swept=Difference(Total("cost_paid", 0, 365), Total("cost_value", 0, 365)),
         ),
     ),
 )

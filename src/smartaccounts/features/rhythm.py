@@ -2,6 +2,7 @@
 
 from smartaccounts.engine.sql import exact_sum
 from smartaccounts.features.catalogue import Family, Feature, Message, count, ratio, series, within
+from smartaccounts.features.swept import Faded, Own, Quotient, Total
 
 WINDOWS = (30, 91, 182, 365, 730)
 PRIOR = (91, 182, 365)
@@ -19,13 +20,15 @@ def _orders(days: int) -> Feature:
         rises=True,
         zero=True,
         message=Message("orders", days=days),
+        swept=Total("is_order", 0, days),
     )
 
 
 def _orders_prior(days: int) -> Feature:
     meaning = f"Orders in the {days} days before the last {days}"
     expression, message = count("is_order", within(days, 2 * days)), Message("orders_before", days=days)
-    return Feature(f"orders_prior_{days}d", "count", meaning, expression, zero=True, message=message)
+    swept = Total("is_order", days, 2 * days)
+    return Feature(f"orders_prior_{days}d", "count", meaning, expression, zero=True, message=message, swept=swept)
 
 
 def _shown(what: str, fading_days: int) -> Message:
@@ -38,7 +41,14 @@ def _orders_decay(days: int) -> Feature:
     expression = f"COALESCE({exact_sum(f'is_order * EXP(-age / {days}.0)')}, 0)"
     message = _shown("orders", days)
     return Feature(
-        f"orders_decay_{days}d", "count, decayed", meaning, expression, rises=True, zero=True, message=message
+        f"orders_decay_{days}d",
+        "count, decayed",
+        meaning,
+        expression,
+        rises=True,
+        zero=True,
+        message=message,
+        swept=Faded("is_order", days),
     )
 
 
@@ -51,6 +61,7 @@ def _lines(days: int) -> Feature:
         rises=True,
         zero=True,
         message=Message("lines", days=days),
+        swept=Total("lines", 0, days),
     )
 
 
@@ -59,7 +70,14 @@ def _lines_decay(days: int) -> Feature:
     expression = f"COALESCE({exact_sum(f'lines * EXP(-age / {days}.0)')}, 0)"
     message = _shown("lines", days)
     return Feature(
-        f"lines_decay_{days}d", "count, decayed", meaning, expression, rises=True, zero=True, message=message
+        f"lines_decay_{days}d",
+        "count, decayed",
+        meaning,
+        expression,
+        rises=True,
+        zero=True,
+        message=message,
+        swept=Faded("lines", days),
     )
 
 
@@ -78,6 +96,7 @@ RHYTHM = Family(
             rises=True,
             zero=True,
             message=Message("orders_ever"),
+            swept=Total("is_order"),
         ),
         *series(_orders_decay, DECAYS),
         *series(_lines, (91, 182, 365)),
@@ -91,6 +110,7 @@ RHYTHM = Family(
                 f"SUM(CASE WHEN {within(0, 365)} THEN is_order ELSE 0 END)",
             ),
             message=Message("lines_per_order", days=365),
+            swept=Quotient(Total("lines", 0, 365), Total("is_order", 0, 365)),
         ),
     ),
 )
@@ -124,6 +144,7 @@ GAPS = Family(
             "Days since the first purchase",
             "CAST(MAX(age) AS DOUBLE)",
             message=Message("tenure"),
+            swept=Own(),
         ),
         Feature(
             "recency_days",
@@ -131,6 +152,7 @@ GAPS = Family(
             "Days since the last purchase",
             "CAST(MIN(age) AS DOUBLE)",
             message=Message("recency"),
+            swept=Own(),
         ),
         Feature(
             "purchase_days_365d",
@@ -140,6 +162,7 @@ GAPS = Family(
             rises=True,
             zero=True,
             message=Message("purchase_days", days=365),
+            swept=Total("bought", 0, 365),
         ),
         Feature(
             "purchase_months_365d",
@@ -149,6 +172,7 @@ GAPS = Family(
             rises=True,
             zero=True,
             message=Message("months", days=365),
+            swept=Own(),
         ),
         Feature(
             "purchase_months_182d",
@@ -158,6 +182,7 @@ GAPS = Family(
             rises=True,
             zero=True,
             message=Message("months", days=182),
+            swept=Own(),
         ),
         Feature(
             "gap_mean_days",
@@ -165,6 +190,7 @@ GAPS = Family(
             "Mean days between purchase days",
             f"CASE WHEN COUNT(gap) > 0 THEN {_MEAN_GAP} END",
             message=Message("gap"),
+            swept=Quotient(Total("gap"), Total("gaps")),
         ),
         Feature(
             "gap_std_days",
@@ -172,6 +198,7 @@ GAPS = Family(
             "Standard deviation of the days between purchase days (three or more needed)",
             _STD_GAP,
             message=Message("pause", value="gap_largest_days"),
+            swept=Own(),
         ),
         Feature(
             "gap_largest_days",
@@ -179,6 +206,7 @@ GAPS = Family(
             "Longest pause between two purchase days",
             "CAST(MAX(gap) AS DOUBLE)",
             message=Message("pause"),
+            swept=Own(),
         ),
         Feature(
             "gap_variation",
@@ -186,6 +214,7 @@ GAPS = Family(
             "Standard deviation over mean of the days between purchase days: small is regular",
             f"{_STD_GAP} / ({_MEAN_GAP})",
             message=Message("pause", value="gap_largest_days"),
+            swept=Own(),
         ),
         Feature(
             "gap_mean_recent_days",
@@ -196,6 +225,7 @@ GAPS = Family(
                 f"SUM(CASE WHEN {within(0, 182)} AND gap IS NOT NULL THEN 1 ELSE 0 END)",
             ),
             message=Message("gap_recent", days=182),
+            swept=Quotient(Total("gap", 0, 182), Total("gaps", 0, 182)),
         ),
         Feature(
             "overdue",
@@ -203,6 +233,7 @@ GAPS = Family(
             "Days since the last purchase over the mean days between purchases",
             f"CASE WHEN COUNT(gap) > 0 THEN MIN(age) / ({_MEAN_GAP}) END",
             message=Message("overdue", value="recency_days", than="gap_mean_days"),
+            swept=Own(),
         ),
     ),
 )

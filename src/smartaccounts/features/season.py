@@ -1,6 +1,7 @@
 """The same season last year: what a customer bought a year before the horizon, and a year before now."""
 
 from smartaccounts.features.catalogue import Family, Feature, Message, count, money, series, within
+from smartaccounts.features.swept import Total
 
 WINDOWS = (91, 182)
 
@@ -14,21 +15,24 @@ def _ahead(days: int) -> Feature:
     meaning = f"Net spend of the {days} days that begin one year before as_of: last year's horizon"
     expression = _known(money("amount", within(365 - days, 365)), 365)
     message = Message("season_spend", days=days)
-    return Feature(f"spend_year_ago_ahead_{days}d", "money", meaning, expression, message=message)
+    swept = Total("amount", 365 - days, 365, "money", history=365)
+    return Feature(f"spend_year_ago_ahead_{days}d", "money", meaning, expression, message=message, swept=swept)
 
 
 def _behind(days: int) -> Feature:
     meaning = f"Net spend of the {days} days that end one year before as_of"
     expression = _known(money("amount", within(365, 365 + days)), 365 + days)
     message = Message("year_ago", days=days)
-    return Feature(f"spend_year_ago_behind_{days}d", "money", meaning, expression, message=message)
+    swept = Total("amount", 365, 365 + days, "money", history=365 + days)
+    return Feature(f"spend_year_ago_behind_{days}d", "money", meaning, expression, message=message, swept=swept)
 
 
 def _orders_ahead(days: int) -> Feature:
     meaning = f"Orders in the {days} days that begin one year before as_of"
     expression = _known(count("is_order", within(365 - days, 365)), 365)
     message = Message("season_orders", days=days)
-    return Feature(f"orders_year_ago_ahead_{days}d", "count", meaning, expression, message=message)
+    swept = Total("is_order", 365 - days, 365, history=365)
+    return Feature(f"orders_year_ago_ahead_{days}d", "count", meaning, expression, message=message, swept=swept)
 
 
 SEASON = Family(

@@ -1,6 +1,7 @@
 """What serving a customer takes: returns, channels, small orders."""
 
 from smartaccounts.features.catalogue import Family, Feature, Message, count, ratio, recent, within
+from smartaccounts.features.swept import Quotient, Total
 
 SERVICE = Family(
     name="service",
@@ -13,6 +14,7 @@ SERVICE = Family(
             "Returned and cancelled value over purchases, last 365 days",
             ratio(recent("returned", 365), recent("gross", 365)),
             message=Message("returns", days=365),
+            swept=Quotient(Total("returned", 0, 365), Total("gross", 0, 365)),
         ),
         Feature(
             "returns_share",
@@ -20,6 +22,7 @@ SERVICE = Family(
             "Returned and cancelled value over purchases, since the first line",
             ratio("CAST(SUM(returned) AS DOUBLE)", "CAST(SUM(gross) AS DOUBLE)"),
             message=Message("returns_ever"),
+            swept=Quotient(Total("returned"), Total("gross")),
         ),
         Feature(
             "return_lines_365d",
@@ -28,6 +31,7 @@ SERVICE = Family(
             count("return_lines", within(0, 365)),
             zero=True,
             message=Message("return_lines", days=365),
+            swept=Total("return_lines", 0, 365),
         ),
         Feature(
             "share_digital_365d",
@@ -36,6 +40,7 @@ SERVICE = Family(
             ratio(recent("gross_digital", 365), recent("gross_channel", 365)),
             needs=("channel",),
             message=Message("digital", days=365),
+            swept=Quotient(Total("gross_digital", 0, 365), Total("gross_channel", 0, 365)),
         ),
         Feature(
             "share_digital_91d",
@@ -44,6 +49,7 @@ SERVICE = Family(
             ratio(recent("gross_digital", 91), recent("gross_channel", 91)),
             needs=("channel",),
             message=Message("digital", days=91),
+            swept=Quotient(Total("gross_digital", 0, 91), Total("gross_channel", 0, 91)),
         ),
     ),
 )

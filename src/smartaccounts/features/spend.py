@@ -2,6 +2,7 @@
 
 from smartaccounts.engine.sql import MONEY_SCALE, exact_sum
 from smartaccounts.features.catalogue import Family, Feature, Message, money, ratio, series, within
+from smartaccounts.features.swept import EVER, Faded, Own, Quotient, Total
 
 WINDOWS = (30, 60, 91, 182, 365, 730)
 PRIOR = (30, 91, 182, 365)
@@ -20,13 +21,15 @@ def _window(days: int) -> Feature:
         rises=True,
         zero=True,
         message=Message("spend", days=days),
+        swept=Total("amount", 0, days, "money"),
     )
 
 
 def _prior(days: int) -> Feature:
     meaning = f"Net spend of the {days} days before the last {days}"
     expression, message = money("amount", within(days, 2 * days)), Message("spend_before", days=days)
-    return Feature(f"spend_prior_{days}d", "money", meaning, expression, zero=True, message=message)
+    swept = Total("amount", days, 2 * days, "money")
+    return Feature(f"spend_prior_{days}d", "money", meaning, expression, zero=True, message=message, swept=swept)
 
 
 def said_as_spend(fading_days: int) -> Message:
@@ -41,7 +44,14 @@ def _decay(days: int) -> Feature:
     expression = f"COALESCE({exact_sum(f'CAST(amount AS DOUBLE) / {MONEY_SCALE} * EXP(-age / {days}.0)', '1e18')}, 0)"
     message = said_as_spend(days)
     return Feature(
-        f"spend_decay_{days}d", "money, decayed", meaning, expression, rises=True, zero=True, message=message
+        f"spend_decay_{days}d",
+        "money, decayed",
+        meaning,
+        expression,
+        rises=True,
+        zero=True,
+        message=message,
+        swept=Faded("amount", days, "money"),
     )
 
 
@@ -50,7 +60,12 @@ def _block(number: int) -> Feature:
     meaning = f"Net spend of the 30 days that end {first} days before as_of"
     message = Message("spend_month", days=first) if first else Message("spend", days=last)
     expression = money("amount", within(first, last))
-    return Feature(f"spend_block_{number:02d}", "money", meaning, expression, zero=True, message=message)
+    swept = Total("amount", first, last, "money")
+    return Feature(f"spend_block_{number:02d}", "money", meaning, expression, zero=True, message=message, swept=swept)
+
+
+def _mean(days: int = EVER) -> Quotient:
+    return Quotient(Total("amount", 0, days, "money"), Total("is_order", 0, days))
 
 
 _MEAN_365 = ratio(money("amount", within(0, 365)), f"SUM(CASE WHEN {within(0, 365)} THEN is_order ELSE 0 END)")
@@ -70,6 +85,7 @@ SPEND = Family(
             rises=True,
             zero=True,
             message=Message("spend_ever"),
+            swept=Total("amount", kind="money"),
         ),
         *series(_decay, DECAYS),
         *series(_block, BLOCKS),
@@ -80,6 +96,7 @@ SPEND = Family(
             money("amount", "day < first_day + 90"),
             zero=True,
             message=Message("start"),
+            swept=Own(),
         ),
         Feature(
             "order_mean_365d",
@@ -87,6 +104,7 @@ SPEND = Family(
             "Net spend per order of the last 365 days",
             _MEAN_365,
             message=Message("order_mean", days=365),
+            swept=_mean(365),
         ),
         Feature(
             "order_mean_91d",
@@ -94,6 +112,7 @@ SPEND = Family(
             "Net spend per order of the last 91 days",
             ratio(money("amount", within(0, 91)), f"SUM(CASE WHEN {within(0, 91)} THEN is_order ELSE 0 END)"),
             message=Message("order_mean", days=91),
+            swept=_mean(91),
         ),
         Feature(
             "order_mean",
@@ -101,6 +120,7 @@ SPEND = Family(
             "Net spend per order since the first line",
             ratio(money("amount"), "SUM(is_order)"),
             message=Message("order_mean_ever"),
+            swept=_mean(),
         ),
         Feature(
             "order_largest_365d",
@@ -108,6 +128,7 @@ SPEND = Family(
             "Largest net order, by day, of the last 365 days",
             f"MAX(CASE WHEN {within(0, 365)} THEN CAST(amount AS DOUBLE) / {MONEY_SCALE} END)",
             message=Message("order_largest", days=365),
+            swept=Own(),
         ),
         Feature(
             "order_largest",
@@ -115,6 +136,7 @@ SPEND = Family(
             "Largest net order, by day, ever",
             f"MAX(CAST(amount AS DOUBLE) / {MONEY_SCALE})",
             message=Message("order_largest_ever"),
+            swept=Own(),
         ),
         Feature(
             "order_largest_share_365d",
@@ -125,6 +147,7 @@ SPEND = Family(
                 f"CAST(SUM(CASE WHEN {within(0, 365)} THEN gross ELSE 0 END) AS DOUBLE)",
             ),
             message=Message("order_share", days=365),
+            swept=Own(),
         ),
         Feature(
             "order_first",
@@ -133,6 +156,7 @@ SPEND = Family(
             money("gross", "day = first_day"),
             zero=True,
             message=Message("order_first"),
+            swept=Own(),
         ),
         Feature(
             "order_last",
@@ -141,6 +165,7 @@ SPEND = Family(
             money("gross", "day = last_day"),
             zero=True,
             message=Message("order_last"),
+            swept=Own(),
         ),
     ),
 )

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from datetime import date
+from datetime import date, timedelta
 
 import pandas as pd
 import pytest
@@ -12,7 +11,8 @@ from tests.oracle.histories import CENTS, random_history
 
 from smartaccounts.config import Target
 from smartaccounts.engine.duckdb import Engine
-from smartaccounts.features.snapshot import CATALOGUE, FAMILIES, KEY, STANDING, snapshot, snapshots
+from smartaccounts.features.snapshot import CATALOGUE, KEY, STANDING, snapshot, snapshots
+from smartaccounts.features.sweep.run import AT_ONCE
 
 DATES = [date(2019, 6, 1), date(2019, 10, 1), date(2020, 6, 1), date(2020, 9, 1), date(2021, 1, 1)]  # more than at once
 TARGETS = [
@@ -44,12 +44,11 @@ def test_only_the_standing_depends_on_the_target(order_lines: MakeLines) -> None
     assert not half[STANDING].equals(quarter[STANDING])
 
 
-def test_the_features_are_computed_once(order_lines: MakeLines, monkeypatch: pytest.MonkeyPatch) -> None:
-    lines, ran = order_lines(random_history(3, CENTS)), []
-    run = Engine.run
-    monkeypatch.setattr(Engine, "run", lambda self, sql, values=(): (ran.append(sql), run(self, sql, values))[1])
-    snapshots(lines, DATES[1:], TARGETS)  # as many as are laid out at once
-    made = [found[1] for sql in ran if (found := re.match(r"CREATE OR REPLACE TABLE (\w+)", sql))]
-    assert [made.count(f"family_{family.name}") for family in FAMILIES] == [1] * len(FAMILIES)
-    assert [made.count(name) for name in ("orders", "items", "seen", "seen_orders")] == [1] * 4
-    assert [made.count(f"standing_{i}") for i in range(4)] == [1, 1, 1, 0]
+def test_the_lines_are_read_once(order_lines: MakeLines, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines, read = order_lines(random_history(3, CENTS)), []
+    batches = Engine.batches
+    monkeypatch.setattr(
+        Engine, "batches", lambda self, sql, *, rows: (read.append(sql), batches(self, sql, rows=rows))[1]
+    )
+    snapshots(lines, [date(2019, 6, 1) + timedelta(days=20 * i) for i in range(AT_ONCE + 1)], TARGETS)
+    assert len(read) == 1

@@ -1,0 +1,135 @@
+"""Order lines as numbers, all lines of a customer side by side: what the compiled code sweeps over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from smartaccounts.engine.sql import MONEY_SCALE, NARROW, NARROW_LIMIT, scaled
+from smartaccounts.features.channels import is_digital
+from smartaccounts.features.sweep.measures import GIVEN, given
+from smartaccounts.features.sweep.scatter import placed
+from smartaccounts.orders.contract import OrderLines
+
+Ints = npt.NDArray[np.int32]
+Longs = npt.NDArray[np.int64]
+
+DAY, KNOWN, PRODUCT, CATEGORY = range(4)
+"""Columns of `Coded.ints`; product and category are -1 where a line has none."""
+ORDER, AMOUNT, LN_PRICE, LN_QUANTITY, FIRST_GIVEN = range(5)
+"""Columns of `Coded.longs`: a hash of the order_id, scaled money, logs as integers of 1e-9 (NO_LOG: none), and then the
+measures of `given`."""
+NO_LOG = np.iinfo(np.int64).min
+
+BATCH = 1 << 17
+
+
+@dataclass(frozen=True)
+class Coded:
+    """Order lines as numbers.
+
+    Lines of customer c are the rows `offsets[c]:offsets[c + 1]` of `ints` and `longs`, in no order. customers: market
+    and customer_id by c, ascending, and `person`, equal for equal customer_ids; markets: where each market's customers
+    begin, one more at the end. product_market: the market of each product. first_known: the first day on which a line
+    of c was known.
+    """
+
+    customers: pa.Table
+    offsets: Longs
+    ints: Ints
+    longs: Longs
+    given: tuple[str, ...]
+    markets: Longs
+    product_market: Ints
+    first_known: Ints
+
+    @property
+    def persons(self) -> Longs:
+        """Return by c a number of its customer_id, whatever the market."""
+        persons: Longs = self.customers["person"].to_numpy()
+        return persons
+
+
+def too_large(lines: OrderLines) -> bool:
+    """Say whether a sum of scaled money over the lines of one customer could pass 64 bits."""
+    values = [
+        "amount",
+        *(value.replace("l.", "") for value, _, needs in GIVEN.values() if lines.provided >= set(needs)),
+    ]
+    most = ", ".join(f"COALESCE(SUM(ABS({v})), 0)" for v in dict.fromkeys(values))
+    largest = f"SELECT GREATEST({most}, 0) AS most FROM {lines.table} GROUP BY market, customer_id"
+    return bool(lines.engine.rows(f"SELECT MAX(most) FROM ({largest}) sums")[0][0] >= NARROW_LIMIT)
+
+
+def coded(lines: OrderLines) -> Coded:
+    """Return the lines as numbers; they are read once."""
+    engine, source = lines.engine, lines.table
+    engine.run(f"""CREATE OR REPLACE TABLE swept_customers AS
+        SELECT market, customer_id, lines, first_known,
+          CAST(ROW_NUMBER() OVER (ORDER BY market, customer_id) - 1 AS INTEGER) AS c
+        FROM (SELECT market, customer_id, COUNT(*) AS lines, MIN(known_day) AS first_known
+              FROM {source} GROUP BY market, customer_id) keys""")
+    for name, column in (("swept_products", "product_id"), ("swept_categories", "category")):
+        engine.run(f"""CREATE OR REPLACE TABLE {name} AS
+            SELECT market, {column}, CAST(ROW_NUMBER() OVER (ORDER BY market, {column}) - 1 AS INTEGER) AS code
+            FROM (SELECT DISTINCT market, {column} FROM {source} WHERE {column} IS NOT NULL) keys""")
+    customers = engine.arrow("""SELECT market, customer_id, lines, first_known,
+        DENSE_RANK() OVER (ORDER BY customer_id) - 1 AS person FROM swept_customers ORDER BY c""")
+    offsets = np.concatenate([[0], np.cumsum(customers["lines"].to_numpy())]).astype(np.int64)
+    names = given(lines.provided)
+    ints = np.empty((offsets[-1], 4), dtype=np.int32)
+    longs = np.empty((offsets[-1], FIRST_GIVEN + len(names)), dtype=np.int64)
+    place = offsets[:-1].copy()
+    for c, some_ints, some_longs in _batches(lines, names):
+        placed(c, some_ints, some_longs, place, ints, longs)
+    markets = customers["market"].combine_chunks().dictionary_encode()
+    starts = np.flatnonzero(np.diff(np.asarray(markets.indices), prepend=-1))
+    products = engine.arrow("SELECT DENSE_RANK() OVER (ORDER BY market) - 1 AS m FROM swept_products ORDER BY code")
+    return Coded(
+        customers=customers.select(["market", "customer_id", "person"]),
+        offsets=offsets,
+        ints=ints,
+        longs=longs,
+        given=names,
+        markets=np.append(starts, len(customers)).astype(np.int64),
+        product_market=products["m"].to_numpy().astype(np.int32),
+        first_known=customers["first_known"].to_numpy().astype(np.int32),
+    )
+
+
+def _batches(lines: OrderLines, names: tuple[str, ...]) -> Iterator[tuple[Ints, Ints, Longs]]:
+    """Yield c, and the rows of `ints` and `longs`, some lines at a time."""
+    digital = is_digital("l.channel")
+    measures = [
+        f"CASE WHEN {GIVEN[n][1].format(digital=digital)} THEN {scaled(GIVEN[n][0], NARROW)} ELSE 0 END AS {n}"
+        for n in names
+    ]
+    has_price = "unit_price" in lines.provided
+    has_quantity = "quantity" in lines.provided
+    longs = [
+        "CAST(hash(l.order_id) >> 1 AS BIGINT) AS ordered",
+        f"{scaled('l.amount', NARROW)} AS amount",
+        f"{_log('l.unit_price') if has_price else NO_LOG_SQL} AS ln_price",
+        f"{_log('l.quantity') if has_quantity else NO_LOG_SQL} AS ln_quantity",
+        *measures,
+    ]
+    sql = f"""SELECT k.c, l.day, l.known_day, COALESCE(p.code, -1) AS product, COALESCE(g.code, -1) AS category,
+          {", ".join(longs)}
+        FROM {lines.table} l
+        JOIN swept_customers k ON k.market = l.market AND k.customer_id = l.customer_id
+        LEFT JOIN swept_products p ON p.market = l.market AND p.product_id = l.product_id
+        LEFT JOIN swept_categories g ON g.market = l.market AND g.category = l.category"""
+    for batch in lines.engine.batches(sql, rows=BATCH):
+        columns = [column.to_numpy() for column in batch.columns]
+        yield columns[0], np.stack(columns[1:5], axis=1), np.stack(columns[5:], axis=1)
+
+
+NO_LOG_SQL = f"CAST({NO_LOG + 1} - 1 AS BIGINT)"
+
+
+def _log(value: str) -> str:
+    return f"CASE WHEN {value} > 0 THEN CAST(ROUND(LN({value}) * {MONEY_SCALE}) AS BIGINT) ELSE {NO_LOG_SQL} END"

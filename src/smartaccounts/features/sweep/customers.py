@@ -1,0 +1,324 @@
+"""The lines of one customer, swept once for all as_of dates: compiled.
+
+Lines become orders (one row per order_id, day and day on which it was known), orders become days with running totals,
+and a window is the difference of two of them. Where every line was known on its day, the days are laid out once;
+customers with late lines are laid out anew for every as_of, from what was known by then.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from smartaccounts.features.sweep.coded import AMOUNT, DAY, FIRST_GIVEN, KNOWN, ORDER, PRODUCT
+from smartaccounts.features.sweep.compiled import compiled
+from smartaccounts.features.sweep.measures import FIXED
+from smartaccounts.features.sweep.ordering import ordered
+from smartaccounts.features.sweep.program import (
+    COUNT,
+    DIFFERENCE,
+    FADED_COUNT,
+    FADED_MONEY,
+    MONEY,
+    NULL,
+    OWN,
+    REST,
+)
+
+_AMOUNT, _GROSS, _RETURNED, _LINES, _RETURN_LINES, _IS_ORDER = range(6)
+_PRODUCT_GROSS, _PRODUCT_LINES, _BOUGHT, _GAPS, _GAP, _GAP_SQUARED = range(6, 12)
+_FIXED = len(FIXED)
+_SCALE = 1e9
+_NEVER = -(1 << 30)
+
+Array = npt.NDArray[Any]
+
+
+@compiled
+def _rounded(value: float) -> Any:
+    """Round half away from zero to 1e-6, as SQL does."""
+    return np.floor(abs(value) * 1e6 + 0.5) / 1e6 * (1.0 if value >= 0 else -1.0)
+
+
+@compiled
+def _orders(ints: Array, longs: Array, by_order: Array, row_day: Array, row_known: Array, row: Array) -> int:
+    """Write one row per (order, day, known); `by_order` are the places of the lines by order. Return how many rows."""
+    n = len(ints)
+    # within an order by (known, day): nearly always one day, so an insertion sort does
+    for i in range(1, n):
+        j = i
+        while j > 0:
+            a, b = by_order[j - 1], by_order[j]
+            if longs[a, ORDER] != longs[b, ORDER]:
+                break
+            if ints[a, KNOWN] < ints[b, KNOWN] or (ints[a, KNOWN] == ints[b, KNOWN] and ints[a, DAY] <= ints[b, DAY]):
+                break
+            by_order[j - 1], by_order[j] = b, a
+            j -= 1
+    rows = -1
+    for i in range(n):
+        at = by_order[i]
+        before = by_order[i - 1] if i else -1
+        same_order = i > 0 and longs[before, ORDER] == longs[at, ORDER]
+        if not (same_order and ints[before, DAY] == ints[at, DAY] and ints[before, KNOWN] == ints[at, KNOWN]):
+            rows += 1
+            row_day[rows] = ints[at, DAY]
+            row_known[rows] = ints[at, KNOWN]
+            for k in range(row.shape[1]):
+                row[rows, k] = 0
+            row[rows, _IS_ORDER] = 0 if same_order else 1
+        amount = longs[at, AMOUNT]
+        row[rows, _AMOUNT] += amount
+        row[rows, _LINES] += 1
+        if amount > 0:
+            row[rows, _GROSS] += amount
+            if ints[at, PRODUCT] >= 0:
+                row[rows, _PRODUCT_GROSS] += amount
+                row[rows, _PRODUCT_LINES] += 1
+        elif amount < 0:
+            row[rows, _RETURNED] -= amount
+            row[rows, _RETURN_LINES] += 1
+        for k in range(FIRST_GIVEN, longs.shape[1]):
+            row[rows, _FIXED + k - FIRST_GIVEN] += longs[at, k]
+    return rows + 1
+
+
+@compiled
+def _days(
+    rows: int,
+    by_day: Array,
+    row_day: Array,
+    row_known: Array,
+    row: Array,
+    as_of: int,
+    fading: Array,
+    fade: Array,
+    days: Array,
+    total: Array,
+    faded: Array,
+    most: Array,
+    bought: Array,
+) -> int:
+    """Lay out the days of the rows known before as_of, of days before it; return how many.
+
+    total[d + 1] are the totals of the days up to d, faded[d] what is left of all amounts on day d, most[d] the largest
+    net and gross order of the day and the largest net one so far, and the longest gap so far; bought[d] the places of
+    the first purchase day and of the last one up to d, and how many days lie before the first purchase day + 90.
+    """
+    n = 0
+    first, last, early = -1, -1, 0
+    largest, pause = np.iinfo(np.int64).min, 0
+    for k in range(total.shape[1]):
+        total[0, k] = 0
+    i = 0
+    while i < rows:
+        day = row_day[by_day[i]]
+        if day >= as_of:
+            break
+        here = False
+        while i < rows and row_day[by_day[i]] == day:
+            r = by_day[i]
+            i += 1
+            if row_known[r] >= as_of:
+                continue
+            if not here:
+                here = True
+                for k in range(total.shape[1]):
+                    total[n + 1, k] = total[n, k]
+                most[n, 0] = row[r, _AMOUNT]
+                most[n, 1] = row[r, _GROSS]
+            for k in range(row.shape[1]):
+                total[n + 1, k] += row[r, k]
+            most[n, 0] = max(most[n, 0], row[r, _AMOUNT])
+            most[n, 1] = max(most[n, 1], row[r, _GROSS])
+        if not here:
+            continue
+        days[n] = day
+        largest = max(largest, most[n, 0])
+        if total[n + 1, _GROSS] > total[n, _GROSS]:
+            total[n + 1, _BOUGHT] += 1
+            if last >= 0:
+                gap = day - days[last]
+                total[n + 1, _GAPS] += 1
+                total[n + 1, _GAP] += gap
+                total[n + 1, _GAP_SQUARED] += gap * gap
+                pause = max(pause, gap)
+            else:
+                first = n
+            last = n
+        most[n, 2] = largest
+        most[n, 3] = pause
+        bought[n, 0] = first
+        bought[n, 1] = last
+        if first < 0 or day < days[first] + 90:
+            early = n + 1
+        bought[n, 2] = early
+        for k in range(len(fading)):
+            new = float(total[n + 1, fading[k]] - total[n, fading[k]])
+            faded[n, k] = new if n == 0 else faded[n - 1, k] * fade[k, day - days[n - 1]] + new
+        n += 1
+    return n
+
+
+@compiled
+def _own(
+    own: Array, n: int, as_of: int, days: Array, total: Array, most: Array, bought: Array, at: Array, place: Array
+) -> None:
+    """Compute OWN_RULES in their order; `at[place[m]]` are the days older than m months of 30 days, of a year last."""
+    for k in range(len(own)):
+        own[k] = np.nan
+    year = at[place[-1]]
+    # zero, not null, for a customer without a line of a day before as_of
+    own[0] = own[4] = own[5] = own[8] = own[9] = 0.0
+    if n == 0:
+        return
+    largest, gross = np.iinfo(np.int64).min, np.int64(0)
+    for d in range(year, n):
+        largest = max(largest, most[d, 0])
+        gross = max(gross, most[d, 1])
+    if year < n:
+        own[1] = largest / _SCALE
+    own[2] = most[n - 1, 2] / _SCALE
+    all_gross = total[n, _GROSS] - total[year, _GROSS]
+    if all_gross > 0:
+        own[3] = float(gross) / float(all_gross)
+    first, last = bought[n - 1, 0], bought[n - 1, 1]
+    if first < 0:
+        return
+    own[0] = _rounded(total[bought[n - 1, 2], _AMOUNT] / _SCALE)
+    own[4] = _rounded((total[first + 1, _GROSS] - total[first, _GROSS]) / _SCALE)
+    own[5] = _rounded((total[last + 1, _GROSS] - total[last, _GROSS]) / _SCALE)
+    own[6] = as_of - days[first]
+    own[7] = as_of - days[last]
+    for m in range(12):
+        if total[at[place[m]], _BOUGHT] > total[at[place[m + 1]], _BOUGHT]:
+            own[8] += 1
+            if m < 6:
+                own[9] += 1
+    gaps, gap, squared = float(total[n, _GAPS]), float(total[n, _GAP]), float(total[n, _GAP_SQUARED])
+    if gaps > 0:
+        own[11] = most[n - 1, 3]
+        own[13] = own[7] / (gap / gaps)
+    if gaps > 1:
+        own[10] = np.sqrt(max((squared - gap * gap / gaps) / (gaps - 1), 0.0))
+        own[12] = own[10] / (gap / gaps)
+
+
+@compiled
+def _executed(
+    instructions: Array, history: int, n: int, as_of: int, days: Array, total: Array, faded: Array, fade: Array,
+    at: Array, own: Array, answer: Array
+) -> None:  # fmt: skip
+    """Execute the program for one customer at one as_of."""
+    for f in range(len(instructions)):
+        what = instructions[f, 0]
+        one = total[at[instructions[f, 2]], instructions[f, 1]] - total[at[instructions[f, 3]], instructions[f, 1]]
+        value = np.nan
+        if what == NULL or (n == 0 and instructions[f, 9] == 0):
+            pass
+        elif what == MONEY:
+            if history >= instructions[f, 8]:
+                value = _rounded(one / _SCALE)
+        elif what == COUNT:
+            if history >= instructions[f, 8]:
+                value = float(one)
+        elif what == OWN:
+            value = own[instructions[f, 1]]
+        elif what in (FADED_MONEY, FADED_COUNT):
+            value = 0.0
+            if n > 0:
+                k = instructions[f, 2]
+                value = faded[n - 1, k] * fade[k, as_of - days[n - 1]]
+                if what == FADED_MONEY:
+                    value /= _SCALE
+        else:
+            m = instructions[f, 4]
+            other = total[at[instructions[f, 5]], m] - total[at[instructions[f, 6]], m]
+            if what == DIFFERENCE:
+                value = _rounded((float(one) - float(other)) / _SCALE)
+            elif other > 0:
+                money = instructions[f, 7]
+                above = _rounded(one / _SCALE) if money & 2 else float(one)
+                below = _rounded(other / _SCALE) if money & 1 else float(other)
+                value = above / below
+                if what == REST:
+                    value = 1.0 - value
+        answer[f] = value
+
+
+@compiled
+def swept(
+    first: int,
+    end: int,
+    offsets: Array,
+    ints: Array,
+    longs: Array,
+    as_ofs: Array,
+    history: Array,
+    row_of: Array,
+    instructions: Array,
+    ages: Array,
+    months: Array,
+    fading: Array,
+    fade: Array,
+    answers: Array,
+    baskets: Array,
+) -> None:
+    """Sweep the customers `[first, end)`.
+
+    as_ofs ascending; row_of[a, c] is the row of `answers` (columns x rows) that is written, -1: none. baskets[a, c] is
+    what the customer bought of products in the last 365 days, scaled, and in how many lines.
+    """
+    longest = 1
+    for c in range(first, end):
+        longest = max(longest, offsets[c + 1] - offsets[c])
+    measures = _FIXED + longs.shape[1] - FIRST_GIVEN
+    by_order, by_day, spare = np.empty(longest, np.int64), np.empty(longest, np.int64), np.empty(longest, np.int64)
+    row_day = np.empty(longest, np.int64)
+    row_known = np.empty(longest, np.int64)
+    row = np.empty((longest, measures), np.int64)
+    days = np.empty(longest, np.int64)
+    total = np.empty((longest + 1, measures), np.int64)
+    faded = np.empty((longest, len(fading)), np.float64)
+    most = np.empty((longest, 4), np.int64)
+    bought = np.empty((longest, 3), np.int64)
+    at = np.empty(len(ages), np.int64)
+    own = np.empty(14, np.float64)
+    answer = np.empty(len(instructions), np.float64)
+    for c in range(first, end):
+        low, high = offsets[c], offsets[c + 1]
+        ordered(longs[low:high, ORDER], high - low, by_order, spare)
+        rows = _orders(ints[low:high], longs[low:high], by_order, row_day, row_known, row)
+        ordered(row_day, rows, by_day, spare)
+        late = False
+        for r in range(rows):
+            late = late or row_known[r] > row_day[r]
+        n_all, a_laid = 0, -1
+        for a in range(len(as_ofs)):
+            as_of = as_ofs[a]
+            if row_of[a, c] < 0:
+                baskets[a, c, 0] = baskets[a, c, 1] = 0
+                continue
+            if late or a_laid < 0:
+                until = as_of if late else as_ofs[-1]
+                n_all = _days(
+                    rows, by_day, row_day, row_known, row, until, fading, fade, days, total, faded, most, bought
+                )
+                a_laid = a
+            n = n_all
+            while n > 0 and days[n - 1] >= as_of:
+                n -= 1
+            d = n
+            for e in range(len(ages)):
+                while d > 0 and days[d - 1] >= as_of - ages[e]:
+                    d -= 1
+                at[e] = d
+            year = at[months[13]]
+            baskets[a, c, 0] = total[n, _PRODUCT_GROSS] - total[year, _PRODUCT_GROSS]
+            baskets[a, c, 1] = total[n, _PRODUCT_LINES] - total[year, _PRODUCT_LINES]
+            _own(own, n, as_of, days, total, most, bought, at, months)
+            _executed(instructions, history[a], n, as_of, days, total, faded, fade, at, own, answer)
+            for f in range(len(answer)):
+                answers[f, row_of[a, c]] = answer[f]

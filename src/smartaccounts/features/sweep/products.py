@@ -1,0 +1,275 @@
+"""What customers bought of each product and category in the last 365 days, beside what the market did: compiled."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from smartaccounts.features.sweep.coded import AMOUNT, DAY, KNOWN, LN_PRICE, LN_QUANTITY, NO_LOG
+from smartaccounts.features.sweep.compiled import compiled
+from smartaccounts.features.sweep.ordering import ordered
+
+BUYERS, LARGE_BUYERS, SUM_PRICE, PRICES, SUM_QUANTITY, QUANTITIES = range(6)
+"""What is counted of a product at an as_of (`weighed`)."""
+LIFT, TOP, MARKET_PRICE, MARKET_QUANTITY = range(4)
+"""What is known of a product at an as_of (`assorted`): means of logs, NaN where there are none."""
+
+ASSORTED = (
+    "products_30d",
+    "products_91d",
+    "products_182d",
+    "products_365d",
+    "products_new_30d",
+    "products_new_91d",
+    "products_new_182d",
+    "products_repeated_share_365d",
+    "product_largest_share_365d",
+    "share_top_products_365d",
+    "affinity_365d",
+    "affinity_91d",
+    "affinity_new_91d",
+    "affinity_sum_365d",
+    "affinity_highest_365d",
+    "price_position_365d",
+    "price_position_mean_365d",
+    "quantity_position_365d",
+    "quantity_position_mean_365d",
+    "quantity_position_91d",
+    "quantity_position_highest_365d",
+)
+"""Columns that `assorted` writes, in its order."""
+CATEGORISED = ("categories_365d", "categories_91d", "category_largest_share_365d")
+"""Columns that `categorised` writes, in its order."""
+
+Array = npt.NDArray[Any]
+_SCALE = 1e9
+_YEAR = 365
+
+
+@compiled
+def counted(first: int, end: int, offsets: Array, ints: Array, longs: Array, column: int, n: Array) -> None:
+    """Count each customer's purchases that have a code in `column` (coded.PRODUCT or CATEGORY)."""
+    for c in range(first, end):
+        n[c] = 0
+        for at in range(offsets[c], offsets[c + 1]):
+            n[c] += ints[at, column] >= 0 and longs[at, AMOUNT] > 0
+
+
+@compiled
+def grouped(
+    first: int,
+    end: int,
+    offsets: Array,
+    ints: Array,
+    longs: Array,
+    column: int,
+    begins: Array,
+    item: Array,
+    paid: Array,
+) -> None:
+    """Write the purchases that `counted` counted, of each customer by code: those of c from row `begins[c]` on.
+
+    item: code, day, known day. paid: scaled money, logs of price and of quantity as in `Coded.longs`.
+    """
+    longest = 1
+    for c in range(first, end):
+        longest = max(longest, offsets[c + 1] - offsets[c])
+    by_code, spare = np.empty(longest, np.int64), np.empty(longest, np.int64)
+    for c in range(first, end):
+        low, n = offsets[c], offsets[c + 1] - offsets[c]
+        ordered(ints[low : low + n, column], n, by_code, spare)
+        row = begins[c]
+        for k in range(n):
+            at = low + by_code[k]
+            if ints[at, column] >= 0 and longs[at, AMOUNT] > 0:
+                item[row, 0] = ints[at, column]
+                item[row, 1] = ints[at, DAY]
+                item[row, 2] = ints[at, KNOWN]
+                paid[row, 0] = longs[at, AMOUNT]
+                paid[row, 1] = longs[at, LN_PRICE]
+                paid[row, 2] = longs[at, LN_QUANTITY]
+                row += 1
+
+
+@compiled
+def _basket(i: int, end: int, item: Array, paid: Array, as_of: int) -> Any:
+    """Read one code's purchases of the 365 days from row i on.
+
+    Returns the row after them; lines, days since the first and the last, gross; sum and count of logs of prices, and of
+    quantities.
+    """
+    lines, oldest, newest = 0, 0, _YEAR + 1
+    gross, sum_price, prices, sum_quantity, quantities = 0, 0, 0, 0, 0
+    code = item[i, 0]
+    while i < end and item[i, 0] == code:
+        age = as_of - item[i, 1]
+        if 0 < age <= _YEAR and item[i, 2] < as_of:
+            lines += 1
+            oldest = max(oldest, age)
+            newest = min(newest, age)
+            gross += paid[i, 0]
+            if paid[i, 1] != NO_LOG:
+                sum_price += paid[i, 1]
+                prices += 1
+            if paid[i, 2] != NO_LOG:
+                sum_quantity += paid[i, 2]
+                quantities += 1
+        i += 1
+    return i, lines, oldest, newest, gross, sum_price, prices, sum_quantity, quantities
+
+
+@compiled
+def weighed(
+    first: int, end: int, begins: Array, item: Array, paid: Array, as_ofs: Array, large: Array, counts: Array
+) -> None:  # fmt: skip
+    """Count the buyers of every product at every as_of.
+
+    large[a, c]: 1 a large account, 0 another buyer, -1 without a purchase. counts: as_ofs x products x 6, added to.
+    """
+    for c in range(first, end):
+        for a in range(len(as_ofs)):
+            if large[a, c] < 0:
+                continue
+            i = begins[c]
+            while i < begins[c + 1]:
+                product = item[i, 0]
+                i, lines, _, _, _, sum_price, prices, sum_quantity, quantities = _basket(
+                    i, begins[c + 1], item, paid, as_ofs[a]
+                )
+                if lines:
+                    counts[a, product, BUYERS] += 1
+                    counts[a, product, LARGE_BUYERS] += large[a, c]
+                    counts[a, product, SUM_PRICE] += sum_price
+                    counts[a, product, PRICES] += prices
+                    counts[a, product, SUM_QUANTITY] += sum_quantity
+                    counts[a, product, QUANTITIES] += quantities
+
+
+@compiled
+def _unit(bound: float) -> Any:
+    """Return the scale at which logs (below 128), summed with weights that sum up to `bound`, fit 62 bits.
+
+    Sums of integers do not depend on the order of the products.
+    """
+    return 2.0 ** (61 - np.ceil(np.log2(128.0 * max(bound, 1.0))))
+
+
+@compiled
+def assorted(
+    first: int, end: int, begins: Array, item: Array, paid: Array, as_ofs: Array, row_of: Array, baskets: Array,
+    known: Array, answers: Array
+) -> None:  # fmt: skip
+    """Write the columns ASSORTED; baskets as `customers.swept` leaves them; known: as_ofs x products x 4."""
+    answer = np.empty(len(ASSORTED), np.float64)
+    lifts, gaps = np.empty(3, np.int64), np.empty(5, np.int64)
+    for c in range(first, end):
+        for a in range(len(as_ofs)):
+            if row_of[a, c] < 0:
+                continue
+            for f in range(7):
+                answer[f] = 0.0
+            for f in range(7, len(answer)):
+                answer[f] = np.nan
+            highest_lift, highest_quantity = -np.inf, -np.inf
+            lifts[0] = lifts[1] = lifts[2] = 0
+            repeated, top, gross, largest = 0, 0, 0, 0
+            prices, quantities, recent = 0, 0, 0
+            priced, counted = 0, 0
+            for f in range(5):
+                gaps[f] = 0
+            one, money = _unit(float(baskets[a, c, 1])), _unit(baskets[a, c, 0] / _SCALE)
+            lifted = True
+            i = begins[c] if baskets[a, c, 1] else begins[c + 1]
+            while i < begins[c + 1]:
+                product = item[i, 0]
+                i, lines, oldest, newest, spent, ln_price, with_price, ln_quantity, with_quantity = _basket(
+                    i, begins[c + 1], item, paid, as_ofs[a]
+                )
+                if lines == 0:
+                    continue
+                answer[0] += newest <= 30
+                answer[1] += newest <= 91
+                answer[2] += newest <= 182
+                answer[3] += 1
+                answer[4] += oldest <= 30
+                answer[5] += oldest <= 91
+                answer[6] += oldest <= 182
+                repeated += oldest > newest
+                gross += spent
+                largest = max(largest, spent)
+                top += known[a, product, TOP] > 0
+                lift = known[a, product, LIFT]
+                if np.isnan(lift):
+                    lifted = False
+                else:
+                    whole = np.int64(np.rint(lift * one))
+                    lifts[0] += whole
+                    highest_lift = max(highest_lift, lift)
+                    if newest <= 91:
+                        lifts[1] += whole
+                    if oldest <= 91:
+                        lifts[2] += whole
+                weight = spent / _SCALE
+                if with_price > 0:
+                    gap = float(ln_price) / with_price / _SCALE - known[a, product, MARKET_PRICE]
+                    prices += 1
+                    gaps[0] += np.int64(np.rint(gap * one))
+                    gaps[1] += np.int64(np.rint(gap * weight * money))
+                    priced += spent
+                if with_quantity > 0:
+                    gap = float(ln_quantity) / with_quantity / _SCALE - known[a, product, MARKET_QUANTITY]
+                    quantities += 1
+                    gaps[2] += np.int64(np.rint(gap * one))
+                    gaps[3] += np.int64(np.rint(gap * weight * money))
+                    counted += spent
+                    highest_quantity = max(highest_quantity, gap)
+                    if newest <= 91:
+                        recent += 1
+                        gaps[4] += np.int64(np.rint(gap * one))
+            if answer[3] > 0:
+                answer[7] = repeated / answer[3]
+                answer[8] = largest / float(gross)
+                answer[9] = top / answer[3]
+                if lifted:
+                    answer[10] = lifts[0] / one / answer[3]
+                    answer[11] = lifts[1] / one / answer[1] if answer[1] > 0 else np.nan
+                    answer[12] = lifts[2] / one / answer[5] if answer[5] > 0 else np.nan
+                    answer[13] = lifts[0] / one
+                    answer[14] = highest_lift
+            if prices:
+                answer[15] = gaps[1] / money / (priced / _SCALE)
+                answer[16] = gaps[0] / one / prices
+            if quantities:
+                answer[17] = gaps[3] / money / (counted / _SCALE)
+                answer[18] = gaps[2] / one / quantities
+                answer[20] = highest_quantity
+            if recent:
+                answer[19] = gaps[4] / one / recent
+            for f in range(len(answer)):
+                answers[f, row_of[a, c]] = answer[f]
+
+
+@compiled
+def categorised(
+    first: int, end: int, begins: Array, item: Array, paid: Array, as_ofs: Array, row_of: Array, answers: Array
+) -> None:
+    """Write the columns CATEGORISED."""
+    for c in range(first, end):
+        for a in range(len(as_ofs)):
+            if row_of[a, c] < 0:
+                continue
+            year, quarter, gross, largest = 0, 0, 0, 0
+            i = begins[c]
+            while i < begins[c + 1]:
+                i, lines, _, newest, spent, _, _, _, _ = _basket(i, begins[c + 1], item, paid, as_ofs[a])
+                if lines:
+                    year += 1
+                    quarter += newest <= 91
+                    gross += spent
+                    largest = max(largest, spent)
+            row = row_of[a, c]
+            answers[0, row] = year
+            answers[1, row] = quarter
+            answers[2, row] = largest / float(gross) if gross > 0 else np.nan

@@ -1,0 +1,135 @@
+"""The sweep against the SQL that it stands for, over random and hostile histories."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.conftest import MakeLines
+from tests.oracle.histories import CENTS, FINE, TIES, as_ofs, random_history
+
+from smartaccounts.config import Target
+from smartaccounts.features import by_sql
+from smartaccounts.features.snapshot import CATALOGUE, KEY, snapshot
+from smartaccounts.features.sweep import run
+from smartaccounts.features.sweep.coded import too_large
+from smartaccounts.orders.contract import OrderLines
+
+TARGET = Target(min_active=3, horizon_days=91)
+EXACT = {"money", "count", "days"}
+MEANS = {"order_mean", "order_mean_365d", "order_mean_91d", "gap_mean_days", "gap_std_days", "gap_mean_recent_days"}
+BETWEEN = {"key_spend", "small_spend", "season_h"}
+START = date(2019, 1, 5)
+
+
+def both(lines: OrderLines, dates: Sequence[date]) -> list[pd.DataFrame]:
+    """Return what the sweep and what the SQL says."""
+    found = []
+    for way in (run, by_sql):
+        parts = [frame for _, (frames,) in way.frames(lines, dates, [TARGET]) for frame in frames]
+        found.append(pd.concat(parts, ignore_index=True) if parts else pd.DataFrame())
+    return found
+
+
+def wrong(lines: OrderLines, dates: Sequence[date]) -> list[str]:
+    """Return the columns in which the two differ."""
+    one, other = both(lines, dates)
+    assert len(one) == len(other)
+    if not len(one):
+        return []
+    assert list(one.columns) == list(other.columns)
+    assert (one[KEY].astype(str) == other[KEY].astype(str)).all(axis=None)
+    return [c for c in one.columns[len(KEY) :] if not same(c, one[c].to_numpy(float), other[c].to_numpy(float))]
+
+
+def same(name: str, one: np.ndarray, other: np.ndarray) -> bool:
+    """Null for null; counts and money exactly; the rest, and the quantiles between two of them, to 1e-9."""
+    if (np.isnan(one) != np.isnan(other)).any():
+        return False
+    feature = CATALOGUE.get(name)
+    exact = name not in BETWEEN and (feature is None or (feature.unit in EXACT and name not in MEANS))
+    return np.allclose(one, other, rtol=0 if exact else 1e-9, atol=0 if exact else 1e-9, equal_nan=True)
+
+
+@pytest.mark.parametrize("money", [TIES, CENTS, FINE], ids=lambda m: m.name)
+@pytest.mark.parametrize("seed", range(4))
+def test_random_histories(order_lines: MakeLines, seed: int, money: Any) -> None:
+    assert wrong(order_lines(random_history(seed, money)), as_ofs(seed)) == []
+
+
+DAYS = st.integers(0, 800)
+LINES = st.fixed_dictionaries(
+    {
+        "customer_id": st.sampled_from(["a", "b", "9" * 40, "ü", " 1"]),
+        "market": st.sampled_from(["", "north"]),
+        "order_id": st.sampled_from(["1", "2", "9" * 30]),
+        "day": DAYS,
+        "late": st.sampled_from([0, 0, 0, 3, 200, -30]),
+        "amount": st.sampled_from([0.0, 10.0, -10.0, 0.000001, 123456.78, -0.5]),
+        "product_id": st.sampled_from(["p", "q", None]),
+        "category": st.sampled_from(["x", "y", None]),
+        "quantity": st.sampled_from([1.0, -1.0, 1e6, None]),
+        "unit_price": st.sampled_from([1.0, 0.0, 1e-6, 9999.0, None]),
+        "list_price": st.sampled_from([2.0, 0.0, None]),
+        "cost": st.sampled_from([0.5, None]),
+        "channel": st.sampled_from(["web", "WEB", "phone", None]),
+    }
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(drawn=st.lists(LINES, min_size=1, max_size=30), after=st.lists(st.integers(0, 1300), min_size=1, max_size=4))
+def test_hostile_lines(order_lines: MakeLines, drawn: list[dict[str, Any]], after: list[int]) -> None:
+    rows = [
+        {k: v for k, v in row.items() if k not in {"day", "late"}}
+        | {"day": START + timedelta(days=row["day"]), "known_day": START + timedelta(days=row["day"] + row["late"])}
+        for row in drawn
+    ]
+    assert wrong(order_lines(rows), [START + timedelta(days=d) for d in after]) == []
+
+
+def test_a_customer_of_ten_thousand_lines_beside_those_of_one(order_lines: MakeLines) -> None:
+    rng = np.random.default_rng(1)
+    many = [
+        {"customer_id": "many", "order_id": str(i // 7), "day": START + timedelta(days=int(d)), "amount": float(v)}
+        | {"product_id": f"p{int(p)}", "known_day": START + timedelta(days=int(d) + int(late))}
+        for i, (d, v, p, late) in enumerate(
+            zip(
+                rng.integers(0, 900, 10_000), rng.integers(-5, 100, 10_000), rng.integers(0, 3000, 10_000),
+                rng.choice([0, 0, 9], 10_000), strict=True,
+            )
+        )
+    ]  # fmt: skip
+    single = [
+        {"customer_id": f"c{i}", "day": START + timedelta(days=29 * i), "amount": 5.0, "product_id": "p1"}
+        for i in range(30)
+    ]
+    leap = [date(2020, 2, 28), date(2020, 2, 29), date(2020, 3, 1), date(2021, 2, 28)]
+    assert wrong(order_lines([*many, *single]), leap) == []
+
+
+def test_money_beyond_64_bits_goes_by_sql(order_lines: MakeLines) -> None:
+    rows = [{"customer_id": c, "day": START, "amount": 1e12} for c in "abcd"]
+    lines, modest = order_lines(rows), [row | {"amount": 8e9} for row in rows]
+    assert too_large(lines)
+    found = snapshot(lines, [date(2020, 1, 1)], TARGET).frame
+    assert found["spend_total"].tolist() == [1e12] * 4
+    lines = order_lines(modest)  # of all customers together it would be beyond
+    assert not too_large(lines)
+    assert snapshot(lines, [date(2020, 1, 1)], TARGET).frame["spend_total"].tolist() == [8e9] * 4
+
+
+def test_the_number_of_threads_changes_no_bit(order_lines: MakeLines, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines, dates = order_lines(random_history(5, CENTS)), as_ofs(5)
+    frames = []
+    for cores in ("1", "2", "7", "100"):
+        monkeypatch.setenv("SMARTACCOUNTS_THREADS", cores)
+        frames.append(snapshot(lines, dates, TARGET).frame)
+    for other in frames[1:]:
+        pd.testing.assert_frame_equal(frames[0], other, check_exact=True)
