@@ -26,13 +26,14 @@ LAYERS = (
     ("workflow", "review"),
     ("cli",),
 )
-ONE_DOOR = {"duckdb": "engine", "mlflow": "tracking", "psycopg": "outputs", "pyspark": "engine"}
+ONE_DOOR = {"duckdb": "engine", "mlflow": "tracking", "psycopg": "outputs", "pyspark": "engine", "numba": "features"}
 HEAVY = (
     "pandas",
     "numpy",
     "scipy",
     "duckdb",
     "lightgbm",
+    "numba",
     "mlflow",
     "sklearn",
     "matplotlib",

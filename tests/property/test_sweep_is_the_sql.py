@@ -117,12 +117,23 @@ def test_a_customer_of_ten_thousand_lines_beside_those_of_one(order_lines: MakeL
 def test_money_beyond_64_bits_goes_by_sql(order_lines: MakeLines) -> None:
     rows = [{"customer_id": c, "day": START, "amount": 1e12} for c in "abcd"]
     lines, modest = order_lines(rows), [row | {"amount": 8e9} for row in rows]
-    assert too_large(lines)
+    assert too_large(lines, known_before=date(2020, 1, 1))
     found = snapshot(lines, [date(2020, 1, 1)], TARGET).frame
     assert found["spend_total"].tolist() == [1e12] * 4
     lines = order_lines(modest)  # of all customers together it would be beyond
-    assert not too_large(lines)
+    assert not too_large(lines, known_before=date(2020, 1, 1))
     assert snapshot(lines, [date(2020, 1, 1)], TARGET).frame["spend_total"].tolist() == [8e9] * 4
+
+
+def test_money_that_becomes_too_large_later_changes_no_bit_of_earlier_dates(order_lines: MakeLines) -> None:
+    rows, dates = random_history(6, CENTS), as_ofs(6)
+    huge = {"customer_id": rows[0]["customer_id"], "market": rows[0]["market"], "day": dates[-1], "amount": 1e13}
+    before = snapshot(order_lines(rows), dates, TARGET).frame
+    lines, later = order_lines([*rows, huge]), dates[-1] + timedelta(days=1)
+    assert too_large(lines, known_before=later)
+    after = snapshot(lines, [*dates, later], TARGET)
+    assert after.frame["spend_total"].max() > 1e12
+    pd.testing.assert_frame_equal(after.at(dates).frame, before, check_exact=True)
 
 
 def test_the_number_of_threads_changes_no_bit(order_lines: MakeLines, monkeypatch: pytest.MonkeyPatch) -> None:

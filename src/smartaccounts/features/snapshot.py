@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -98,9 +99,17 @@ def snapshot_tables(lines: OrderLines, as_ofs: Sequence[date], target: Target) -
 def _frames(
     lines: OrderLines, as_ofs: Sequence[date], targets: Sequence[Target]
 ) -> Iterator[tuple[int, list[list[pd.DataFrame]]]]:
-    """Yield, a few as_of dates at a time, how many they were, and per target the frames of their rows."""
-    way = by_sql.frames if too_large(lines) else run.frames
-    return way(lines, as_ofs, targets)
+    """Yield, a few as_of dates at a time, how many they were, and per target the frames of their rows.
+
+    By the sweep; by SQL from the date on at which money is too large for it. Lines of the future have no say in that.
+    """
+    dates = sorted(set(as_ofs))
+    fits = len(dates)
+    if too_large(lines, known_before=dates[-1]):
+        fits = bisect_left(dates, 1, key=lambda d: int(too_large(lines, known_before=d)))
+    for way, some in ((run, dates[:fits]), (by_sql, dates[fits:])):
+        if some:
+            yield from way.frames(lines, some, targets)
 
 
 def _one(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:

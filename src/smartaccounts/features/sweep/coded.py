@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ from smartaccounts.features.channels import is_digital
 from smartaccounts.features.sweep.measures import GIVEN, given
 from smartaccounts.features.sweep.scatter import placed
 from smartaccounts.orders.contract import OrderLines
+from smartaccounts.timeline import day_number
 
 Ints = npt.NDArray[np.int32]
 Longs = npt.NDArray[np.int64]
@@ -54,20 +56,23 @@ class Coded:
         return persons
 
 
-def too_large(lines: OrderLines) -> bool:
-    """Say whether a sum of scaled money over the lines of one customer could pass 64 bits."""
+def too_large(lines: OrderLines, *, known_before: date) -> bool:
+    """Say whether a sum of scaled money over what was known of one customer by then could pass 64 bits."""
     values = [
         "amount",
         *(value.replace("l.", "") for value, _, needs in GIVEN.values() if lines.provided >= set(needs)),
     ]
     most = ", ".join(f"COALESCE(SUM(ABS({v})), 0)" for v in dict.fromkeys(values))
-    largest = f"SELECT GREATEST({most}, 0) AS most FROM {lines.table} GROUP BY market, customer_id"
-    return bool(lines.engine.rows(f"SELECT MAX(most) FROM ({largest}) sums")[0][0] >= NARROW_LIMIT)
+    largest = f"SELECT GREATEST({most}, 0) AS most FROM {lines.table} WHERE known_day < {day_number(known_before)}"
+    asked = (largest, f"SELECT MAX(most) FROM ({largest} GROUP BY market, customer_id) sums")  # the first is cheap
+    return all((lines.engine.rows(sql)[0][0] or 0) >= NARROW_LIMIT for sql in asked)
 
 
-def coded(lines: OrderLines) -> Coded:
-    """Return the lines as numbers; they are read once."""
-    engine, source = lines.engine, lines.table
+def coded(lines: OrderLines, *, known_before: date) -> Coded:
+    """Return the lines known before a day as numbers; they are read once."""
+    engine, source = lines.engine, "swept_lines"
+    known = f"SELECT * FROM {lines.table} WHERE known_day < {day_number(known_before)}"
+    engine.run(f"CREATE OR REPLACE TEMPORARY VIEW {source} AS {known}")
     engine.run(f"""CREATE OR REPLACE TABLE swept_customers AS
         SELECT market, customer_id, lines, first_known,
           CAST(ROW_NUMBER() OVER (ORDER BY market, customer_id) - 1 AS INTEGER) AS c
@@ -84,7 +89,7 @@ def coded(lines: OrderLines) -> Coded:
     ints = np.empty((offsets[-1], 4), dtype=np.int32)
     longs = np.empty((offsets[-1], FIRST_GIVEN + len(names)), dtype=np.int64)
     place = offsets[:-1].copy()
-    for c, some_ints, some_longs in _batches(lines, names):
+    for c, some_ints, some_longs in _batches(lines, source, names):
         placed(c, some_ints, some_longs, place, ints, longs)
     markets = customers["market"].combine_chunks().dictionary_encode()
     starts = np.flatnonzero(np.diff(np.asarray(markets.indices), prepend=-1))
@@ -101,7 +106,7 @@ def coded(lines: OrderLines) -> Coded:
     )
 
 
-def _batches(lines: OrderLines, names: tuple[str, ...]) -> Iterator[tuple[Ints, Ints, Longs]]:
+def _batches(lines: OrderLines, source: str, names: tuple[str, ...]) -> Iterator[tuple[Ints, Ints, Longs]]:
     """Yield c, and the rows of `ints` and `longs`, some lines at a time."""
     digital = is_digital("l.channel")
     measures = [
@@ -119,7 +124,7 @@ def _batches(lines: OrderLines, names: tuple[str, ...]) -> Iterator[tuple[Ints, 
     ]
     sql = f"""SELECT k.c, l.day, l.known_day, COALESCE(p.code, -1) AS product, COALESCE(g.code, -1) AS category,
           {", ".join(longs)}
-        FROM {lines.table} l
+        FROM {source} l
         JOIN swept_customers k ON k.market = l.market AND k.customer_id = l.customer_id
         LEFT JOIN swept_products p ON p.market = l.market AND p.product_id = l.product_id
         LEFT JOIN swept_categories g ON g.market = l.market AND g.category = l.category"""

@@ -46,8 +46,8 @@ def frames(
     lines: OrderLines, as_ofs: Sequence[date], targets: Sequence[Target]
 ) -> Iterator[tuple[int, list[list[pd.DataFrame]]]]:
     """Yield, a few as_of dates at a time, how many they were and per target the frames of those with enough history."""
-    held = coded.coded(lines)
     dates = sorted(set(as_ofs))
+    held = coded.coded(lines, known_before=dates[-1])
     for start in range(0, len(dates), AT_ONCE):
         chunk = dates[start : start + AT_ONCE]
         yield len(chunk), _frames(held, chunk, targets, lines.provided)
