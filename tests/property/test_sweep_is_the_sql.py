@@ -32,7 +32,7 @@ def both(lines: OrderLines, dates: Sequence[date]) -> list[pd.DataFrame]:
     """Return what the sweep and what the SQL says."""
     found = []
     for way in (run, by_sql):
-        parts = [frame for _, (frames,) in way.frames(lines, dates, [TARGET]) for frame in frames]
+        parts = [frame for _, (frame,) in way.frames(lines, dates, [TARGET]) if len(frame)]
         found.append(pd.concat(parts, ignore_index=True) if parts else pd.DataFrame())
     return found
 

@@ -21,15 +21,15 @@ AT_ONCE = 4
 
 def frames(
     lines: OrderLines, as_ofs: Sequence[date], targets: Sequence[Target]
-) -> Iterator[tuple[int, list[list[pd.DataFrame]]]]:
-    """Yield, a few as_of dates at a time, how many they were and per target the frames of those with enough history."""
+) -> Iterator[tuple[int, list[pd.DataFrame]]]:
+    """Yield, a few as_of dates at a time, how many they were and per target the rows of those with enough history."""
     cube.build(lines)
     dates = sorted(set(as_ofs))
     for start in range(0, len(dates), AT_ONCE):
         chunk = dates[start : start + AT_ONCE]
         _lay_out(lines, chunk, horizon_days=min(t.horizon_days for t in targets))
         answers = [_answer(lines, target, standing=f"standing_{i}") for i, target in enumerate(targets)]
-        yield len(chunk), [[lines.engine.frame(sql)] for sql in answers]
+        yield len(chunk), [lines.engine.frame(sql) for sql in answers]
 
 
 def _lay_out(lines: OrderLines, as_ofs: Sequence[date], *, horizon_days: int) -> None:

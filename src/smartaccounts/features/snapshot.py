@@ -81,7 +81,7 @@ def snapshots(
     parts: list[list[pd.DataFrame]] = [[] for _ in targets]
     for done, found in _frames(lines, as_ofs, targets):
         for part, some in zip(parts, found, strict=True):
-            part.extend(some)
+            part.append(some)
         step(done)
     frames = [_one(part) for part in parts]
     absent = absent_features(lines.provided)
@@ -91,14 +91,13 @@ def snapshots(
 def snapshot_tables(lines: OrderLines, as_ofs: Sequence[date], target: Target) -> Iterator[pa.Table]:
     """Yield the frame of `snapshot` in parts, a few as_of dates each, as Arrow tables (as_of date32)."""
     for _, (found,) in _frames(lines, as_ofs, [target]):
-        for frame in found:
-            table = pa.Table.from_pandas(frame, preserve_index=False)
-            yield table.set_column(0, "as_of", table["as_of"].cast(pa.date32()))
+        table = pa.Table.from_pandas(found, preserve_index=False)
+        yield table.set_column(0, "as_of", table["as_of"].cast(pa.date32()))
 
 
 def _frames(
     lines: OrderLines, as_ofs: Sequence[date], targets: Sequence[Target]
-) -> Iterator[tuple[int, list[list[pd.DataFrame]]]]:
+) -> Iterator[tuple[int, list[pd.DataFrame]]]:
     """Yield, a few as_of dates at a time, how many they were, and per target the frames of their rows.
 
     By the sweep; by SQL from the date on at which money is too large for it. Lines of the future have no say in that.
@@ -113,7 +112,7 @@ def _frames(
 
 
 def _one(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Return the parts as one frame; of no part, a frame without rows."""
-    if not parts:
+    """Return the parts as one frame."""
+    if not any(len(part) for part in parts):
         return pd.DataFrame(columns=[*KEY, *STANDING, *CATALOGUE], dtype="float64").astype(_TYPES)
     return (parts[0] if len(parts) == 1 else pd.concat(parts, ignore_index=True)).astype(_TYPES)

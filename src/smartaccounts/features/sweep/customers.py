@@ -263,12 +263,13 @@ def swept(
     months: Array,
     fading: Array,
     fade: Array,
+    into: Array,
     answers: Array,
     baskets: Array,
 ) -> None:
     """Sweep the customers `[first, end)`.
 
-    as_ofs ascending; row_of[a, c] is the row of `answers` (columns x rows) that is written, -1: none. baskets[a, c] is
+    as_ofs ascending; row_of[a, c] is the row of `answers` (columns x rows) that is written, -1: none; into[f] the column. baskets[a, c] is
     what the customer bought of products in the last 365 days, scaled, and in how many lines.
     """
     longest = 1
@@ -321,4 +322,4 @@ def swept(
             _own(own, n, as_of, days, total, most, bought, at, months)
             _executed(instructions, history[a], n, as_of, days, total, faded, fade, at, own, answer)
             for f in range(len(answer)):
-                answers[f, row_of[a, c]] = answer[f]
+                answers[into[f], row_of[a, c]] = answer[f]

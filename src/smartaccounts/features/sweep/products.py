@@ -159,9 +159,11 @@ def _unit(bound: float) -> Any:
 @compiled
 def assorted(
     first: int, end: int, begins: Array, item: Array, paid: Array, as_ofs: Array, row_of: Array, baskets: Array,
-    known: Array, answers: Array
+    known: Array, into: Array, answers: Array
 ) -> None:  # fmt: skip
-    """Write the columns ASSORTED; baskets as `customers.swept` leaves them; known: as_ofs x products x 4."""
+    """Write the columns ASSORTED; baskets as `customers.swept` leaves them; known: as_ofs x products x 4; into: the row of `answers` of each,
+    -1: it is not written.
+    """
     answer = np.empty(len(ASSORTED), np.float64)
     lifts, gaps = np.empty(3, np.int64), np.empty(5, np.int64)
     for c in range(first, end):
@@ -248,12 +250,21 @@ def assorted(
             if recent:
                 answer[19] = gaps[4] / one / recent
             for f in range(len(answer)):
-                answers[f, row_of[a, c]] = answer[f]
+                if into[f] >= 0:
+                    answers[into[f], row_of[a, c]] = answer[f]
 
 
 @compiled
 def categorised(
-    first: int, end: int, begins: Array, item: Array, paid: Array, as_ofs: Array, row_of: Array, answers: Array
+    first: int,
+    end: int,
+    begins: Array,
+    item: Array,
+    paid: Array,
+    as_ofs: Array,
+    row_of: Array,
+    into: Array,
+    answers: Array,
 ) -> None:
     """Write the columns CATEGORISED."""
     for c in range(first, end):
@@ -270,6 +281,6 @@ def categorised(
                     gross += spent
                     largest = max(largest, spent)
             row = row_of[a, c]
-            answers[0, row] = year
-            answers[1, row] = quarter
-            answers[2, row] = largest / float(gross) if gross > 0 else np.nan
+            answers[into[0], row] = year
+            answers[into[1], row] = quarter
+            answers[into[2], row] = largest / float(gross) if gross > 0 else np.nan

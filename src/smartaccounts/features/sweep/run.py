@@ -22,10 +22,14 @@ from smartaccounts.features.sweep.peers import Rows, peers
 from smartaccounts.features.sweep.program import MONTHS, OWN_RULES, Column, Program, program
 from smartaccounts.features.swept import Own
 from smartaccounts.orders.contract import OrderLines
-from smartaccounts.timeline import day_number, from_day_number
+from smartaccounts.timeline import day_number
 
-AT_ONCE = 12
-"""As_of dates swept at once."""
+AT_ONCE, ROWS_AT_ONCE = 12, 2_000_000
+"""As_of dates, and rows, swept at once at most; one date at least."""
+CODES = ((products.ASSORTED, PRODUCT), (products.CATEGORISED, CATEGORY))
+"""Columns that need the purchases by product, and by category."""
+
+Items = tuple[Any, Any, Any]
 
 
 @dataclass(frozen=True)
@@ -44,47 +48,82 @@ class Seen:
 
 def frames(
     lines: OrderLines, as_ofs: Sequence[date], targets: Sequence[Target]
-) -> Iterator[tuple[int, list[list[pd.DataFrame]]]]:
-    """Yield, a few as_of dates at a time, how many they were and per target the frames of those with enough history."""
+) -> Iterator[tuple[int, list[pd.DataFrame]]]:
+    """Yield, a few as_of dates at a time, how many they were and per target the rows of those with enough history."""
     dates = sorted(set(as_ofs))
     held = coded.coded(lines, known_before=dates[-1])
-    for start in range(0, len(dates), AT_ONCE):
-        chunk = dates[start : start + AT_ONCE]
-        yield len(chunk), _frames(held, chunk, targets, lines.provided)
+    absent = frozenset(absent_features(lines.provided))
+    bought = [None if absent.issuperset(names) else _items(held, column) for names, column in CODES]
+    at_once = int(np.clip(ROWS_AT_ONCE // max(len(held.first_known), 1), 1, AT_ONCE))
+    for start in range(0, len(dates), at_once):
+        chunk = dates[start : start + at_once]
+        seen = see(held, chunk, horizon_days=min(t.horizon_days for t in targets))
+        yield len(chunk), _frames(held, seen, targets, absent, bought)
 
 
 def _frames(
-    held: Coded, dates: Sequence[date], targets: Sequence[Target], provided: frozenset[str]
-) -> list[list[pd.DataFrame]]:
-    seen = see(held, dates, horizon_days=min(t.horizon_days for t in targets))
-    absent = set(absent_features(provided))
-    customer = [
-        Column(f.name, None if f.name in absent else f.swept, f.zero)
-        for f in CATALOGUE.values()
-        if not isinstance(f.swept, Own) or f.name in OWN_RULES
-    ]
+    held: Coded, seen: Seen, targets: Sequence[Target], absent: frozenset[str], bought: Sequence[Items | None]
+) -> list[pd.DataFrame]:
     parts = [Column(f"{i} {name}", total) for i, t in enumerate(targets) for name, total in standing.totals(t).items()]
-    plan = program([*customer, *parts], held.given)
-    columns, baskets = _customers(held, seen, plan)
-    columns |= _products(held, seen, baskets, absent)
-    answer: list[list[pd.DataFrame]] = [[] for _ in targets]
-    for a, as_of in enumerate(seen.as_ofs):
-        rows = slice(seen.starts[a], seen.starts[a + 1])
-        here = np.flatnonzero(seen.row_of[a] >= 0)
-        at = {name: column[rows] for name, column in columns.items()}
+    answer = Answer.of([*CATALOGUE, *(part.name for part in parts)], absent, rows=int(seen.starts[-1]))
+    own = [
+        Column(f.name, f.swept, f.zero)
+        for f in CATALOGUE.values()
+        if f.name not in absent and (not isinstance(f.swept, Own) or f.name in OWN_RULES)
+    ]
+    baskets = _customers(held, seen, program([*own, *parts], held.given), answer)
+    _products(held, seen, baskets, bought, answer)
+    stands: list[list[dict[str, Any]]] = [[] for _ in targets]
+    for a, history in enumerate(seen.history.tolist()):
+        rows, here = slice(seen.starts[a], seen.starts[a + 1]), np.flatnonzero(seen.row_of[a] >= 0)
+        at = {name: values[rows] for name, values in answer.columns()}
         starts = np.searchsorted(here, held.markets)
-        history = int(seen.history[a])
-        at |= peers(Rows(at, starts, held.persons[here], history))
-        who = held.customers.take(here).select(["market", "customer_id"]).to_pandas()
-        who.insert(0, "as_of", pd.Timestamp(from_day_number(as_of)))
+        for name, values in peers(Rows(at, starts, held.persons[here], history)).items():
+            at[name][:] = values
         for i, target in enumerate(targets):
-            if history < target.horizon_days:
-                continue
             spent = {name: at[f"{i} {name}"] for name in standing.totals(target)}
-            stands = standing.standing(spent, starts, history, target)
-            features = pd.DataFrame({name: at[name] for name in CATALOGUE})
-            answer[i].append(pd.concat([who, pd.DataFrame(stands), features], axis=1))
-    return answer
+            stands[i].append(standing.standing(spent, starts, history, target))
+    return [_frame(held, seen, target, stood, answer) for target, stood in zip(targets, stands, strict=True)]
+
+
+def _frame(held: Coded, seen: Seen, target: Target, stood: Sequence[dict[str, Any]], answer: Answer) -> pd.DataFrame:
+    """Return the rows of the as_of dates with enough history for a target: they are the last ones."""
+    first = int(np.searchsorted(seen.history, target.horizon_days))
+    row = int(seen.starts[first])
+    _, who = np.nonzero(seen.row_of[first:] >= 0)
+    frame = held.customers.select(["market", "customer_id"]).take(who).to_pandas()
+    days = seen.as_ofs[first:].astype("datetime64[D]").astype("datetime64[us]")
+    frame.insert(0, "as_of", np.repeat(days, np.diff(seen.starts[first:])))
+    for name in stood[0] if stood else ():
+        frame[name] = np.concatenate([s[name] for s in stood[first:]] or [[]])
+    features = pd.DataFrame(answer.values[: len(CATALOGUE), row:].T, columns=[*CATALOGUE], copy=False)
+    rows: pd.DataFrame = pd.concat([frame, features], axis=1)
+    return rows
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The columns that are being written: one row of `values` each, null where nothing is written."""
+
+    place: dict[str, int]
+    absent: frozenset[str]
+    values: npt.NDArray[np.float64]
+
+    @classmethod
+    def of(cls, names: Sequence[str], absent: frozenset[str], *, rows: int) -> Answer:
+        """Make room for some columns; those that are absent are null."""
+        place = {name: i for i, name in enumerate(names)}
+        values = np.empty((len(names), rows))
+        values[[place[name] for name in (*absent, *products.ASSORTED, *products.CATEGORISED)]] = np.nan
+        return cls(place, absent, values)
+
+    def columns(self) -> Iterator[tuple[str, npt.NDArray[np.float64]]]:
+        """Yield the columns by name."""
+        return zip(self.place, self.values, strict=True)
+
+    def into(self, names: Sequence[str]) -> npt.NDArray[np.int64]:
+        """Return where columns are written; -1 where one is absent."""
+        return np.array([-1 if n in self.absent else self.place[n] for n in names], dtype=np.int64)
 
 
 def see(held: Coded, dates: Sequence[date], *, horizon_days: int) -> Seen:
@@ -101,54 +140,50 @@ def see(held: Coded, dates: Sequence[date], *, horizon_days: int) -> Seen:
     return Seen(as_ofs, history[enough], row_of, starts)
 
 
-def _customers(held: Coded, seen: Seen, plan: Program) -> tuple[dict[str, Any], npt.NDArray[np.int64]]:
-    """Return the columns of the program by name, and the baskets (customers.swept)."""
-    answers = np.empty((len(plan.names), seen.starts[-1]))
+def _customers(held: Coded, seen: Seen, plan: Program, answer: Answer) -> npt.NDArray[np.int64]:
+    """Write the columns of the program; return the baskets (customers.swept)."""
     baskets = np.empty((*seen.row_of.shape, 2), dtype=np.int64)
     if not len(seen.as_ofs):
-        return dict(zip(plan.names, answers, strict=True)), baskets
+        return baskets
     span = int(max(seen.as_ofs[-1], held.ints[:, DAY].max()) - held.ints[:, DAY].min()) + 1
     fade = np.exp(-np.arange(span + 1) / plan.fading_days[:, None])
     months = np.searchsorted(plan.ages, [*MONTHS, 365]).astype(np.int64)
+    into = answer.into(plan.names)
 
     def sweep(first: int, end: int) -> None:
         customers.swept(
             first, end, held.offsets, held.ints, held.longs, seen.as_ofs, seen.history, seen.row_of,
-            plan.instructions, plan.ages, months, plan.fading, fade, answers, baskets
+            plan.instructions, plan.ages, months, plan.fading, fade, into, answer.values, baskets
         )  # fmt: skip
 
     _over_customers(held, sweep)
-    return dict(zip(plan.names, answers, strict=True)), baskets
+    return baskets
 
 
-def _products(held: Coded, seen: Seen, baskets: npt.NDArray[np.int64], absent: set[str]) -> dict[str, Any]:
-    """Return the columns of assortment, position and categories by name."""
-    n_rows = seen.starts[-1]
-    answer: dict[str, Any] = {}
-    assorted = np.full((len(products.ASSORTED), n_rows), np.nan)
-    if not set(products.ASSORTED) <= absent:
-        items = _items(held, PRODUCT)
-        known = _known(held, seen, baskets, items)
+def _products(
+    held: Coded, seen: Seen, baskets: npt.NDArray[np.int64], bought: Sequence[Items | None], answer: Answer
+) -> None:
+    """Write the columns of assortment, position and categories."""
+    by_product, by_category = bought
+    if by_product is not None:
+        known, into = _known(held, seen, baskets, by_product), answer.into(products.ASSORTED)
         _over_customers(
             held,
             lambda first, end: products.assorted(
-                first, end, *items, seen.as_ofs, seen.row_of, baskets, known, assorted
+                first, end, *by_product, seen.as_ofs, seen.row_of, baskets, known, into, answer.values
             ),
         )
-    categorised = np.full((len(products.CATEGORISED), n_rows), np.nan)
-    if not set(products.CATEGORISED) <= absent:
-        items = _items(held, CATEGORY)
+    if by_category is not None:
+        names = answer.into(products.CATEGORISED)
         _over_customers(
             held,
-            lambda first, end: products.categorised(first, end, *items, seen.as_ofs, seen.row_of, categorised),
+            lambda first, end: products.categorised(
+                first, end, *by_category, seen.as_ofs, seen.row_of, names, answer.values
+            ),
         )
-    for names, columns in ((products.ASSORTED, assorted), (products.CATEGORISED, categorised)):
-        for name, column in zip(names, columns, strict=True):
-            answer[name] = np.full(n_rows, np.nan) if name in absent else column
-    return answer
 
 
-def _items(held: Coded, column: int) -> tuple[Any, Any, Any]:
+def _items(held: Coded, column: int) -> Items:
     """Return each customer's purchases by their code in `column`: where they begin, and both tables of them (products.grouped)."""
     lines = (held.offsets, held.ints, held.longs, column)
     n = np.zeros(len(held.first_known), dtype=np.int64)
@@ -159,7 +194,7 @@ def _items(held: Coded, column: int) -> tuple[Any, Any, Any]:
     return begins, item, paid
 
 
-def _known(held: Coded, seen: Seen, baskets: Any, items: tuple[Any, Any, Any]) -> npt.NDArray[np.float64]:
+def _known(held: Coded, seen: Seen, baskets: Any, items: Items) -> npt.NDArray[np.float64]:
     """Return what is known of every product at every as_of: as_ofs x products x 4 (products.LIFT and so on)."""
     large = np.full(baskets.shape[:2], -1, dtype=np.int8)
     shares = np.full((len(seen.as_ofs), len(held.markets) - 1), np.nan)
@@ -191,7 +226,7 @@ def _known(held: Coded, seen: Seen, baskets: Any, items: tuple[Any, Any, Any]) -
     return known
 
 
-def _counts(held: Coded, seen: Seen, large: Any, items: tuple[Any, Any, Any]) -> npt.NDArray[np.int64]:
+def _counts(held: Coded, seen: Seen, large: Any, items: Items) -> npt.NDArray[np.int64]:
     """Return what is counted of every product at every as_of: as_ofs x products x 6 (products.BUYERS and so on)."""
 
     def count(first: int, end: int) -> npt.NDArray[np.int64]:
