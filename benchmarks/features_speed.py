@@ -53,7 +53,7 @@ def commands(
     pipeline.write_text(yaml.safe_dump({"name": "speed", "source": {"path": made.lines.name}, "columns": columns}))
     as_ofs = [part for d in DATES for part in ("--as-of", d)]
     out = {"smartaccounts": folder / "product.parquet", "pandas": folder / "pandas.parquet"}
-    product = [str(Path(sys.executable).with_name("smartaccounts")), "features", str(pipeline), *as_ofs]
+    product = [str(Path(sys.executable).with_name("smartaccounts")), "features", str(pipeline), *as_ofs, "--float64"]
     yardstick = [sys.executable, str(HERE / "pandas_features.py"), str(made.lines), *as_ofs]
     return {
         "smartaccounts": [*product, "--out", str(out["smartaccounts"])],

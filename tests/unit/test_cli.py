@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import NoReturn
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import typer
@@ -171,6 +172,16 @@ def test_simulate_check_and_features(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert made["rows"] == pq.read_metadata("snapshot.parquet").num_rows
     assert (made["as_of"], made["features"]) == (["2022-01-01", "2022-03-01"], len(CATALOGUE))
     assert "products_365d" in made["absent"]
+    written = pq.read_table("snapshot.parquet")
+    assert run([*asked[:-1], "double.parquet", "--float64"]) == 0
+    double = pq.read_table("double.parquet")
+    assert double.schema.field("recency_days").type == double.schema.field("spend_365d").type == pa.float64()
+    assert written.schema.field("recency_days").type == pa.float32()
+    assert written.schema.field("spend_365d").type == written.schema.field("key_spend").type == pa.float64()
+    assert written["overdue"].null_count == double["overdue"].null_count > 0
+    assert written["spend_365d"] == double["spend_365d"]
+    capsys.readouterr()
+    Path("double.parquet").unlink()
     assert sorted(p.name for p in tmp_path.iterdir()) == [
         "orders.parquet", "orders_customers.csv", "orders_truth.parquet", "rejected.parquet", "shop.yaml",
         "snapshot.parquet",

@@ -66,6 +66,9 @@ def features(
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE.parquet", help="The file to write.")] = None,
     listing: Annotated[bool, typer.Option("--list", help="Print the data dictionary and stop.")] = False,
+    double: Annotated[
+        bool, typer.Option("--float64", help="Every feature in double precision, not money alone.")
+    ] = False,
     overrides: Overrides = None,
     as_json: AsJson = False,
     verbose: Verbose = False,
@@ -81,7 +84,7 @@ def features(
     opened_pipeline = opened(pipeline, overrides)
     with progress("Features", verbose=verbose) as step:
         asked = dates(as_of)
-        made = write_features(opened_pipeline, asked, out, step=step)
+        made = write_features(opened_pipeline, asked, out, double=double, step=step)
     said = {
         "rows": made.rows,
         "as_of": [str(d) for d in made.dates],

@@ -88,11 +88,20 @@ def snapshots(
     return tuple(Snapshot(frame, target, absent) for frame, target in zip(frames, targets, strict=True))
 
 
-def snapshot_tables(lines: OrderLines, as_ofs: Sequence[date], target: Target) -> Iterator[pa.Table]:
-    """Yield the frame of `snapshot` in parts, a few as_of dates each, as Arrow tables (as_of date32)."""
+def snapshot_tables(
+    lines: OrderLines, as_ofs: Sequence[date], target: Target, *, double: bool = False
+) -> Iterator[pa.Table]:
+    """Yield the frame of `snapshot` in parts, a few as_of dates each, as Arrow tables (as_of date32).
+
+    Features that are no money are float32; with `double` they stay float64, as money always does.
+    """
     for _, (found,) in _frames(lines, as_ofs, [target]):
-        table = pa.Table.from_pandas(found, preserve_index=False)
-        yield table.set_column(0, "as_of", table["as_of"].cast(pa.date32()))
+        columns = {name: pa.array(found[name], from_pandas=True) for name in found}
+        columns["as_of"] = columns["as_of"].cast(pa.date32())
+        for name, feature in CATALOGUE.items():
+            if not (double or feature.unit.startswith("money")):
+                columns[name] = columns[name].cast(pa.float32())
+        yield pa.table(columns)
 
 
 def _frames(

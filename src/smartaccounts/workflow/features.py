@@ -28,10 +28,16 @@ class Written:
 
 
 def write_features(
-    pipeline: Pipeline, as_ofs: Sequence[date], out: Path, *, step: Callable[[str], None] = lambda _: None
+    pipeline: Pipeline,
+    as_ofs: Sequence[date],
+    out: Path,
+    *,
+    double: bool = False,
+    step: Callable[[str], None] = lambda _: None,
 ) -> Written:
     """Write the snapshot of `as_ofs` as Parquet: one row per (as_of, market, customer_id).
 
+    Features that are no money are float32; with `double` float64.
     HistoryError where no as_of has enough history, PipelineError where `out` cannot be written.
     """
     if not out.parent.is_dir() or out.is_dir():
@@ -43,7 +49,7 @@ def write_features(
         step("order lines read")
         rows, seen = 0, set()
         with Parts(beside) as parts:
-            for table in snapshot_tables(lines, as_ofs, pipeline.target):
+            for table in snapshot_tables(lines, as_ofs, pipeline.target, double=double):
                 parts.write(table)
                 rows += table.num_rows
                 seen |= set(table["as_of"].unique().to_pylist())
