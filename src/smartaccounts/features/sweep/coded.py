@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 
@@ -89,8 +90,10 @@ def coded(lines: OrderLines, *, known_before: date) -> Coded:
     ints = np.empty((offsets[-1], 4), dtype=np.int32)
     longs = np.empty((offsets[-1], FIRST_GIVEN + len(names)), dtype=np.int64)
     place = offsets[:-1].copy()
-    for c, some_ints, some_longs in _batches(lines, source, names):
-        placed(c, some_ints, some_longs, place, ints, longs)
+    # a Ctrl-C while numba compiles is lost in a callback of LLVM: it never comes to another thread than the first
+    with ThreadPoolExecutor(1) as pool:
+        for c, some_ints, some_longs in _batches(lines, source, names):
+            pool.submit(placed, c, some_ints, some_longs, place, ints, longs).result()
     markets = customers["market"].combine_chunks().dictionary_encode()
     starts = np.flatnonzero(np.diff(np.asarray(markets.indices), prepend=-1))
     products = engine.arrow("SELECT DENSE_RANK() OVER (ORDER BY market) - 1 AS m FROM swept_products ORDER BY code")

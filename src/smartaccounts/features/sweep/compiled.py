@@ -11,5 +11,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def compiled(function: Function) -> Function:
-    """Compile a function on its first call; it takes numbers and arrays only."""
+    """Compile a function on its first call; it takes numbers and arrays only.
+
+    Call it in another thread than the first: a Ctrl-C in the middle of a compilation would be lost in LLVM's callbacks.
+    """
     return cast("Function", njit(cache=True, nogil=True)(function))
