@@ -98,12 +98,13 @@ def _days(
     days: Array,
     total: Array,
     faded: Array,
+    since: Array,
     most: Array,
     bought: Array,
 ) -> int:
     """Lay out the days of the rows known before as_of, of days before it; return how many.
 
-    total[d + 1] are the totals of the days up to d, faded[d] what is left of all amounts on day d, most[d] the largest
+    total[d + 1] are the totals of the days up to d, faded[d] what is left of all amounts on the day since[d], most[d] the largest
     net and gross order of the day and the largest net one so far, and the longest gap so far; bought[d] the places of
     the first purchase day and of the last one up to d, and how many days lie before the first purchase day + 90.
     """
@@ -157,7 +158,12 @@ def _days(
         bought[n, 2] = early
         for k in range(len(fading)):
             new = float(total[n + 1, fading[k]] - total[n, fading[k]])
-            faded[n, k] = new if n == 0 else faded[n - 1, k] * fade[k, day - days[n - 1]] + new
+            # a day that adds nothing changes no digit: customers with the same orders tie
+            if n > 0 and new == 0.0:
+                faded[n, k], since[n, k] = faded[n - 1, k], since[n - 1, k]
+            else:
+                left = faded[n - 1, k] * fade[k, day - since[n - 1, k]] if n > 0 else 0.0
+                faded[n, k], since[n, k] = left + new, day
         n += 1
     return n
 
@@ -208,8 +214,8 @@ def _own(
 
 @compiled
 def _executed(
-    instructions: Array, history: int, n: int, as_of: int, days: Array, total: Array, faded: Array, fade: Array,
-    at: Array, own: Array, answer: Array
+    instructions: Array, history: int, n: int, as_of: int, total: Array, faded: Array, since: Array,
+    fade: Array,     at: Array, own: Array, answer: Array
 ) -> None:  # fmt: skip
     """Execute the program for one customer at one as_of."""
     for f in range(len(instructions)):
@@ -230,7 +236,7 @@ def _executed(
             value = 0.0
             if n > 0:
                 k = instructions[f, 2]
-                value = faded[n - 1, k] * fade[k, as_of - days[n - 1]]
+                value = faded[n - 1, k] * fade[k, as_of - since[n - 1, k]]
                 if what == FADED_MONEY:
                     value /= _SCALE
         else:
@@ -283,6 +289,7 @@ def swept(
     days = np.empty(longest, np.int64)
     total = np.empty((longest + 1, measures), np.int64)
     faded = np.empty((longest, len(fading)), np.float64)
+    since = np.empty((longest, len(fading)), np.int64)
     most = np.empty((longest, 4), np.int64)
     bought = np.empty((longest, 3), np.int64)
     at = np.empty(len(ages), np.int64)
@@ -305,7 +312,7 @@ def swept(
             if late or a_laid < 0:
                 until = as_of if late else as_ofs[-1]
                 n_all = _days(
-                    rows, by_day, row_day, row_known, row, until, fading, fade, days, total, faded, most, bought
+                    rows, by_day, row_day, row_known, row, until, fading, fade, days, total, faded, since, most, bought
                 )
                 a_laid = a
             n = n_all
@@ -320,6 +327,6 @@ def swept(
             baskets[a, c, 0] = total[n, _PRODUCT_GROSS] - total[year, _PRODUCT_GROSS]
             baskets[a, c, 1] = total[n, _PRODUCT_LINES] - total[year, _PRODUCT_LINES]
             _own(own, n, as_of, days, total, most, bought, at, months)
-            _executed(instructions, history[a], n, as_of, days, total, faded, fade, at, own, answer)
+            _executed(instructions, history[a], n, as_of, total, faded, since, fade, at, own, answer)
             for f in range(len(answer)):
                 answers[into[f], row_of[a, c]] = answer[f]
