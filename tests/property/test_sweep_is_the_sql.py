@@ -136,6 +136,13 @@ def test_money_that_becomes_too_large_later_changes_no_bit_of_earlier_dates(orde
     pd.testing.assert_frame_equal(after.at(dates).frame, before, check_exact=True)
 
 
+def test_dates_before_the_history_leave_no_trace(order_lines: MakeLines) -> None:
+    lines, dates = order_lines(random_history(5, CENTS)), as_ofs(5)
+    early = [START + timedelta(days=d) for d in range(2 * run.AT_ONCE)]
+    alone = snapshot(lines, dates, TARGET).frame
+    pd.testing.assert_frame_equal(snapshot(lines, [*early, *dates], TARGET).frame, alone, check_exact=True)
+
+
 def test_the_number_of_threads_changes_no_bit(order_lines: MakeLines, monkeypatch: pytest.MonkeyPatch) -> None:
     lines, dates = order_lines(random_history(5, CENTS)), as_ofs(5)
     frames = []

@@ -9,6 +9,7 @@ import pandas as pd
 
 from smartaccounts.engine.sql import NARROW, NARROW_LIMIT, WIDE, scaled
 from smartaccounts.features.channels import is_digital
+from smartaccounts.features.sweep.measures import COSTED, LISTED
 from smartaccounts.orders.contract import OrderLines
 from smartaccounts.timeline import day_number
 
@@ -40,8 +41,6 @@ def build(lines: OrderLines) -> None:
     run(f"""CREATE OR REPLACE TABLE customer_code AS
         SELECT market, customer_id, CAST(ROW_NUMBER() OVER (ORDER BY market, customer_id) AS INTEGER) AS c
         FROM (SELECT DISTINCT market, customer_id FROM {source}) keys""")
-    listed = "l.list_price > 0 AND l.quantity > 0 AND l.amount > 0"
-    costed = "l.cost IS NOT NULL AND l.quantity IS NOT NULL"
     run(f"""CREATE OR REPLACE TABLE orders AS
         SELECT c, day, known_day, amount, gross, returned, lines, return_lines, list_value, list_paid, cost_value, cost_paid,
           gross_channel, gross_digital,
@@ -53,10 +52,10 @@ def build(lines: OrderLines) -> None:
             {money("-l.amount", "l.amount < 0")} AS returned,
             COUNT(*) AS lines,
             CAST(SUM(CASE WHEN l.amount < 0 THEN 1 ELSE 0 END) AS BIGINT) AS return_lines,
-            {money("l.list_price * l.quantity", listed)} AS list_value,
-            {money("l.amount", listed)} AS list_paid,
-            {money("l.cost * l.quantity", costed)} AS cost_value,
-            {money("l.amount", costed)} AS cost_paid,
+            {money("l.list_price * l.quantity", LISTED)} AS list_value,
+            {money("l.amount", LISTED)} AS list_paid,
+            {money("l.cost * l.quantity", COSTED)} AS cost_value,
+            {money("l.amount", COSTED)} AS cost_paid,
             {money("l.amount", "l.channel IS NOT NULL AND l.amount > 0")} AS gross_channel,
             {money("l.amount", f"{is_digital('l.channel')} AND l.amount > 0")} AS gross_digital
           FROM {source} l JOIN customer_code k ON k.market = l.market AND k.customer_id = l.customer_id

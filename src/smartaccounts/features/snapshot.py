@@ -96,6 +96,8 @@ def snapshot_tables(
     Features that are no money are float32; with `double` they stay float64, as money always does.
     """
     for _, (found,) in _frames(lines, as_ofs, [target]):
+        if not len(found):
+            continue
         columns = {name: pa.array(found[name], from_pandas=True) for name in found}
         columns["as_of"] = columns["as_of"].cast(pa.date32())
         for name, feature in CATALOGUE.items():
@@ -121,7 +123,8 @@ def _frames(
 
 
 def _one(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Return the parts as one frame."""
-    if not any(len(part) for part in parts):
+    """Return the parts that have rows as one frame."""
+    parts = [part for part in parts if len(part)]
+    if not parts:
         return pd.DataFrame(columns=[*KEY, *STANDING, *CATALOGUE], dtype="float64").astype(_TYPES)
     return (parts[0] if len(parts) == 1 else pd.concat(parts, ignore_index=True)).astype(_TYPES)

@@ -15,6 +15,7 @@ import pandas as pd
 
 from smartaccounts.config import Target
 from smartaccounts.engine.threads import threads
+from smartaccounts.features.assortment import PRIOR_CUSTOMERS
 from smartaccounts.features.families import CATALOGUE, absent_features
 from smartaccounts.features.sweep import coded, customers, market, products, standing
 from smartaccounts.features.sweep.coded import CATEGORY, DAY, KNOWN, PRODUCT, Coded
@@ -211,7 +212,7 @@ def _known(held: Coded, seen: Seen, baskets: Any, items: Items) -> npt.NDArray[n
     buyers, large_buyers = counts[..., products.BUYERS], counts[..., products.LARGE_BUYERS]
     with np.errstate(divide="ignore", invalid="ignore"):
         known[..., products.LIFT] = np.where(
-            share > 0, np.log((large_buyers + 10 * share) / (buyers + 10) / share), np.nan
+            share > 0, np.log((large_buyers + PRIOR_CUSTOMERS * share) / (buyers + PRIOR_CUSTOMERS) / share), np.nan
         )
         for to, logs, number in (
             (products.MARKET_PRICE, products.SUM_PRICE, products.PRICES),
