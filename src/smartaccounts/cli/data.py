@@ -10,6 +10,7 @@ import typer
 
 from smartaccounts.cli.terminal import (
     AsJson,
+    Memory,
     Overrides,
     PipelineFile,
     Verbose,
@@ -69,6 +70,7 @@ def features(
     double: Annotated[
         bool, typer.Option("--float64", help="Every feature in double precision, not money alone.")
     ] = False,
+    memory: Memory = None,
     overrides: Overrides = None,
     as_json: AsJson = False,
     verbose: Verbose = False,
@@ -84,7 +86,7 @@ def features(
     opened_pipeline = opened(pipeline, overrides)
     with progress("Features", verbose=verbose) as step:
         asked = dates(as_of)
-        made = write_features(opened_pipeline, asked, out, double=double, step=step)
+        made = write_features(opened_pipeline, asked, out, double=double, memory=memory, step=step)
     said = {
         "rows": made.rows,
         "as_of": [str(d) for d in made.dates],

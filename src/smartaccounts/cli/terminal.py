@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from smartaccounts.config import Pipeline
 
 PipelineFile = Annotated[Path, typer.Argument(metavar="PIPELINE", help="The pipeline file, pipelines/NAME.yaml.")]
+Memory = Annotated[
+    str | None,
+    typer.Option("--memory", metavar="SIZE", help="Use no more, like 2GB; the rest lies on disk. Default: half of it."),
+]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the pipeline file.")
 ]

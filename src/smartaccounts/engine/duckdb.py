@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import duckdb
 
+from smartaccounts.engine.memory import Room, disk_full, memory_bytes
 from smartaccounts.engine.threads import threads
 from smartaccounts.errors import InputError
 
@@ -20,14 +21,22 @@ if TYPE_CHECKING:
 
 
 class Engine:
-    """One private in-memory database that spills to a folder of its own, held open until `close`."""
+    """One private in-memory database that spills to a folder of its own, held open until `close`.
 
-    def __init__(self) -> None:
-        """Open it with `threads()` threads and no access to extensions from the network."""
-        cores = threads()  # may be refused: before anything is made
+    `room` is where arrays lie that are made of its answers.
+    """
+
+    def __init__(self, memory: str | None = None) -> None:
+        """Open it with `threads()` threads and no access to extensions from the network.
+
+        memory: how much the whole process may use, as in `memory_bytes`; a third each for the database and the room.
+        """
+        cores, share = threads(), memory_bytes(memory) // 3  # may be refused: before anything is made
         self._spill = tempfile.TemporaryDirectory(prefix="smartaccounts-")
+        self.room = Room(share, Path(self._spill.name))
         self._con = duckdb.connect(
             config={
+                "memory_limit": f"{share // 1000}KB",
                 "threads": cores,
                 "temp_directory": self._spill.name,
                 "autoinstall_known_extensions": False,
@@ -105,6 +114,8 @@ def _interruptible() -> Iterator[None]:
     """Make KeyboardInterrupt of Ctrl-C again, which comes out of a running statement as an error of DuckDB's."""
     try:
         yield
+    except duckdb.OutOfMemoryException as error:
+        raise disk_full("what does not fit into memory", Path(tempfile.gettempdir())) from error
     except (duckdb.InterruptException, RuntimeError) as error:
         if isinstance(error, duckdb.InterruptException) or str(error) == "Query interrupted":
             raise KeyboardInterrupt from None

@@ -31,6 +31,7 @@ __all__ = [
 
 KEY = ["as_of", "market", "customer_id"]
 STANDING = ["active", "eligible", "key_spend", "small_spend", "spend_h", "spend_before_h", "season_h"]
+ROWS_PER_TABLE = 1 << 16
 _TYPES = {"as_of": "datetime64[us]", "market": "str", "customer_id": "str", "active": "bool", "eligible": "bool"}
 
 
@@ -91,11 +92,11 @@ def snapshots(
 def snapshot_tables(
     lines: OrderLines, as_ofs: Sequence[date], target: Target, *, double: bool = False
 ) -> Iterator[pa.Table]:
-    """Yield the frame of `snapshot` in parts, a few as_of dates each, as Arrow tables (as_of date32).
+    """Yield the frame of `snapshot` in parts of some rows, as Arrow tables (as_of date32).
 
     Features that are no money are float32; with `double` they stay float64, as money always does.
     """
-    for _, (found,) in _frames(lines, as_ofs, [target]):
+    for _, (found,) in _frames(lines, as_ofs, [target], rows=ROWS_PER_TABLE):
         if not len(found):
             continue
         columns = {name: pa.array(found[name], from_pandas=True) for name in found}
@@ -107,19 +108,20 @@ def snapshot_tables(
 
 
 def _frames(
-    lines: OrderLines, as_ofs: Sequence[date], targets: Sequence[Target]
+    lines: OrderLines, as_ofs: Sequence[date], targets: Sequence[Target], *, rows: int | None = None
 ) -> Iterator[tuple[int, list[pd.DataFrame]]]:
     """Yield, a few as_of dates at a time, how many they were, and per target the frames of their rows.
 
-    By the sweep; by SQL from the date on at which money is too large for it. Lines of the future have no say in that.
+    With `rows` in pieces of so many, where memory is bounded: by the sweep. By the sweep; by SQL from the date on at which money is too large for it. Lines of the future have no say in that.
     """
     dates = sorted(set(as_ofs))
     fits = len(dates)
     if too_large(lines, known_before=dates[-1]):
         fits = bisect_left(dates, 1, key=lambda d: int(too_large(lines, known_before=d)))
-    for way, some in ((run, dates[:fits]), (by_sql, dates[fits:])):
-        if some:
-            yield from way.frames(lines, some, targets)
+    if dates[:fits]:
+        yield from run.frames(lines, dates[:fits], targets, rows=rows)
+    if dates[fits:]:
+        yield from by_sql.frames(lines, dates[fits:], targets)
 
 
 def _one(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:

@@ -33,18 +33,19 @@ def write_features(
     out: Path,
     *,
     double: bool = False,
+    memory: str | None = None,
     step: Callable[[str], None] = lambda _: None,
 ) -> Written:
     """Write the snapshot of `as_ofs` as Parquet: one row per (as_of, market, customer_id).
 
-    Features that are no money are float32; with `double` float64.
+    Features that are no money are float32; with `double` float64. memory: as in `engine.memory.memory_bytes`.
     HistoryError where no as_of has enough history, PipelineError where `out` cannot be written.
     """
     if not out.parent.is_dir() or out.is_dir():
         raise PipelineError(
             f"Expected a file in a folder that exists, got {out} in --out.", hint="Make the folder first."
         )
-    with Engine() as engine, written_beside(out) as beside:
+    with Engine(memory) as engine, written_beside(out) as beside:
         lines = read(pipeline, engine)
         step("order lines read")
         rows, seen = 0, set()

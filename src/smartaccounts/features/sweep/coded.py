@@ -6,12 +6,16 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from smartaccounts.engine.memory import Room, release
 from smartaccounts.engine.sql import MONEY_SCALE, NARROW, NARROW_LIMIT, scaled
+from smartaccounts.engine.threads import threads
 from smartaccounts.features.channels import is_digital
 from smartaccounts.features.sweep.measures import GIVEN, given
 from smartaccounts.features.sweep.scatter import placed
@@ -28,21 +32,24 @@ ORDER, AMOUNT, LN_PRICE, LN_QUANTITY, FIRST_GIVEN = range(5)
 measures of `given`."""
 NO_LOG = np.iinfo(np.int64).min
 
-BATCH = 1 << 17
+BATCH = 1 << 18
+RANGE = 1 << 18
+"""Lines of a range of customers, about: they lie together in the cache when they are put in place and swept."""
 
 
 @dataclass(frozen=True)
 class Coded:
     """Order lines as numbers.
 
-    Lines of customer c are the rows `offsets[c]:offsets[c + 1]` of `ints` and `longs`, in no order. customers: market
-    and customer_id by c, ascending, and `person`, equal for equal customer_ids; markets: where each market's customers
+    Lines of customer c are the rows `offsets[c]:offsets[c + 1]` of `ints` and `longs`, in no order. bounds: where each
+    range of customers begins, one more at the end. customers: market and customer_id by c, ascending, and `person`, equal for equal customer_ids; markets: where each market's customers
     begin, one more at the end. product_market: the market of each product. first_known: the first day on which a line
     of c was known.
     """
 
     customers: pa.Table
     offsets: Longs
+    bounds: Longs
     ints: Ints
     longs: Longs
     given: tuple[str, ...]
@@ -87,19 +94,15 @@ def coded(lines: OrderLines, *, known_before: date) -> Coded:
         DENSE_RANK() OVER (ORDER BY customer_id) - 1 AS person FROM swept_customers ORDER BY c""")
     offsets = np.concatenate([[0], np.cumsum(customers["lines"].to_numpy())]).astype(np.int64)
     names = given(lines.provided)
-    ints = np.empty((offsets[-1], 4), dtype=np.int32)
-    longs = np.empty((offsets[-1], FIRST_GIVEN + len(names)), dtype=np.int64)
-    place = offsets[:-1].copy()
-    # a Ctrl-C while numba compiles is lost in a callback of LLVM: it never comes to another thread than the first
-    with ThreadPoolExecutor(1) as pool:
-        for c, some_ints, some_longs in _batches(lines, source, names):
-            pool.submit(placed, c, some_ints, some_longs, place, ints, longs).result()
+    bounds = np.unique(np.append(np.searchsorted(offsets, np.arange(0, offsets[-1], RANGE)), len(customers)))
+    ints, longs = _placed(_batches(lines, source, names), offsets, bounds, len(names), engine.room)
     markets = customers["market"].combine_chunks().dictionary_encode()
     starts = np.flatnonzero(np.diff(np.asarray(markets.indices), prepend=-1))
     products = engine.arrow("SELECT DENSE_RANK() OVER (ORDER BY market) - 1 AS m FROM swept_products ORDER BY code")
     return Coded(
         customers=customers.select(["market", "customer_id", "person"]),
         offsets=offsets,
+        bounds=bounds,
         ints=ints,
         longs=longs,
         given=names,
@@ -107,6 +110,38 @@ def coded(lines: OrderLines, *, known_before: date) -> Coded:
         product_market=products["m"].to_numpy().astype(np.int32),
         first_known=customers["first_known"].to_numpy().astype(np.int32),
     )
+
+
+def _placed(
+    batches: Iterator[tuple[Ints, Ints, Longs]], offsets: Longs, bounds: Longs, measures: int, room: Room
+) -> tuple[Ints, Longs]:
+    """Return `ints` and `longs`: lines first go to their range as they come, then to their place in it."""
+    whose = room.empty((offsets[-1],), np.int32)
+    ints = room.empty((offsets[-1], 4), np.int32)
+    longs = room.empty((offsets[-1], FIRST_GIVEN + measures), np.int64)
+    range_of = np.repeat(np.arange(len(bounds) - 1, dtype=np.int16), np.diff(bounds))
+    next_free = offsets[bounds[:-1]].copy()
+    for c, some_ints, some_longs in batches:
+        order = np.argsort(range_of[c], kind="stable")
+        counts = np.bincount(range_of[c], minlength=len(next_free))
+        rows: tuple[npt.NDArray[Any], ...] = (c[order], some_ints[order], some_longs[order])
+        for r, (start, end) in enumerate(pairwise(np.append(0, np.cumsum(counts)))):
+            to = slice(next_free[r], next_free[r] + end - start)
+            for array, some in zip((whose, ints, longs), rows, strict=True):
+                array[to] = some[start:end]
+        next_free += counts
+        release(whose, ints, longs)
+
+    def settle(first: int, end: int) -> None:
+        rows = slice(offsets[first], offsets[end])
+        own, place = whose[rows] - np.int32(first), offsets[first:end] - offsets[first]
+        placed(own, ints[rows].copy(), longs[rows].copy(), place, ints[rows], longs[rows])
+        release(whose, ints, longs)
+
+    # a Ctrl-C while numba compiles is lost in a callback of LLVM: it never comes to another thread than the first
+    with ThreadPoolExecutor(threads()) as pool:
+        list(pool.map(settle, bounds[:-1], bounds[1:]))
+    return ints, longs
 
 
 def _batches(lines: OrderLines, source: str, names: tuple[str, ...]) -> Iterator[tuple[Ints, Ints, Longs]]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
+from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from smartaccounts.config import Target
+from smartaccounts.engine.memory import Room, release
 from smartaccounts.engine.threads import threads
 from smartaccounts.features.assortment import PRIOR_CUSTOMERS
 from smartaccounts.features.families import CATALOGUE, absent_features
@@ -38,35 +40,52 @@ class Seen:
     """Who is seen at some as_of dates: the rows of the answer.
 
     as_ofs: day numbers, ascending; history: days of it at each. row_of: as_ofs x customers, the row of the answer, -1
-    where no line was known. starts: where the rows of each as_of begin, one more at the end.
+    where no line was known; customer: of each row. starts: where the rows of each as_of begin, one more at the end.
     """
 
     as_ofs: npt.NDArray[np.int64]
     history: npt.NDArray[np.int64]
     row_of: npt.NDArray[np.int64]
+    customer: npt.NDArray[np.int32]
     starts: npt.NDArray[np.int64]
 
 
 def frames(
-    lines: OrderLines, as_ofs: Sequence[date], targets: Sequence[Target]
+    lines: OrderLines, as_ofs: Sequence[date], targets: Sequence[Target], *, rows: int | None = None
 ) -> Iterator[tuple[int, list[pd.DataFrame]]]:
-    """Yield, a few as_of dates at a time, how many they were and per target the rows of those with enough history."""
+    """Yield, a few as_of dates at a time, how many they were and per target the rows of those with enough history.
+
+    With `rows` in pieces of so many at most; with all but the last of some dates the number of dates is 0.
+    """
     dates = sorted(set(as_ofs))
     held = coded.coded(lines, known_before=dates[-1])
     absent = frozenset(absent_features(lines.provided))
-    bought = [None if absent.issuperset(names) else _items(held, column) for names, column in CODES]
+    room = lines.engine.room
+    bought = [None if absent.issuperset(names) else _items(held, column, room) for names, column in CODES]
     at_once = int(np.clip(ROWS_AT_ONCE // max(len(held.first_known), 1), 1, AT_ONCE))
     for start in range(0, len(dates), at_once):
         chunk = dates[start : start + at_once]
         seen = see(held, chunk, horizon_days=min(t.horizon_days for t in targets))
-        yield len(chunk), _frames(held, seen, targets, absent, bought)
+        answer, stands = _answered(held, seen, targets, absent, bought, room)
+        total = int(seen.starts[-1])
+        ends = [*range(rows or total, total, rows or total), total] if total else [0]
+        for first, end in pairwise([0, *ends]):
+            found = [_frame(held, seen, t, s, answer, slice(first, end)) for t, s in zip(targets, stands, strict=True)]
+            yield (len(chunk) if end == total else 0), found
+            release(answer.values)
 
 
-def _frames(
-    held: Coded, seen: Seen, targets: Sequence[Target], absent: frozenset[str], bought: Sequence[Items | None]
-) -> list[pd.DataFrame]:
+def _answered(
+    held: Coded,
+    seen: Seen,
+    targets: Sequence[Target],
+    absent: frozenset[str],
+    bought: Sequence[Items | None],
+    room: Room,
+) -> tuple[Answer, list[dict[str, Any]]]:
+    """Return the columns of the catalogue, and per target those of its standing."""
     parts = [Column(f"{i} {name}", total) for i, t in enumerate(targets) for name, total in standing.totals(t).items()]
-    answer = Answer.of([*CATALOGUE, *(part.name for part in parts)], absent, rows=int(seen.starts[-1]))
+    answer = Answer.of([*CATALOGUE, *(part.name for part in parts)], absent, rows=int(seen.starts[-1]), room=room)
     own = [
         Column(f.name, f.swept, f.zero)
         for f in CATALOGUE.values()
@@ -74,6 +93,7 @@ def _frames(
     ]
     baskets = _customers(held, seen, program([*own, *parts], held.given), answer)
     _products(held, seen, baskets, bought, answer)
+    release(held.ints, held.longs)
     stands: list[list[dict[str, Any]]] = [[] for _ in targets]
     for a, history in enumerate(seen.history.tolist()):
         rows, here = slice(seen.starts[a], seen.starts[a + 1]), np.flatnonzero(seen.row_of[a] >= 0)
@@ -84,22 +104,27 @@ def _frames(
         for i, target in enumerate(targets):
             spent = {name: at[f"{i} {name}"] for name in standing.totals(target)}
             stands[i].append(standing.standing(spent, starts, history, target))
-    return [_frame(held, seen, target, stood, answer) for target, stood in zip(targets, stands, strict=True)]
+        release(answer.values)
+    return answer, [
+        {name: np.concatenate([s[name] for s in stood]) for name in stood[0]} if stood else {} for stood in stands
+    ]
 
 
-def _frame(held: Coded, seen: Seen, target: Target, stood: Sequence[dict[str, Any]], answer: Answer) -> pd.DataFrame:
-    """Return the rows of the as_of dates with enough history for a target: they are the last ones."""
-    first = int(np.searchsorted(seen.history, target.horizon_days))
-    row = int(seen.starts[first])
-    _, who = np.nonzero(seen.row_of[first:] >= 0)
-    frame = held.customers.select(["market", "customer_id"]).take(who).to_pandas()
-    days = seen.as_ofs[first:].astype("datetime64[D]").astype("datetime64[us]")
-    frame.insert(0, "as_of", np.repeat(days, np.diff(seen.starts[first:])))
-    for name in stood[0] if stood else ():
-        frame[name] = np.concatenate([s[name] for s in stood[first:]] or [[]])
-    features = pd.DataFrame(answer.values[: len(CATALOGUE), row:].T, columns=[*CATALOGUE], copy=False)
-    rows: pd.DataFrame = pd.concat([frame, features], axis=1)
-    return rows
+def _frame(
+    held: Coded, seen: Seen, target: Target, stood: Mapping[str, Any], answer: Answer, asked: slice
+) -> pd.DataFrame:
+    """Return the rows asked for, but for those of as_of dates without enough history for a target: they come first."""
+    least = int(seen.starts[np.searchsorted(seen.history, target.horizon_days)])
+    rows = slice(max(asked.start, least), max(asked.stop, least))
+    frame = held.customers.select(["market", "customer_id"]).take(seen.customer[rows]).to_pandas()
+    days = seen.as_ofs.astype("datetime64[D]").astype("datetime64[us]")
+    which = np.searchsorted(seen.starts, np.arange(rows.start, rows.stop), side="right") - 1
+    frame.insert(0, "as_of", days[which])
+    for name, values in stood.items():
+        frame[name] = values[rows]
+    features = pd.DataFrame(answer.values[: len(CATALOGUE), rows].T, columns=[*CATALOGUE], copy=False)
+    found: pd.DataFrame = pd.concat([frame, features], axis=1)
+    return found
 
 
 @dataclass(frozen=True)
@@ -111,10 +136,10 @@ class Answer:
     values: npt.NDArray[np.float64]
 
     @classmethod
-    def of(cls, names: Sequence[str], absent: frozenset[str], *, rows: int) -> Answer:
+    def of(cls, names: Sequence[str], absent: frozenset[str], *, rows: int, room: Room) -> Answer:
         """Make room for some columns; those that are absent are null."""
         place = {name: i for i, name in enumerate(names)}
-        values = np.empty((len(names), rows))
+        values = room.empty((len(names), rows), np.float64)
         values[[place[name] for name in (*absent, *products.ASSORTED, *products.CATEGORISED)]] = np.nan
         return cls(place, absent, values)
 
@@ -138,7 +163,7 @@ def see(held: Coded, dates: Sequence[date], *, horizon_days: int) -> Seen:
     row_of = np.cumsum(here.ravel()).reshape(here.shape) - 1
     row_of[~here] = -1
     starts = np.concatenate([[0], np.cumsum(here.sum(axis=1))]).astype(np.int64)
-    return Seen(as_ofs, history[enough], row_of, starts)
+    return Seen(as_ofs, history[enough], row_of, np.nonzero(here)[1].astype(np.int32), starts)
 
 
 def _customers(held: Coded, seen: Seen, plan: Program, answer: Answer) -> npt.NDArray[np.int64]:
@@ -157,7 +182,7 @@ def _customers(held: Coded, seen: Seen, plan: Program, answer: Answer) -> npt.ND
             plan.instructions, plan.ages, months, plan.fading, fade, into, answer.values, baskets
         )  # fmt: skip
 
-    _over_customers(held, sweep)
+    _over_customers(held, sweep, answer.values)
     return baskets
 
 
@@ -173,6 +198,8 @@ def _products(
             lambda first, end: products.assorted(
                 first, end, *by_product, seen.as_ofs, seen.row_of, baskets, known, into, answer.values
             ),
+            *by_product,
+            answer.values,
         )
     if by_category is not None:
         names = answer.into(products.CATEGORISED)
@@ -181,17 +208,19 @@ def _products(
             lambda first, end: products.categorised(
                 first, end, *by_category, seen.as_ofs, seen.row_of, names, answer.values
             ),
+            *by_category,
+            answer.values,
         )
 
 
-def _items(held: Coded, column: int) -> Items:
+def _items(held: Coded, column: int, room: Room) -> Items:
     """Return each customer's purchases by their code in `column`: where they begin, and both tables of them (products.grouped)."""
     lines = (held.offsets, held.ints, held.longs, column)
     n = np.zeros(len(held.first_known), dtype=np.int64)
     _over_customers(held, lambda first, end: products.counted(first, end, *lines, n))
     begins = np.concatenate([[0], np.cumsum(n)]).astype(np.int64)
-    item, paid = np.empty((begins[-1], 3), dtype=np.int32), np.empty((begins[-1], 3), dtype=np.int64)
-    _over_customers(held, lambda first, end: products.grouped(first, end, *lines, begins, item, paid))
+    item, paid = room.empty((begins[-1], 3), np.int32), room.empty((begins[-1], 3), np.int64)
+    _over_customers(held, lambda first, end: products.grouped(first, end, *lines, begins, item, paid), item, paid)
     return begins, item, paid
 
 
@@ -229,20 +258,27 @@ def _known(held: Coded, seen: Seen, baskets: Any, items: Items) -> npt.NDArray[n
 
 def _counts(held: Coded, seen: Seen, large: Any, items: Items) -> npt.NDArray[np.int64]:
     """Return what is counted of every product at every as_of: as_ofs x products x 6 (products.BUYERS and so on)."""
+    shape = (len(seen.as_ofs), len(held.product_market), 6)
+    spare = [np.zeros(shape, dtype=np.int64) for _ in range(threads())]
+    free: SimpleQueue[npt.NDArray[np.int64]] = SimpleQueue()
+    for one in spare:
+        free.put(one)
 
-    def count(first: int, end: int) -> npt.NDArray[np.int64]:
-        counts = np.zeros((len(seen.as_ofs), len(held.product_market), 6), dtype=np.int64)
+    def count(first: int, end: int) -> None:
+        counts = free.get()
         products.weighed(first, end, *items, seen.as_ofs, large, counts)
-        return counts
+        free.put(counts)
 
-    counts: npt.NDArray[np.int64] = sum(_over_customers(held, count))
-    return counts
+    _over_customers(held, count, *items)
+    return np.sum(spare, axis=0)  # type: ignore[no-any-return]
 
 
-def _over_customers(held: Coded, do: Callable[[int, int], Any]) -> list[Any]:
-    """Do it for a share of the customers in each thread."""
-    workers = threads()
-    bounds = np.searchsorted(held.offsets, np.linspace(0, held.offsets[-1], workers + 1)[1:-1])
-    ends = [0, *(int(b) for b in bounds), len(held.offsets) - 1]
-    with ThreadPoolExecutor(workers) as pool:
-        return list(pool.map(do, ends[:-1], ends[1:]))
+def _over_customers(held: Coded, do: Callable[[int, int], None], *touched: npt.NDArray[Any]) -> None:
+    """Do it for every range of customers, in as many threads as allowed; `touched` are released after each."""
+
+    def one(first: int, end: int) -> None:
+        do(first, end)
+        release(held.ints, held.longs, *touched)
+
+    with ThreadPoolExecutor(threads()) as pool:
+        list(pool.map(one, held.bounds[:-1].tolist(), held.bounds[1:].tolist()))

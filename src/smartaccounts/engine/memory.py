@@ -1,0 +1,91 @@
+"""How much memory to use, and large arrays that lie in a file where it is not enough."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import re
+import tempfile
+import weakref
+from collections.abc import Sequence
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from smartaccounts.errors import PipelineError
+
+_UNITS = {"MB": 10**6, "GB": 10**9, "MIB": 2**20, "GIB": 2**30}
+LEAST = 400 * 10**6
+"""What Python, its libraries and the smallest tables take anyway."""
+
+
+def memory_bytes(said: str | None) -> int:
+    """Return how many bytes a text like 2GB means; None: half of the machine's memory. PipelineError for others.
+
+    >>> memory_bytes("1.5 GB")
+    1500000000
+    """
+    if said is None:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(MB|GB|MiB|GiB)\s*", said, re.IGNORECASE)
+    size = int(float(found[1]) * _UNITS[found[2].upper()]) if found else 0
+    if size < LEAST:
+        raise PipelineError(
+            f"Expected at least {LEAST // 10**6}MB of memory, got {said!r} in --memory.",
+            hint="Write for example --memory 2GB.",
+        )
+    return size
+
+
+class Room:
+    """Room for large arrays: in memory up to `most` bytes, beyond that in files of `folder` that have no name.
+
+    Such a file is gone with the process, however it ends.
+    """
+
+    def __init__(self, most: int, folder: Path) -> None:
+        """Begin with nothing taken."""
+        self._left = most
+        self._folder = folder
+
+    def empty(self, shape: Sequence[int], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+        """Return an array whose values are not set; PipelineError where neither memory nor disk has room for it."""
+        size = prod(shape) * np.dtype(dtype).itemsize
+        if size > self._left:
+            return self._filed(tuple(shape), np.dtype(dtype), size)
+        array = np.empty(shape, dtype=dtype)
+        self._left -= size
+        weakref.finalize(array, self._give_back, size)
+        return array
+
+    def _filed(self, shape: tuple[int, ...], dtype: np.dtype[Any], size: int) -> npt.NDArray[Any]:
+        with tempfile.TemporaryFile(dir=self._folder) as file:
+            try:
+                os.posix_fallocate(file.fileno(), 0, size)  # a disk that is full later ends the process
+            except OSError as error:
+                raise disk_full(f"{size / 1e9:.1f} GB more", self._folder) from error
+            return np.memmap(file, dtype=dtype, mode="r+", shape=shape).view(np.ndarray)
+
+    def _give_back(self, size: int) -> None:
+        self._left += size
+
+
+def release(*arrays: npt.NDArray[Any]) -> None:
+    """Let the system take back the memory of arrays that lie in a file: their values stay."""
+    for array in arrays:
+        base: Any = array
+        while not isinstance(base, mmap.mmap) and base is not None:
+            base = getattr(base, "base", None)
+        if base is not None:
+            base.madvise(mmap.MADV_DONTNEED)
+
+
+def disk_full(needed: str, folder: Path) -> PipelineError:
+    """Return the error of a disk without room for what does not fit into memory."""
+    return PipelineError(
+        f"Expected room on disk for {needed}, got too little in {folder}.",
+        hint="Make room there, set TMPDIR to a folder on a larger disk, or allow more --memory.",
+    )
