@@ -1,0 +1,58 @@
+"""How much memory is allowed, and arrays that lie in files beyond it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from smartaccounts.engine.duckdb import Engine
+from smartaccounts.engine.memory import Room, memory_bytes, release
+from smartaccounts.errors import PipelineError
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"), [("2GB", 2 * 10**9), ("1.5 gb", 1_500_000_000), ("512MiB", 2**29), (" 1GiB ", 2**30)]
+)
+def test_sizes(said: str, meant: int) -> None:
+    assert memory_bytes(said) == meant
+
+
+@pytest.mark.parametrize("said", ["2", "two GB", "-1GB", "0GB", "100MB", "2 TB", ""])
+def test_another_text_is_refused(said: str) -> None:
+    with pytest.raises(PipelineError, match=r"Expected at least 400MB of memory, got .* in --memory"):
+        memory_bytes(said)
+
+
+def test_unsaid_it_is_half_of_the_machine() -> None:
+    assert memory_bytes(None) > 10**8
+
+
+def test_room_in_memory_comes_back_when_an_array_is_gone(tmp_path: Path) -> None:
+    room = Room(1000, tmp_path)
+    first = room.empty((100,), np.int64)
+    assert first.base is None  # in memory
+    assert room.empty((100,), np.int64).base is not None  # in a file
+    del first
+    assert room.empty((125,), np.int64).base is None
+
+
+def test_values_in_a_file_stay_when_released_and_the_file_has_no_name(tmp_path: Path) -> None:
+    array = Room(0, tmp_path).empty((3, 1000), np.float64)
+    array[:] = np.arange(3000).reshape(3, 1000)
+    release(array, array[1, 10:20], np.zeros(3))
+    assert array.sum() == 3000 * 2999 / 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_said(tmp_path: Path) -> None:
+    with pytest.raises(PipelineError, match=r"Expected room on disk for 9007199.3 GB more, got too little in"):
+        Room(0, tmp_path).empty((1 << 50,), np.float64)
+
+
+def test_a_database_without_room_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Engine("400MB") as engine:
+        engine.run("SET max_temp_directory_size = '1MB'")
+        with pytest.raises(PipelineError, match="Expected room on disk for what does not fit into memory"):
+            engine.run("CREATE TABLE t AS SELECT hash(range) AS a, hash(range + 1) AS b FROM range(50000000)")
