@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from filelock import FileLock
 from tests.postgres import Server, binaries, started
 
 os.environ["SMARTACCOUNTS_THREADS"] = "1"  # before anything opens an engine: the runs beside us want their core
@@ -20,6 +21,7 @@ os.environ["SMARTACCOUNTS_THREADS"] = "1"  # before anything opens an engine: th
 from smartaccounts.engine.duckdb import Engine
 from smartaccounts.orders.contract import COLUMNS, Intake, OrderLines
 from smartaccounts.timeline import day_number, from_day_number
+from smartaccounts.tracking.store import reached, store_at
 
 REAL = {"online_retail": "online_retail_ii.parquet", "iowa_suppliers": "iowa_suppliers.parquet"}
 QUIET = (
@@ -95,6 +97,22 @@ def real_name(request: pytest.FixtureRequest) -> str:
     """Run the test once for each real history that is there; the fixture is its pipeline's name."""
     real_history(request.param)
     return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the database of an empty store, whose creation takes 6 to 14 seconds: once for all processes of a run."""
+    several = "PYTEST_XDIST_WORKER" in os.environ
+    root = (tmp_path_factory.getbasetemp().parent if several else tmp_path_factory.getbasetemp()) / "template"
+    store = store_at(root)
+    assert store.database is not None
+    with FileLock(f"{root}.lock"), pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        if not store.database.exists():
+            root.mkdir()
+            with reached(store_at(root)):
+                pass
+    return store.database
 
 
 @pytest.fixture(scope="session")

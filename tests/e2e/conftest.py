@@ -15,7 +15,6 @@ import pytest
 
 from smartaccounts.cli.app import run
 from smartaccounts.orders.simulate import simulate
-from smartaccounts.tracking.store import reached, store_at
 
 PIPELINE = """\
 name: supplier
@@ -31,16 +30,6 @@ BEFORE, NOW, OPEN = "2023-06-01", "2023-07-01", "2024-01-01"
 LONG_BEFORE = "2022-12-01"
 """Its horizon is over by BEFORE."""
 OVER_TIME = ("--over-time", "--as-of", LONG_BEFORE, "--as-of", BEFORE, "--as-of", NOW)
-
-
-@pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the database of an empty store: its creation takes 6 to 14 seconds."""
-    store = store_at(tmp_path_factory.mktemp("template"))
-    with reached(store):
-        pass
-    assert store.database is not None
-    return store.database
 
 
 def new_store(folder: Path, template: Path) -> None:

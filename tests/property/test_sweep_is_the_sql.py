@@ -83,6 +83,7 @@ LINES = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(drawn=st.lists(LINES, min_size=1, max_size=30), after=st.lists(st.integers(0, 1300), min_size=1, max_size=4))
 def test_hostile_lines(order_lines: MakeLines, drawn: list[dict[str, Any]], after: list[int]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 import numpy as np
@@ -19,6 +19,7 @@ from smartaccounts.features.snapshot import KEY, STANDING, Snapshot, snapshot
 from smartaccounts.orders.contract import OrderLines
 from smartaccounts.panel import Panel
 from smartaccounts.rankers.base import Floats
+from smartaccounts.rankers.binned import Binned
 from smartaccounts.rankers.design import Design
 from smartaccounts.rankers.growth import Growth, GrowthModel
 from smartaccounts.rankers.levels import designs
@@ -48,7 +49,7 @@ class Market:
 class CutOff:
     """One past date. learn, asked: rows of the course's designs; learned: those of `learn`, with their outcome.
 
-    bar: the measure of every plain ranking by past spend.
+    bar: the measure of every plain ranking by past spend. binned: what trials left of `learn` for the next ones.
     """
 
     as_of: date
@@ -57,6 +58,7 @@ class CutOff:
     asked: Rows
     markets: tuple[Market, ...]
     plain: dict[str, float]
+    binned: Binned = field(default_factory=Binned)
 
     def measure(self, score: Floats) -> float:
         """Return the mean of log(average precision) over the markets in which somebody became a key account.
@@ -95,7 +97,7 @@ class Course:
         bar = self.best_plain
         for cut in self.cut_offs:
             made = [replace(d, matrix=d.matrix[cut.learn]) for d in self.designs]
-            fitted = Growth(model).order(made, cut.learned)
+            fitted = Growth(model).order(made, cut.learned, cut.binned)
             yield cut.measure(self._score(fitted, cut)) - cut.plain[bar]
 
     def _score(self, fitted: GrowthModel, cut: CutOff) -> Floats:

@@ -16,6 +16,7 @@ from smartaccounts.config import Model
 from smartaccounts.engine.threads import threads
 from smartaccounts.panel import Panel
 from smartaccounts.rankers.base import Contributions, Floats, Note, PredictProba, Scores
+from smartaccounts.rankers.binned import Binned, weighted
 from smartaccounts.rankers.calibration import UNCALIBRATED, Calibrator, calibrated_scores
 from smartaccounts.rankers.curves import Curves, fit_curves
 from smartaccounts.rankers.design import Design, design
@@ -114,9 +115,12 @@ class Growth:
         )
         return replace(fitted, calibrator=calibrator, notes=(*pool.notes, *notes, *short_history(pool.own)))
 
-    def order(self, made: Sequence[Design], rows: Panel) -> GrowthModel:
-        """Learn the order alone from `training_rows` and their `designs`: the probabilities are not calibrated."""
-        taught = self._lesson(made, rows)
+    def order(self, made: Sequence[Design], rows: Panel, binned: Binned) -> GrowthModel:
+        """Learn the order alone from `training_rows` and their `designs`: the probabilities are not calibrated.
+
+        binned: what other settings left of the same rows; it is added to.
+        """
+        taught = replace(self._lesson(made, rows), binned=binned)
         alike = np.ones(len(rows.outcome))
         return self._learn(taught, rows, alike > 0, bags=self.model.bags, weight=alike)
 
@@ -134,16 +138,22 @@ class Growth:
         weight = weight[of]
         at_key = seen < len(mask)
 
-        def boost(bag: int) -> str:
-            picked, each = self._sample(y, eligible, np.random.default_rng([self.model.seed, bag]), weight=weight)
-            parameters = self._parameters(made, bag)
-            names = list(made.names)
-            data = lgb.Dataset(matrix[seen[picked]], y[picked], weight=each, feature_name=names, params=parameters)
-            return str(lgb.train(parameters, data, self.model.rounds).model_to_string())
+        def sample(bag: int) -> tuple[NDArray[np.intp], Floats]:
+            return self._sample(y, eligible, np.random.default_rng([self.model.seed, bag]), weight=weight)
+
+        def data(bag: int) -> lgb.Dataset:
+            picked, each = sample(bag)
+            return weighted(taught.binned.of(made, seen[picked], y[picked], self._parameters(made, bag)), each)
+
+        def boost(bag: int, of: lgb.Dataset) -> str:
+            return str(lgb.train(self._parameters(made, bag), of, self.model.rounds).model_to_string())
 
         check_both_kinds(y, used & at_key)
-        boosters = Parallel(n_jobs=threads(), prefer="threads")(delayed(boost)(bag) for bag in range(bags))
-        picked, each = self._sample(y, eligible, np.random.default_rng([self.model.seed, bags]), weight=weight)
+        sampled = len(sample(0)[0]) < used.sum()  # else every bag has the same rows, and one data set serves all
+        apart = Parallel(n_jobs=threads(), prefer="threads")
+        sets = apart(delayed(data)(bag) for bag in range(bags if sampled else 1))
+        boosters = apart(delayed(boost)(bag, sets[bag % len(sets)]) for bag in range(bags))
+        picked, each = sample(bags)
         curves = fit_curves(matrix[seen[picked]], made.names, y[picked], each)
         strength, positives = self.model.curve_strength, float((y * weight)[used & at_key].sum())
         return GrowthModel(tuple(boosters), curves, curve_share(positives, strength=strength), made.names, UNCALIBRATED)

@@ -7,7 +7,7 @@ and a few key accounts become many. Only the learner sees them: probabilities ar
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from smartaccounts.panel import Panel
 from smartaccounts.rankers.base import Floats
+from smartaccounts.rankers.binned import Binned
 from smartaccounts.rankers.design import Design, design
 from smartaccounts.target import grown
 
@@ -24,11 +25,13 @@ class Lesson:
     """What a learner is given. design: a row per row of a panel, in its order, then rows of it at other levels.
 
     y: 1 where the row reached its level in the horizon, else 0. of: the row of the panel that a row of the design is.
+    binned: what was binned of the design so far.
     """
 
     design: Design
     y: Floats
     of: NDArray[np.intp]
+    binned: Binned = field(default_factory=Binned)
 
     @property
     def own(self) -> NDArray[np.float32]:

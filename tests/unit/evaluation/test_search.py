@@ -151,6 +151,7 @@ def test_the_terminal_stays_quiet(file: Path, capfd: pytest.CaptureFixture[str])
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.slow
 def test_one_search_at_a_time(file: Path) -> None:
     held = (
         "import sys; from pathlib import Path; from smartaccounts.evaluation.search import alone\n"

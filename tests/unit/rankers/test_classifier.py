@@ -145,6 +145,7 @@ def test_the_estimator_is_left_as_it_was(name: str, panel: Panel, tmp_path: Path
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["logistic", "hist_gradient_boosting"])
 def test_the_order_of_the_training_rows_does_not_matter(name: str, panel: Panel, later: pd.DataFrame) -> None:
     make = {"logistic": logistic, "hist_gradient_boosting": lambda: HistGradientBoostingClassifier(max_iter=15)}[name]
@@ -348,6 +349,7 @@ def test_everybody_a_key_account_is_refused() -> None:
 # beside the others
 
 
+@pytest.mark.slow
 def test_it_stands_in_a_backtest_beside_the_others(order_lines: MakeLines) -> None:
     start, test = date(2020, 1, 1), date(2021, 3, 1)
     rng = np.random.default_rng(0)

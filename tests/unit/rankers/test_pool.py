@@ -24,7 +24,7 @@ from smartaccounts.rankers.training import customer_folds
 
 FILE = "other.yaml"
 BEFORE = date(2021, 6, 1)
-QUICK = Model(rounds=20, bags=2, leaves=4, min_rows_per_leaf=10, borrow=(FILE,))
+QUICK = Model(rounds=20, bags=2, leaves=4, min_rows_per_leaf=10, key_levels=(), borrow=(FILE,))
 
 
 def lacking(snapshot: Snapshot, *absent: str) -> Snapshot:
@@ -125,6 +125,7 @@ def test_the_notes_say_whose_past_it_is(lent: Panel) -> None:
     assert notes[1] == Note("nothing_lent", {"lender": "late", "before": str(BEFORE)})
 
 
+@pytest.mark.slow
 def test_who_can_borrow_nothing_learns_as_if_alone_and_says_so(lent: Panel) -> None:
     mine = own(200, firsts(4))
     fitted = Growth(QUICK).fit(replace(mine, loans=(loan(none(lent)),)))
@@ -162,6 +163,7 @@ def test_borrowed_rows_calibrate_where_own_key_accounts_are_few_and_the_range_is
     assert fitted.calibrator.drift == DRIFT_SHORT
 
 
+@pytest.mark.slow
 def test_each_suppliers_season_is_its_own(lent: Panel) -> None:
     shrinks = Panel(lent.snapshot, lent.outcome.assign(season_ahead=0.4))
     mine = own(300, firsts(9), share=0.1)

@@ -39,7 +39,7 @@ def panel(as_ofs: list[date], *, nothing: float, customers: int = 400, seed: int
 TRAINING, LATER = firsts(12, until=date(2020, 7, 1)), firsts(4)
 
 
-@pytest.fixture(scope="module", params=[0.0, 0.05, 0.4])
+@pytest.fixture(scope="module", params=[0.0, pytest.param(0.05, marks=pytest.mark.slow), 0.4])
 def nothing(request: pytest.FixtureRequest) -> float:
     return float(request.param)
 
@@ -82,10 +82,12 @@ def test_it_comes_back_from_its_files(model: PotentialModel) -> None:
     assert back.predict(frame).high.tolist() == model.predict(frame).high.tolist()
 
 
+@pytest.mark.slow
 def test_the_same_panel_gives_the_same_model(model: PotentialModel, nothing: float) -> None:
     assert fit_potential(panel(TRAINING, nothing=nothing), MODEL) == model
 
 
+@pytest.mark.slow
 def test_spend_is_told_for_the_season_ahead() -> None:
     learned = fit_potential(panel(TRAINING, nothing=0.3, times=2.0), MODEL)
     frame = snapshot_of(300).frame
@@ -112,6 +114,7 @@ def test_with_one_date_it_is_cross_fitted_over_customers() -> None:
     assert 0.75 < ((spend >= told.low) & (spend <= told.high)).mean() < 0.85
 
 
+@pytest.mark.slow
 def test_where_history_is_short_customers_are_taken_for_less_faithful() -> None:
     found = panel(TRAINING, nothing=0.3)
     short = replace(found.snapshot, frame=found.snapshot.frame.assign(history_days=150.0))
@@ -161,6 +164,7 @@ def test_a_chance_lifts_an_end_that_lies_below_k() -> None:
     assert (np.diff(told.middle) > 0).all()
 
 
+@pytest.mark.slow
 def test_a_history_whose_end_holds_no_purchase_has_no_potential() -> None:
     early = panel(TRAINING, nothing=0.1)
     late = early.snapshot.frame["as_of"] > early.snapshot.frame["as_of"].max() - pd.Timedelta(days=91)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -23,7 +23,7 @@ from smartaccounts.rankers.base import Note
 from smartaccounts.rankers.growth import Growth
 from smartaccounts.rankers.plain import PLAIN
 from smartaccounts.tracking.content import Training
-from smartaccounts.tracking.store import Store, reached, store_at
+from smartaccounts.tracking.store import Store, store_at
 
 ROWS = 200
 
@@ -80,7 +80,7 @@ def plain_bundle() -> Callable[[str], Bundle]:
     return lambda name: Bundle(PLAIN[name], card(name))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def training(growth_bundle: Bundle) -> Training:
     figure = Figure(figsize=(4, 3))
     FigureCanvasAgg(figure)
@@ -101,30 +101,34 @@ def training(growth_bundle: Bundle) -> Training:
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def another(training: Training) -> Training:
     """The same training with another verdict, so that its bundle has another version."""
     said = replace(training.bundle.card, verdict="Worse than the plain ranking.")
     return replace(training, bundle=Bundle(training.bundle.fitted, said))
 
 
-@pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the database of an empty store: its creation takes 6 to 14 seconds."""
-    root = tmp_path_factory.mktemp("template")
+def empty_store(template: Path, folder: Path) -> Store:
+    """Return an empty store of its own below a folder."""
+    (folder / "mlruns").mkdir()
+    shutil.copy(template, folder / "mlruns" / "mlflow.db")
+    return store_at(folder)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_uri() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        store = store_at(root)
-        with reached(store):
-            pass
-    assert store.database is not None
-    return store.database
+        yield
 
 
 @pytest.fixture
-def store(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+def store(template: Path, tmp_path: Path) -> Store:
     """Return an empty store of its own below tmp_path."""
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    (tmp_path / "mlruns").mkdir()
-    shutil.copy(template, tmp_path / "mlruns" / "mlflow.db")
-    return store_at(tmp_path)
+    return empty_store(template, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def shared_store(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """Return a store that the tests of a module share; its first user fills it, the others look at it only."""
+    return empty_store(template, tmp_path_factory.mktemp("shared"))

@@ -19,11 +19,17 @@ from smartaccounts.tracking.registry import fetch
 from smartaccounts.tracking.store import Store, reached
 
 
-@pytest.fixture
-def run(store: Store, training: Training) -> Any:
-    logged = log_training(store, training)
-    with reached(store) as (_, client):
+@pytest.fixture(scope="module")
+def run(shared_store: Store, training: Training) -> Any:
+    """One training, logged into `shared_store`."""
+    logged = log_training(shared_store, training)
+    with reached(shared_store) as (_, client):
         return client.get_run(logged.run_id)
+
+
+def _mlruns(store: Store) -> Path:
+    assert store.database is not None
+    return store.database.parent
 
 
 def _artifacts(store: Store, run_id: str, folder: Path) -> Path:
@@ -53,13 +59,15 @@ def test_a_run_holds_params_tags_and_finite_metrics(run: Any, training: Training
     }
 
 
-def test_metrics_of_single_dates_are_steps_stamped_with_their_date(store: Store, run: Any, tmp_path: Path) -> None:
-    with reached(store) as (_, client):
+def test_metrics_of_single_dates_are_steps_stamped_with_their_date(
+    shared_store: Store, run: Any, tmp_path: Path
+) -> None:
+    with reached(shared_store) as (_, client):
         history = client.get_metric_history(run.info.run_id, "by_date/average_precision")
     days = [str(pd.Timestamp(m.timestamp, unit="ms").date()) for m in history]
     assert [(m.step, m.value) for m in history] == [(0, 0.15), (1, 0.25)]
     assert days == ["2010-12-01", "2011-03-01"]
-    named = json.loads((_artifacts(store, run.info.run_id, tmp_path) / "by_date.json").read_text())
+    named = json.loads((_artifacts(shared_store, run.info.run_id, tmp_path) / "by_date.json").read_text())
     assert named["steps"][0] == {"step": 0, "as_of": "2010-12-01", "average_precision": 0.15, "skill": None}
 
 
@@ -72,8 +80,8 @@ def test_data_sets_are_logged_by_name_and_digest_only(run: Any) -> None:
     assert [(t.key, t.value) for t in logged.tags] == [("mlflow.data.context", "training")]
 
 
-def test_files_of_a_run(store: Store, run: Any, training: Training, tmp_path: Path) -> None:
-    folder = _artifacts(store, run.info.run_id, tmp_path)
+def test_files_of_a_run(shared_store: Store, run: Any, training: Training, tmp_path: Path) -> None:
+    folder = _artifacts(shared_store, run.info.run_id, tmp_path)
     assert {p.name for p in folder.iterdir()} == {"bundle", "figures", "quality.json", "catalogue.md", "by_date.json"}
     assert (folder / "figures" / "gain.png").read_bytes().startswith(b"\x89PNG")
     assert (folder / "catalogue.md").read_text() == "# Features\n"
@@ -81,12 +89,14 @@ def test_files_of_a_run(store: Store, run: Any, training: Training, tmp_path: Pa
     assert load(folder / "bundle").version == training.bundle.version
 
 
-def test_artifacts_lie_below_the_folder_of_the_store(run: Any, tmp_path: Path) -> None:
-    assert run.info.artifact_uri.startswith((tmp_path / "mlruns" / "artifacts" / "shop").as_uri())
+def test_artifacts_lie_below_the_folder_of_the_store(shared_store: Store, run: Any) -> None:
+    assert run.info.artifact_uri.startswith((_mlruns(shared_store) / "artifacts" / "shop").as_uri())
 
 
-def test_the_model_is_registered_as_challenger_with_what_it_is(store: Store, run: Any, training: Training) -> None:
-    with reached(store) as (_, client):
+def test_the_model_is_registered_as_challenger_with_what_it_is(
+    shared_store: Store, run: Any, training: Training
+) -> None:
+    with reached(shared_store) as (_, client):
         version = client.get_model_version_by_alias("smartaccounts-shop", "challenger")
         logged = client.get_logged_model(version.source.removeprefix("models:/"))
     assert (version.version, version.run_id) == (1, run.info.run_id)
@@ -97,8 +107,8 @@ def test_the_model_is_registered_as_challenger_with_what_it_is(store: Store, run
     assert json.loads(logged.tags["mlflow.modelVersions"]) == [{"name": "smartaccounts-shop", "version": 1}]
 
 
-def test_the_experiment_says_what_it_is(store: Store, run: Any) -> None:
-    with reached(store) as (_, client):
+def test_the_experiment_says_what_it_is(shared_store: Store, run: Any) -> None:
+    with reached(shared_store) as (_, client):
         experiment = client.get_experiment(run.info.experiment_id)
     assert experiment.name == "smartaccounts/shop"
     assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
@@ -106,8 +116,9 @@ def test_the_experiment_says_what_it_is(store: Store, run: Any) -> None:
 
 
 def test_an_experiment_and_a_model_that_another_process_just_created_are_used(
-    store: Store, run: Any, training: Training, monkeypatch: pytest.MonkeyPatch
+    store: Store, training: Training, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    first = log_training(store, training)
     with reached(store) as (mlflow, _):
         look = mlflow.MlflowClient.get_experiment_by_name
         asked: list[str] = []
@@ -119,10 +130,12 @@ def test_an_experiment_and_a_model_that_another_process_just_created_are_used(
         monkeypatch.setattr(mlflow.MlflowClient, "get_experiment_by_name", late)
     logged = log_training(store, training)
     with reached(store) as (_, client):
-        assert client.get_run(logged.run_id).info.experiment_id == run.info.experiment_id
+        of = {client.get_run(r.run_id).info.experiment_id for r in (first, logged)}
+    assert len(of) == 1
     assert logged.version == 2
 
 
+@pytest.mark.slow
 def test_another_training_takes_the_alias_over(store: Store, training: Training, another: Training) -> None:
     assert log_training(store, training).version == 1
     assert log_training(store, another).version == 2
@@ -147,6 +160,7 @@ def test_mlflow_predicts_what_the_bundle_predicts(
         np.testing.assert_array_equal(predicted["probability"], expected.probability)
 
 
+@pytest.mark.slow
 def test_a_store_that_the_users_own_code_has_set_stays_and_is_not_written_to(
     store: Store, training: Training, template: Path
 ) -> None:
@@ -193,9 +207,9 @@ def test_the_signature_names_features_and_never_a_customer(written: Path, frame:
     assert [(c.name, c.type.name) for c in signature.outputs] == [("score", "double"), ("probability", "double")]
 
 
-def test_no_customer_reaches_the_store(store: Store, run: Any, tmp_path: Path, frame: pd.DataFrame) -> None:
+def test_no_customer_reaches_the_store(shared_store: Store, run: Any, frame: pd.DataFrame) -> None:
     secret = frame["customer_id"][0].encode()
-    kept = [p for p in (tmp_path / "mlruns").rglob("*") if p.is_file()]
+    kept = [p for p in _mlruns(shared_store).rglob("*") if p.is_file()]
     assert len(kept) > 10
     assert not [p for p in kept if secret in p.read_bytes()]
 

@@ -16,6 +16,14 @@ from smartaccounts.tracking.registry import fetch, has_champion, promote, regist
 from smartaccounts.tracking.store import Store, reached, store_at
 
 
+@pytest.fixture(scope="module")
+def to_look_at(shared_store: Store, training: Training, another: Training) -> Store:
+    """Return one for all tests that only look."""
+    log_training(shared_store, training)
+    log_training(shared_store, another)
+    return shared_store
+
+
 @pytest.fixture
 def filled(store: Store, training: Training, another: Training) -> Store:
     """Return a store with versions 1 and 2, the second one challenger, and no champion."""
@@ -66,6 +74,7 @@ def test_promote_and_rollback_walk_the_same_way_back(filled: Store, training: Tr
     assert rollback(filled, "shop") == 1
 
 
+@pytest.mark.slow
 def test_rollback_passes_over_a_version_that_was_deleted(filled: Store, training: Training) -> None:
     log_training(filled, training)
     for ref in ("1", "2", "3"):
@@ -82,19 +91,19 @@ def test_a_note_stays_with_the_promoted_version(filled: Store) -> None:
     assert tags["promoted"] == "against the evidence"
 
 
-def test_without_a_champion_the_error_names_the_commands(filled: Store) -> None:
+def test_without_a_champion_the_error_names_the_commands(to_look_at: Store) -> None:
     with pytest.raises(ModelError) as raised:
-        fetch(filled, "shop", "champion")
+        fetch(to_look_at, "shop", "champion")
     assert "Versions known: 1; 2 (challenger)." in raised.value.message
     assert "smartaccounts promote PIPELINE" in raised.value.hint
     assert "smartaccounts train PIPELINE --as-of D" in raised.value.hint
 
 
 @pytest.mark.parametrize("ref", ["9", "f" * 32, "champoin", "", "1'", "-1"])
-def test_an_unknown_reference_lists_the_known_versions(filled: Store, ref: str) -> None:
+def test_an_unknown_reference_lists_the_known_versions(to_look_at: Store, ref: str) -> None:
     for ask in (fetch, promote):
         with pytest.raises(ModelError, match=r"Versions known: 1; 2 \(challenger\)\.") as raised:
-            ask(filled, "shop", ref)
+            ask(to_look_at, "shop", ref)
         assert repr(ref) in raised.value.message
 
 
@@ -123,6 +132,7 @@ def test_a_bundle_that_was_changed_in_the_store_is_refused(filled: Store, tmp_pa
         fetch(filled, "shop", "1")
 
 
+@pytest.mark.slow
 def test_a_bundle_that_is_gone_from_the_store_is_an_error_that_says_where(filled: Store, tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "mlruns" / "artifacts")
     with pytest.raises(ModelError, match="in sqlite:///"):

@@ -81,6 +81,7 @@ def test_draws_are_read_back_by_run(store: Store, training: Training, another: T
     assert (found[with_draws.run_id].values == made.values).all()
 
 
+@pytest.mark.slow
 def test_draws_that_cannot_be_read_are_as_none(store: Store, training: Training) -> None:
     logged = log_training(store, replace(training, artifacts={DRAWS: '{"draws": "of another kind"}'}))
     assert read_draws(store, [logged.run_id]) == {}

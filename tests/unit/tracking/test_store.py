@@ -86,6 +86,7 @@ def test_a_password_is_not_shown() -> None:
     assert Store("postgresql://user:secret@host/db", None).shown == "postgresql://***@host/db"
 
 
+@pytest.mark.slow
 def test_spaces_and_umlauts_in_the_folder(store: Store, training: Training, tmp_path: Path) -> None:
     assert store.database is not None
     moved = tmp_path / "Müller & Söhne" / "mlruns"
@@ -219,6 +220,7 @@ def test_a_training_is_logged_promoted_and_fetched_through_a_server(
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.slow
 def test_a_deleted_experiment_names_the_command_that_restores_it(store: Store, training: Training) -> None:
     logged = log_training(store, training)
     with reached(store) as (_, client):
@@ -240,6 +242,7 @@ def test_logging_warnings_and_environment_are_as_before(store: Store) -> None:
     assert list(warnings.filters) == filters
 
 
+@pytest.mark.slow
 def test_importing_the_folder_does_not_import_mlflow() -> None:
     modules = "content, leaderboard, library, log, model, registry, store"
     code = f"import sys; from smartaccounts.tracking import {modules}; sys.exit('mlflow' in sys.modules)"

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import openpyxl
+import pandas as pd
 import psycopg
 import pyarrow.parquet as pq
 import pytest
@@ -66,6 +67,15 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "shop.yaml"
 
 
+@pytest.fixture(scope="module")
+def before(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with the lists `earlier` and `now`; tests look at it only."""
+    folder = tmp_path_factory.mktemp("before")
+    predict(read_pipeline(shop), EARLIER, BUNDLE, folder / "earlier")
+    predict(read_pipeline(shop), AS_OF, BUNDLE, folder / "now", wanted=Wanted(folder / "earlier"))
+    return folder
+
+
 @pytest.fixture
 def pipeline(shop: Path) -> Pipeline:
     return read_pipeline(shop)
@@ -93,6 +103,7 @@ def content(out: Path) -> dict[str, Any]:
     return files
 
 
+@pytest.mark.slow
 def test_again_is_the_same_byte_for_byte(pipeline: Pipeline, tmp_path: Path) -> None:
     predict(pipeline, EARLIER, BUNDLE, tmp_path / "earlier")
     for out in (tmp_path / "a", tmp_path / "a", tmp_path / "b"):
@@ -130,6 +141,7 @@ def test_who_will_not_wait_is_told(shop: Path, tmp_path: Path, capsys: pytest.Ca
     assert "Hint: " in said.err
 
 
+@pytest.mark.slow
 def test_the_list_before_counts_as_input(pipeline: Pipeline, tmp_path: Path) -> None:
     first = predict(pipeline, EARLIER, BUNDLE, tmp_path / "2021-04-01")
     assert first.run["previous"] is None
@@ -143,10 +155,9 @@ def test_the_list_before_counts_as_input(pipeline: Pipeline, tmp_path: Path) -> 
     assert again.run["previous"] is None
 
 
-def test_a_list_that_was_written_is_compared_with_the_next(pipeline: Pipeline, tmp_path: Path) -> None:
-    predict(pipeline, EARLIER, BUNDLE, tmp_path / "earlier")
-    now = predict(pipeline, AS_OF, BUNDLE, tmp_path / "now").growth_list.frame
-    previous = read_previous(tmp_path / "earlier", "shop", AS_OF, horizon_days=pipeline.target.horizon_days)
+def test_a_list_that_was_written_is_compared_with_the_next(pipeline: Pipeline, before: Path) -> None:
+    now = pd.read_parquet(before / "now" / "growth_list.parquet")
+    previous = read_previous(before / "earlier", "shop", AS_OF, horizon_days=pipeline.target.horizon_days)
     with Engine() as engine:
         everybody = snapshot(read(pipeline, engine), [AS_OF], pipeline.target).frame
     nobody = np.zeros(len(now), dtype=bool)
@@ -154,9 +165,9 @@ def test_a_list_that_was_written_is_compared_with_the_next(pipeline: Pipeline, t
     assert found.rows["status"].notna().tolist() == now["listed"].tolist()
     assert found.rows["moved_because"].notna().tolist() == now["listed"].tolist()
     stayed = set(now.loc[found.rows["status"] == "stayed", "customer_id"])
-    before = set(previous.frame.loc[previous.frame["listed"], "customer_id"])
+    listed = set(previous.frame.loc[previous.frame["listed"], "customer_id"])
     assert stayed
-    assert {g.customer_id for g in found.gone} == before - stayed
+    assert {g.customer_id for g in found.gone} == listed - stayed
     assert all(g.reason and not g.reason.startswith("It is no longer") for g in found.gone)
 
 
@@ -180,11 +191,13 @@ def test_what_is_said_of_the_model_is_in_the_language_of_the_list(pipeline: Pipe
     assert any(said in str(text) for _, text, *_ in notes)
 
 
-@pytest.mark.parametrize("which", ["none", "out", "later"])
-def test_a_wrong_list_before_is_refused_and_nothing_written(pipeline: Pipeline, tmp_path: Path, which: str) -> None:
-    predict(pipeline, AS_OF, BUNDLE, tmp_path / "later")
+@pytest.mark.parametrize("which", ["none", "out", "now"])
+def test_a_wrong_list_before_is_refused_and_nothing_written(
+    pipeline: Pipeline, before: Path, tmp_path: Path, which: str
+) -> None:
+    wrong = tmp_path / which if which == "out" else before / which
     with pytest.raises(PipelineError, match="Expected"):
-        predict(pipeline, AS_OF, BUNDLE, tmp_path / "out", wanted=Wanted(tmp_path / which))
+        predict(pipeline, AS_OF, BUNDLE, tmp_path / "out", wanted=Wanted(wrong))
     assert not (tmp_path / "out").exists()
 
 
@@ -209,6 +222,7 @@ def test_wrong_options_end_with_2_and_write_nothing(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_into_a_database_too(shop: Path, tmp_path: Path, postgres: Server, capsys: pytest.CaptureFixture[str]) -> None:
     name = f"lists_{uuid.uuid4().hex}"
     for _ in range(2):
@@ -221,6 +235,7 @@ def test_into_a_database_too(shop: Path, tmp_path: Path, postgres: Server, capsy
         assert [row[1:] for row in cursor.fetchall()] == [tuple(r.values()) for r in written.to_pylist()]
 
 
+@pytest.mark.slow
 def test_a_table_that_cannot_be_written_leaves_no_files(pipeline: Pipeline, tmp_path: Path, postgres: Server) -> None:
     table = table_at(postgres.url, "no_such_schema.lists")
     with pytest.raises(PipelineError, match="does not exist"):

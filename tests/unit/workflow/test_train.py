@@ -100,6 +100,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, steps: list[str]) -> Trained:
     return fit(pipeline(folder), END, step=steps.append)
 
 
+@pytest.mark.slow
 def test_a_training_leaves_a_model_with_its_evidence(made: Trained, steps: list[str]) -> None:
     assert made.model is not None
     assert isinstance(made.model.fitted, GrowthModel)
@@ -118,6 +119,7 @@ def test_a_training_leaves_a_model_with_its_evidence(made: Trained, steps: list[
     assert made.verdict.dates == 4  # after the first of the five nobody became a key account
 
 
+@pytest.mark.slow
 def test_both_models_carry_what_accounts_can_spend_and_how_past_lists_turned_out(made: Trained) -> None:
     assert made.model is not None
     for bundle in (made.model, made.plain):
@@ -142,6 +144,7 @@ def test_both_models_carry_what_accounts_can_spend_and_how_past_lists_turned_out
     assert [p.came for p in growth] == [s.came_first for s in said]
 
 
+@pytest.mark.slow
 def test_what_is_logged_is_complete_and_holds_no_customer(made: Trained) -> None:
     content = made.content
     assert content.params["target.horizon_days"] == "91"
@@ -169,6 +172,7 @@ def test_what_comes_after_as_of_changes_nothing(grows: Path) -> None:
     assert (whole.model, whole.plain, whole.verdict) == (cut.model, cut.plain, cut.verdict)
 
 
+@pytest.mark.slow
 def test_a_plain_ranking_needs_the_columns_of_the_potential_beside_it(grows: Path) -> None:
     head, *rows = (grows / "lines.csv").read_text().splitlines()
     with_products = [f"{head},p", *(f"{row},p{i % 7}" for i, row in enumerate(rows))]
