@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -94,7 +95,7 @@ def missing(value: object) -> bool:
     """Say whether a cell holds nothing: None, NaN, NaT, NA or an empty text."""
     if value is None or value is pd.NA or value is pd.NaT:
         return True
-    return value == "" if isinstance(value, str) else isinstance(value, float | np.floating) and bool(np.isnan(value))
+    return value == "" if isinstance(value, str) else isinstance(value, float | np.floating) and math.isnan(value)
 
 
 def sentences(value: object) -> list[str]:
