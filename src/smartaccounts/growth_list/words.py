@@ -13,11 +13,13 @@ from typing import Any
 import yaml
 from babel import Locale
 from babel.dates import format_date
-from babel.numbers import format_percent, parse_pattern
+from babel.numbers import format_percent, get_decimal_symbol, get_group_symbol
 
 from smartaccounts.rankers.base import Note
 
 LANGUAGES = ("en", "de")
+
+_PARTS = string.Formatter()
 
 
 @dataclass(frozen=True)
@@ -31,15 +33,18 @@ class Words:
 
     language: str
     messages: Mapping[str, str]
-    _formatter: string.Formatter = field(init=False, repr=False, compare=False)
+    _kinds: Mapping[str, Callable[[Any], str]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Prepare the formatter of the language."""
-        object.__setattr__(self, "_formatter", _Localised(self.language))
+        """Prepare how the language writes values."""
+        object.__setattr__(self, "_kinds", _kinds(self.language))
 
     def say(self, key: str, **values: Any) -> str:
         """Return the message of a key with its values; KeyError where the key or a value is missing."""
-        return self._formatter.vformat(self.messages[key], (), values)
+        parts = _PARTS.parse(self.messages[key])
+        return "".join(
+            text if name is None else text + self.write(values[name], kind or "") for text, name, kind, _ in parts
+        )
 
     def note(self, note: Note) -> str:
         """Return what a note of a model says."""
@@ -51,7 +56,7 @@ class Words:
 
     def write(self, value: Any, kind: str) -> str:
         """Return one value as a placeholder of that kind would show it."""
-        return str(self._formatter.format_field(value, kind))
+        return self._kinds[kind](value)
 
     def section(self, name: str) -> dict[str, str]:
         """Return the messages of a section by the rest of their key."""
@@ -72,38 +77,29 @@ def _flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     return out
 
 
-class _Localised(string.Formatter):
-    """str.format with kinds in place of format specs."""
+def _kinds(language: str) -> dict[str, Callable[[Any], str]]:
+    """Return by kind how a value is written in a language."""
+    locale = Locale.parse(language)
+    marks = str.maketrans({",": get_group_symbol(locale), ".": get_decimal_symbol(locale)})
 
-    def __init__(self, language: str) -> None:
-        locale = Locale.parse(language)
+    def decimal(digits: int) -> Callable[[Any], str]:
+        def write(value: Any) -> str:
+            return f"{round(float(value), digits) + 0.0:,.{digits}f}".translate(marks)  # no minus before nothing
 
-        def decimal(pattern: str) -> Callable[[Any], str]:
-            parsed = parse_pattern(pattern)  # once: a page writes thousands
-            digits = len(pattern.partition(".")[2])
-            return lambda value: str(parsed.apply(round(float(value), digits) + 0.0, locale))  # no minus before nothing
+        return write
 
-        def share(value: float, pattern: str = "0%") -> str:
-            spaced = pattern.replace("%", "\u00a0%") if language == "de" else pattern
-            return str(format_percent(value, format=spaced, locale=language))
+    def share(value: float, pattern: str = "0%") -> str:
+        spaced = pattern.replace("%", "\u00a0%") if language == "de" else pattern
+        return str(format_percent(value, format=spaced, locale=language))
 
-        def chance(value: float) -> str:
-            return share(value, "0%" if value >= 0.1 else "0.0%")
+    def chance(value: float) -> str:
+        return share(value, "0%" if value >= 0.1 else "0.0%")
 
-        def day(value: date | str) -> str:
-            value = date.fromisoformat(value) if isinstance(value, str) else value
-            return str(format_date(value, format="long", locale=language))
+    def day(value: date | str) -> str:
+        value = date.fromisoformat(value) if isinstance(value, str) else value
+        return str(format_date(value, format="long", locale=language))
 
-        self.kinds: dict[str, Callable[[Any], str]] = {
-            "money": decimal("#,##0"),
-            "count": decimal("#,##0"),
-            "tenth": decimal("#,##0.0"),
-            "times": decimal("#,##0.00"),
-            "share": share,
-            "chance": chance,
-            "day": day,
-        }
-
-    def format_field(self, value: Any, format_spec: str) -> str:
-        """Write a value as its kind says; without one as it is."""
-        return self.kinds[format_spec](value) if format_spec else str(value)
+    return {
+        "": str, "money": decimal(0), "count": decimal(0), "tenth": decimal(1), "times": decimal(2), "share": share,
+        "chance": chance, "day": day,
+    }  # fmt: skip

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from datetime import date, timedelta
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -23,13 +25,13 @@ def history(shown: Shown, spend: np.ndarray, key_spend: float | None) -> Markup:
 
     Null blocks lie before the history and stay empty; returns point down.
     """
-    values = np.asarray(spend, dtype=float)
-    known = values[~np.isnan(values)]
-    if not len(known):
+    values = np.asarray(spend, dtype=float).tolist()
+    known = [v for v in values if not math.isnan(v)]
+    if not known:
         return Markup()
     words, top, bottom = shown.words, 22.0, 118.0
     pace = None if key_spend is None else key_spend * BLOCK_DAYS / shown.facts.horizon_days
-    high, low = max(float(known.max()), 0.0), min(float(known.min()), 0.0)
+    high, low = max(*known, 0.0), min(*known, 0.0)
     if pace is not None and pace > 3 * high > 0:
         pace = None  # the bars would shrink to nothing
     y = linear(low, max(high, pace or 0.0, low + 1), bottom, top)
@@ -37,7 +39,7 @@ def history(shown: Shown, spend: np.ndarray, key_spend: float | None) -> Markup:
     boxes = [
         (i * step + 1.5, min(y(v), y(0)), step - 3, max(abs(y(v) - y(0)), 0.8))
         for i, v in enumerate(values)
-        if not np.isnan(v) and v != 0
+        if not math.isnan(v) and v != 0
     ]
     late = (len(values) - 6) * step
     parts = [
@@ -49,7 +51,7 @@ def history(shown: Shown, spend: np.ndarray, key_spend: float | None) -> Markup:
         said = words.say("page.account.pace")
         parts += [line((0, y(pace)), (WIDTH, y(pace)), "pace"), text(2, y(pace) - 5, said, kind="soft halo")]
     if high > 0:
-        at = int(np.nanargmax(values))
+        at = values.index(high)
         anchor = "start" if at < 2 else "end" if at > len(values) - 3 else "middle"
         x = {"start": at * step + 1.5, "middle": (at + 0.5) * step, "end": (at + 1) * step - 1.5}[anchor]
         parts.append(text(x, y(high) - 5, words.write(high, "money"), kind="strong halo", anchor=anchor))
@@ -57,7 +59,7 @@ def history(shown: Shown, spend: np.ndarray, key_spend: float | None) -> Markup:
     for share, anchor in ((0.0, "start"), (0.5, "middle"), (1.0, "end")):
         when = shown.as_of - timedelta(days=round(days * (1 - share)))
         parts.append(text(share * WIDTH, bottom + 17, _month(when, words.language), kind="soft", anchor=anchor))
-    label = words.say("page.account.history_label", most=high, latest=0.0 if np.isnan(values[-1]) else values[-1])
+    label = words.say("page.account.history_label", most=high, latest=0.0 if math.isnan(values[-1]) else values[-1])
     return svg(parts, width=WIDTH, height=bottom + 22, label=label)
 
 
@@ -99,5 +101,6 @@ def potential(shown: Shown, row: dict[str, Any]) -> Markup:
     return svg(parts, width=WIDTH, height=bottom + 20, label=label)
 
 
+@cache
 def _month(when: date, language: str) -> str:
     return str(format_date(when, "MMM yyyy", locale=language))

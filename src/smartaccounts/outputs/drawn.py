@@ -24,9 +24,8 @@ class Plot:
 
 def svg(parts: Iterable[Markup], *, width: float, height: float, label: str) -> Markup:
     """Return a figure as an <svg> element that is read out as `label` and grows with the page."""
-    return Markup('<svg viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(
-        number(width), number(height), label, Markup().join(parts)
-    )
+    size = f"0 0 {number(width)} {number(height)}"
+    return Markup(f'<svg viewBox="{size}" role="img" aria-label="{escape(label)}">{Markup().join(parts)}</svg>')
 
 
 def number(value: float) -> str:
@@ -70,13 +69,10 @@ def decades(low: float, high: float) -> list[float]:
 
 def text(x: float, y: float, said: str, *, kind: str = "", anchor: str = "start") -> Markup:
     """Return a label; `anchor` is start, middle or end."""
-    return Markup('<text x="{}" y="{}"{}{}>{}</text>').format(
-        number(x),
-        number(y),
-        Markup(' class="{}"').format(kind) if kind else "",
-        Markup(' text-anchor="{}"').format(anchor) if anchor != "start" else "",
-        said,
-    )
+    said = escape(said)
+    classed = f' class="{kind}"' if kind else ""
+    anchored = f' text-anchor="{anchor}"' if anchor != "start" else ""
+    return Markup(f'<text x="{number(x)}" y="{number(y)}"{classed}{anchored}>{said}</text>')
 
 
 def line(start: tuple[float, float], end: tuple[float, float], kind: str) -> Markup:
@@ -87,21 +83,19 @@ def line(start: tuple[float, float], end: tuple[float, float], kind: str) -> Mar
 def path(points: Sequence[tuple[float, float]], kind: str, *, closed: bool = False) -> Markup:
     """Return a line through points."""
     drawn = "L".join(f"{number(x)} {number(y)}" for x, y in points)
-    return Markup('<path class="{}" d="M{}{}"/>').format(kind, drawn, "z" if closed else "")
+    return Markup(f'<path class="{kind}" d="M{drawn}{"z" if closed else ""}"/>')
 
 
 def bars(boxes: Iterable[tuple[float, float, float, float]], kind: str) -> Markup:
     """Return boxes (x, y, width, height) as one element; empty where there are none."""
     drawn = "".join(f"M{number(x)} {number(y)}h{number(w)}v{number(h)}h{number(-w)}z" for x, y, w, h in boxes)
-    return Markup('<path class="{}" d="{}"/>').format(kind, drawn) if drawn else Markup()
+    return Markup(f'<path class="{kind}" d="{drawn}"/>') if drawn else Markup()
 
 
 def dot(x: float, y: float, radius: float, kind: str, *, title: str = "") -> Markup:
     """Return a dot; `title` shows where the pointer rests."""
-    named = Markup("<title>{}</title>").format(title) if title else Markup()
-    return Markup('<circle class="{}" cx="{}" cy="{}" r="{}">{}</circle>').format(
-        kind, number(x), number(y), number(radius), named
-    )
+    named = f"<title>{escape(title)}</title>" if title else ""
+    return Markup(f'<circle class="{kind}" cx="{number(x)}" cy="{number(y)}" r="{number(radius)}">{named}</circle>')
 
 
 def beside(dots: Sequence[tuple[float, float]], said: Sequence[str], *, gap: float = 8) -> list[Markup]:

@@ -72,7 +72,7 @@ def page(shown: Shown) -> str:
         next_in_line=_next(shown),
         small_rows=int(flagged(shown.rest.head(MOST)["keep_small"]).sum()),
         rest_rows=min(len(shown.rest), MOST),
-        known={c for c in shown.frame.columns if shown.knows(c)}.__contains__,
+        known=shown.known.__contains__,
         style=_own("growth_list.css"),
         script=script,
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),

@@ -71,7 +71,7 @@ def gain(shown: Shown) -> Markup:
 
     From the chances of the list itself, so that at the capacity it says what stands on top.
     """
-    rows = pd.concat([shown.listed, shown.rest])
+    rows = pd.concat([part[["probability", "spend_12m"]] for part in (shown.listed, shown.rest)])
     chance = rows["probability"].to_numpy(dtype=float)
     if not len(chance) or np.isnan(chance).any():
         return Markup()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,25 +25,27 @@ def content(shown: Shown) -> dict[str, Any]:
     columns: name -> values; levels: name -> the texts that the numbers in a column stand for. Money is rounded to whole
     currency and chances to tenths of a percent, as they are shown; null where there is none.
     """
-    listed, rest = shown.listed, shown.rest.head(MOST)
-    rows = pd.concat([listed, rest]) if len(rest) else listed
+    money = [c for c in MONEY if c in shown.known]
+    texts = [c for c in (*shown.attributes, "play", "status") if c in shown.known]
+    wanted = ["rank", "name", "customer_id", "keep_small", "probability", *money, *texts]
+    rows = pd.concat([shown.listed[wanted], shown.rest[wanted].head(MOST)])
     columns: dict[str, list[Any]] = {
         "rank": rows["rank"].astype(int).tolist(),
         "name": [None if missing(v) or not str(v).strip() else str(v) for v in rows["name"]],
         "customer_id": rows["customer_id"].astype(str).tolist(),
         "keep_small": flagged(rows["keep_small"]).astype(int).tolist(),
         "probability": _rounded(rows["probability"], 3),
-        **{c: _rounded(rows[c], 0) for c in MONEY if shown.knows(c)},
+        **{c: _rounded(rows[c], 0) for c in money},
     }
     levels: dict[str, list[str]] = {}
-    for name in (c for c in (*shown.attributes, "play", "status") if shown.knows(c)):
+    for name in texts:
         columns[name], levels[name] = _numbered(_said(shown, name, rows[name]))
-    return {"listed": len(listed), "columns": columns, "levels": levels}
+    return {"listed": len(shown.listed), "columns": columns, "levels": levels}
 
 
 def facets(shown: Shown) -> list[str]:
     """Return the columns worth filtering by: those with more than one text."""
-    return [c for c in (*shown.attributes, "play") if shown.knows(c) and len(shown.frame[c].dropna().unique()) > 1]
+    return [c for c in (*shown.attributes, "play") if c in shown.known and len(shown.frame[c].dropna().unique()) > 1]
 
 
 def embedded(value: Mapping[str, Any]) -> Markup:
@@ -67,6 +70,6 @@ def _numbered(values: list[str | None]) -> tuple[list[int | None], list[str]]:
 
 
 def _rounded(values: pd.Series, digits: int) -> list[float | int | None]:
-    numbers = np.round(values.to_numpy(dtype=float), digits)
+    numbers = np.round(values.to_numpy(dtype=float), digits).tolist()
     kind = int if digits == 0 else float
-    return [None if np.isnan(v) else kind(v) for v in numbers]
+    return [None if math.isnan(v) else kind(v) for v in numbers]

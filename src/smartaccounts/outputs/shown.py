@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -54,17 +56,17 @@ class Shown:
             return column
         return self.words.say(f"columns.{column}", period=period(self.facts.horizon_days, self.words))
 
-    @property
+    @cached_property
     def listed(self) -> pd.DataFrame:
         """The listed rows."""
         return self.frame[flagged(self.frame["listed"])]
 
-    @property
+    @cached_property
     def rest(self) -> pd.DataFrame:
         """The rows that are not listed."""
         return self.frame[~flagged(self.frame["listed"])]
 
-    @property
+    @cached_property
     def kept_small(self) -> pd.DataFrame:
         """The rows of the second list."""
         return self.frame[flagged(self.frame["keep_small"])]
@@ -74,10 +76,10 @@ class Shown:
         """The date of the list."""
         return date.fromisoformat(self.facts.as_of)
 
-    def knows(self, column: str) -> bool:
-        """Say whether any row has a value in a column; of texts an empty one is none."""
-        values = self.frame[column].dropna()
-        return bool(len(values)) and (values.dtype.kind in "biuf" or any(not missing(v) for v in values))
+    @cached_property
+    def known(self) -> frozenset[str]:
+        """The columns in which any row has a value; of texts an empty one is none."""
+        return frozenset(str(name) for name, values in self.frame.items() if _holds(values.dropna()))
 
     def play(self, key: object) -> Play | None:
         """Return the play of an id in words; None where there is none."""
@@ -94,7 +96,14 @@ def missing(value: object) -> bool:
     """Say whether a cell holds nothing: None, NaN, NaT, NA or an empty text."""
     if value is None or value is pd.NA or value is pd.NaT:
         return True
-    return value == "" if isinstance(value, str) else isinstance(value, float | np.floating) and bool(np.isnan(value))
+    return value == "" if isinstance(value, str) else isinstance(value, float | np.floating) and math.isnan(value)
+
+
+def _holds(values: pd.Series) -> bool:
+    """Say whether any of the values of a column, none of them null, is more than an empty text."""
+    if isinstance(values.dtype, pd.StringDtype):
+        return bool((values != "").any())
+    return bool(len(values)) and (values.dtype.kind in "biuf" or any(not missing(v) for v in values))
 
 
 def sentences(value: object) -> list[str]:

@@ -34,6 +34,10 @@ class Column:
     width: float
 
 
+Cells = dict[Column, list[Any]]
+NUMBERS = ("count", "money", "chance")
+
+
 LIST = (
     Column("rank", "count", 6), Column("name", "bold", 26), Column("customer_id", "text", 12),
     Column("sales_rep", "text", 17), Column("status", "text", 13), Column("probability", "chance", 11),
@@ -92,8 +96,9 @@ def write_workbook(shown: Shown, path: Path) -> None:
         made = datetime.combine(shown.as_of, time())  # the clock would change the bytes
         book.set_properties({"title": shown.words.say("page.title", as_of=shown.as_of), "created": made})
         writer = _Writer(book, shown)
+        columns = _with_attribute(LIST, shown.per)
         sheet = book.add_worksheet(shown.words.say("notes.list_sheet"))
-        writer.table(sheet, shown.listed, _with_attribute(LIST, shown.per))
+        writer.table(sheet, writer.cells(shown.listed, columns), columns)
         kept = shown.kept_small
         if len(kept):
             writer.kept(book.add_worksheet(shown.words.say("notes.small_sheet")), kept)
@@ -109,28 +114,26 @@ class _Writer:
         self.formats = {k: book.add_format(top | f) for k, f in FORMATS.items()}
         self.quoted = {k: book.add_format(top | f | {"quote_prefix": True}) for k, f in FORMATS.items()}
 
-    def table(self, sheet: Worksheet, rows: pd.DataFrame, columns: Sequence[Column], *, top: int = 0) -> None:
-        """Write rows below a head that stays, with filters; reasons stand one below the other."""
-        known = [c for c in columns if self._known(c.name, rows)]
-        for j, column in enumerate(known):
+    def table(self, sheet: Worksheet, cells: Cells, columns: Sequence[Column], *, top: int = 0) -> None:
+        """Write the `cells` of some of `columns` below a head that stays, with filters."""
+        count = max(map(len, cells.values()))
+        for j, (column, values) in enumerate(cells.items()):
             sheet.set_column(j, j, column.width)
             self.text(sheet, top, j, self.shown.label(column.name), "head")
-            cells = self._cells(column.name, rows)
-            for i, value in enumerate(cells, start=top + 1):
-                self._cell(sheet, (i, j), value, column.kind)
+            self._column(sheet, (top + 1, j), values, column.kind)
             if column.name == "probability":
-                most = float(rows[column.name].max())
+                most = max(v for v in values if not missing(v))
                 bar = {"type": "data_bar", "bar_color": PALE, "min_type": "num", "min_value": 0}
                 ends = {"max_type": "num", "max_value": most}
-                sheet.conditional_format(top + 1, j, top + len(rows), j, bar | ends)
+                sheet.conditional_format(top + 1, j, top + count, j, bar | ends)
         sheet.set_row(top, 62)
-        sheet.autofilter(top, 0, top + len(rows), len(known) - 1)
+        sheet.autofilter(top, 0, top + count, len(cells) - 1)
         sheet.freeze_panes(top + 1, 2)
         self._paper(sheet)
         sheet.repeat_rows(top)
-        last = max((j for j, c in enumerate(known) if columns.index(c) <= _place(columns, PRINTED)), default=0)
-        sheet.print_area(0, 0, top + len(rows), last)
-        for i, lines in enumerate(self._lines(rows, known), start=top + 1):
+        last = max((j for j, c in enumerate(cells) if columns.index(c) <= _place(columns, PRINTED)), default=0)
+        sheet.print_area(0, 0, top + count, last)
+        for i, lines in enumerate(_lines(cells, count), start=top + 1):
             sheet.set_row(i, 15 * lines + 3)
 
     def kept(self, sheet: Worksheet, rows: pd.DataFrame) -> None:
@@ -138,13 +141,13 @@ class _Writer:
         told = [] if self.shown.kept is None else [" ".join(said(self.shown.kept, self.shown.words))]
         if len(rows) > MOST:
             told.append(self.shown.words.say("notes.cut", rows=MOST, all=len(rows)))
-        kept = _with_attribute(KEPT, self.shown.per)
-        shown = [c for c in kept if self._known(c.name, rows)]
+        columns = _with_attribute(KEPT, self.shown.per)
+        cells = self.cells(rows.head(MOST), columns)
         for i, sentence in enumerate(told):  # across the table: a single cell would be cut on paper
-            sheet.merge_range(i, 0, i, len(shown) - 1, "", self.formats["said"])
+            sheet.merge_range(i, 0, i, len(cells) - 1, "", self.formats["said"])
             self.text(sheet, i, 0, sentence, "said")
-            sheet.set_row(i, 15 * _wrapped(sentence, sum(c.width for c in shown)) + 3)
-        self.table(sheet, rows.head(MOST), kept, top=len(told))
+            sheet.set_row(i, 15 * _wrapped(sentence, sum(c.width for c in cells)) + 3)
+        self.table(sheet, cells, columns, top=len(told))
 
     def notes(self, sheet: Worksheet) -> None:
         """Write what the list rests on and what its words mean."""
@@ -163,22 +166,25 @@ class _Writer:
         text = value if len(value) <= CELL else value[: CELL - 1] + "…"
         sheet.write_string(row, column, text, (self.quoted if text.startswith(FORMULA_STARTS) else self.formats)[kind])
 
-    def _cell(self, sheet: Worksheet, at: tuple[int, int], value: Any, kind: str) -> None:
-        if missing(value):
-            sheet.write_blank(*at, None, self.formats[kind])  # for the line below
-            return
-        if kind in ("count", "money", "chance"):
-            sheet.write_number(*at, float(value), self.formats[kind])
-        else:
-            self.text(sheet, *at, str(value), kind)
+    def _column(self, sheet: Worksheet, at: tuple[int, int], values: Sequence[Any], kind: str) -> None:
+        """Write values one below the other."""
+        top, j = at
+        number, form = kind in NUMBERS, self.formats[kind]
+        for i, value in enumerate(values, start=top):
+            if missing(value):
+                sheet.write_blank(i, j, None, form)  # for the line below
+            elif number:
+                sheet.write_number(i, j, float(value), form)
+            else:
+                self.text(sheet, i, j, str(value), kind)
 
-    def _known(self, name: str, rows: pd.DataFrame) -> bool:
-        if name == "rank":
-            return True
-        source = "play" if name == "to_do" else name
-        return any(not missing(v) for v in self._cells(name, rows)) if source in rows else False
+    def cells(self, rows: pd.DataFrame, columns: Sequence[Column]) -> Cells:
+        """Return what is written in the columns that have a value in any row; the ranks are always there."""
+        there = [c for c in columns if ("play" if c.name == "to_do" else c.name) in rows]
+        cells = {c: self._written(c.name, rows) for c in there}
+        return {c: values for c, values in cells.items() if c.name == "rank" or not all(map(missing, values))}
 
-    def _cells(self, name: str, rows: pd.DataFrame) -> list[Any]:
+    def _written(self, name: str, rows: pd.DataFrame) -> list[Any]:
         """Return the values of a column as they are written: words for ids, one line per sentence."""
         if name in ("play", "to_do"):
             plays = [self.shown.play(v) for v in rows["play"]]
@@ -188,18 +194,6 @@ class _Writer:
         if name == "status":
             return [None if missing(v) else self.shown.words.say(f"columns.status_{v}") for v in rows[name]]
         return rows[name].tolist()
-
-    def _lines(self, rows: pd.DataFrame, columns: Sequence[Column]) -> list[int]:
-        """Return how many lines the tallest wrapped cell of each row takes."""
-        lines = [1] * len(rows)
-        for column in columns:
-            if column.kind in ("wrapped", "bold"):
-                cells = self._cells(column.name, rows)
-                lines = [
-                    max(n, 0 if missing(c) else _wrapped(str(c), column.width * WIDTHS[column.kind]))
-                    for n, c in zip(lines, cells, strict=True)
-                ]
-        return [min(n, 25) for n in lines]
 
     def _paper(self, sheet: Worksheet) -> None:
         sheet.set_landscape()
@@ -214,6 +208,17 @@ def _with_attribute(columns: Sequence[Column], name: str | None) -> Sequence[Col
         return columns
     at = _place(columns, "sales_rep") + 1
     return (*columns[:at], Column(name, "text", 17), *columns[at:])
+
+
+def _lines(cells: Cells, count: int) -> list[int]:
+    """Return how many lines the tallest wrapped cell of each of the `count` rows takes."""
+    lines = [1] * count
+    for column, values in cells.items():
+        if column.kind in WIDTHS:
+            width = column.width * WIDTHS[column.kind]
+            taken = (0 if missing(v) else _wrapped(str(v), width) for v in values)
+            lines = [max(n, t) for n, t in zip(lines, taken, strict=True)]
+    return [min(n, 25) for n in lines]
 
 
 def _place(columns: Sequence[Column], name: str) -> int:
