@@ -8,6 +8,7 @@ import glob
 import gzip
 import io
 import os
+import re
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from smartaccounts.engine.duckdb import Engine, reading, text
 from smartaccounts.errors import InputError, PipelineError
 
 _CHUNK = 1 << 20
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
 _WILD = frozenset("*?[")
 MIXED = "utf-8, else windows-1252"
 _UNDEFINED = frozenset({0x81, 0x8D, 0x8F, 0x90, 0x9D})
@@ -30,7 +32,7 @@ _UNDEFINED = frozenset({0x81, 0x8D, 0x8F, 0x90, 0x9D})
 class File:
     """One file of a source: `relation` is SQL to read FROM, `columns` are name -> SQL type (csv: all text)."""
 
-    path: Path
+    path: Path | str
     relation: str
     columns: dict[str, str]
     untyped: bool
@@ -56,7 +58,13 @@ def opened(pipeline: Pipeline, engine: Engine) -> Iterator[tuple[File, ...]]:
 
 def place(pipeline: Pipeline) -> Path:
     """Return the absolute path, or glob, of the pipeline's source."""
-    return Path(os.path.normpath(pipeline.resolve(pipeline.source.path)))
+    return Path(os.path.normpath(pipeline.resolve(pipeline.source.path or "")))
+
+
+def where(pipeline: Pipeline) -> str:
+    """Return where the lines of a pipeline are, as Spark and errors say it: a table, an address, or an absolute path."""
+    said = pipeline.source.table or pipeline.source.path or ""
+    return said if pipeline.source.table or _ADDRESS.match(said) else str(place(pipeline))
 
 
 def _paths(pipeline: Pipeline) -> list[Path]:
@@ -64,7 +72,7 @@ def _paths(pipeline: Pipeline) -> list[Path]:
     if path.is_dir():
         raise InputError(
             f"Expected a file of order lines, got a folder in {path}.",
-            hint=f"For every file in it write a glob, for example path: {pipeline.source.path.rstrip('/')}/*.parquet.",
+            hint=f"For every file in it write a glob, for example path: {str(pipeline.source.path).rstrip('/')}/*.parquet.",
         )
     if path.is_file():
         return [path]
