@@ -1,4 +1,4 @@
-"""Apache Spark: the only file that imports it. It is handed functions over Arrow tables and knows nothing of what they do."""
+"""Apache Spark: the only file that imports it. It is handed functions over Arrow tables, whatever they do."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 import pyarrow as pa
 
@@ -50,7 +49,9 @@ class Frame:
         """Return some columns; bytes become text."""
         kinds = {field.name: field.dataType for field in self.data.schema.fields}
         named = [fn.col(f"`{c.replace('`', '``')}`") for c in columns]
-        texts = [c.cast("string") if isinstance(kinds[n], BinaryType) else c for n, c in zip(columns, named, strict=True)]
+        texts = [
+            c.cast("string") if isinstance(kinds[n], BinaryType) else c for n, c in zip(columns, named, strict=True)
+        ]
         return Frame(self.data.select(*[c.alias(n) for n, c in zip(columns, texts, strict=True)]))
 
     def where(self, condition: str) -> Frame:

@@ -14,7 +14,7 @@ from smartaccounts.orders.source import where
 from smartaccounts.orders.staging import Stage
 
 Tally = Sequence[tuple[Any, ...]]
-"""Per reason, ascending: the reason (null: accepted), its lines, three examples, three culprits, and how many lines each doubt is true of."""
+"""Per reason, ascending: its place (null: accepted), lines, three examples and culprits, the lines of each doubt."""
 
 _EXAMPLES = 3
 

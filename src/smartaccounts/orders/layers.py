@@ -101,7 +101,10 @@ def _check_columns(mapped: Mapping[str, str], file: File) -> None:
 
 
 def check_conditions(pipeline: Pipeline, layer: Typed, engine: Engine) -> frozenset[str]:
-    """Check `keep` and `source.cancelled` against a file, return the columns they read; PipelineError as in `keep.columns_of`."""
+    """Check `keep` and `source.cancelled` against a file; return the columns they read.
+
+    PipelineError as in `keep.columns_of`.
+    """
     used: set[str] = set()
     for key, condition in (("keep", pipeline.keep), ("source.cancelled", pipeline.source.cancelled)):
         if condition is not None:

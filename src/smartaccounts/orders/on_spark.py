@@ -1,7 +1,7 @@
 """Read a source with Spark: the same SQL as in `read`, run by the embedded engine inside Spark's workers, part by part.
 
-Whether a line is accepted is told from that line alone, so any part of a source can be mapped and checked by itself. Lines that
-are alike in every column belong to one customer, so duplicates are found where a customer's lines lie together.
+Whether a line is accepted is told from that line alone, so any part of a source can be mapped and checked by itself.
+Lines that are alike in every column belong to one customer, so duplicates are found where a customer's lines are.
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ _DOUBLE = pa.schema([("example", pa.string()), ("doubts", pa.int32()), ("source_
 class SparkLines:
     """Accepted order lines on a cluster, all lines of a customer in the same of `parts` parts.
 
-    frame: the contract columns that the source has or something stands in for (`held`), as `OrderLines` has them; the rest as there.
+    frame: the contract columns that the source has or something stands in for (`held`), as `OrderLines` has them.
+    The rest is as there.
     """
 
     frame: Frame
@@ -86,7 +87,7 @@ def read_on_spark(pipeline: Pipeline, spark: Spark, *, today: date | None = None
 
 @dataclass(frozen=True)
 class _Plan:
-    """What a worker must know: `sql` stages the rows of the table `source_part`, which has the `columns` of the source."""
+    """What a worker must know: `sql` stages the rows of `source_part`, which has the `columns` of the source."""
 
     columns: tuple[str, ...]
     sql: str
@@ -154,10 +155,14 @@ def _without_duplicates(_: int, batches: Iterator[pa.RecordBatch], *, plan: _Pla
     with Engine() as engine:
         engine.load(_SOURCE, pa.concat_tables(tables))
         yield engine.arrow(f"SELECT {', '.join(plan.lines_schema.names)} FROM {_SOURCE} WHERE rows IS NOT NULL")
-        marks = f"* EXCLUDE ({', '.join(_TALLY.names)}), CAST(NULL AS TINYINT) AS reason, CAST(NULL AS VARCHAR) AS culprit"
+        marks = (
+            f"* EXCLUDE ({', '.join(_TALLY.names)}), CAST(NULL AS TINYINT) AS reason, CAST(NULL AS VARCHAR) AS culprit"
+        )
         engine.run(f"CREATE TABLE {_STAGE} AS SELECT {marks} FROM {_SOURCE} WHERE rows IS NULL")
         engine.run(f"CREATE TABLE marked AS {plan.drops}")
-        yield _filled(engine.arrow(f"SELECT {', '.join(plan.held)} FROM marked WHERE reason IS NULL"), plan.lines_schema)
+        yield _filled(
+            engine.arrow(f"SELECT {', '.join(plan.held)} FROM marked WHERE reason IS NULL"), plan.lines_schema
+        )
         yield _filled(engine.arrow(tally_sql("marked", len(plan.doubts))), plan.lines_schema)
 
 
@@ -176,7 +181,5 @@ def _tables(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
 def _filled(table: pa.Table, schema: pa.Schema) -> pa.Table:
     """Return the table with the columns of a schema; those that it lacks are null."""
     given = set(table.column_names)
-    columns = [
-        table[f.name].cast(f.type) if f.name in given else pa.nulls(table.num_rows, f.type) for f in schema
-    ]
+    columns = [table[f.name].cast(f.type) if f.name in given else pa.nulls(table.num_rows, f.type) for f in schema]
     return pa.table(columns, schema=schema)

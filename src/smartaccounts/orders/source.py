@@ -46,6 +46,11 @@ def opened(pipeline: Pipeline, engine: Engine) -> Iterator[tuple[File, ...]]:
     The relations can be read only inside the block. InputError where a file is missing, empty, a folder, damaged, of
     another format, or where its delimiter or encoding cannot be told.
     """
+    if pipeline.engine == "spark":
+        raise PipelineError(
+            "Expected engine: embedded, got engine: spark for a command that does not run on Spark: `features` does.",
+            hint="Add --set engine=embedded, with source.path; or compute the features on Spark.",
+        )
     with tempfile.TemporaryDirectory(prefix="smartaccounts-") as folder:
         files = []
         for number, path in enumerate(_paths(pipeline)):
@@ -62,7 +67,7 @@ def place(pipeline: Pipeline) -> Path:
 
 
 def where(pipeline: Pipeline) -> str:
-    """Return where the lines of a pipeline are, as Spark and errors say it: a table, an address, or an absolute path."""
+    """Return where the lines are, as Spark and errors say it: a table, an address, or an absolute path."""
     said = pipeline.source.table or pipeline.source.path or ""
     return said if pipeline.source.table or _ADDRESS.match(said) else str(place(pipeline))
 
@@ -70,9 +75,10 @@ def where(pipeline: Pipeline) -> str:
 def _paths(pipeline: Pipeline) -> list[Path]:
     path = place(pipeline)
     if path.is_dir():
+        said = (pipeline.source.path or "").rstrip("/")
         raise InputError(
             f"Expected a file of order lines, got a folder in {path}.",
-            hint=f"For every file in it write a glob, for example path: {str(pipeline.source.path).rstrip('/')}/*.parquet.",
+            hint=f"For every file in it write a glob, for example path: {said}/*.parquet.",
         )
     if path.is_file():
         return [path]

@@ -100,7 +100,7 @@ def _columns(files: Sequence[File]) -> tuple[str, ...]:
 def staged(pipeline: Pipeline, engine: Engine, file: File, *, today: date, row_of: Sequence[str]) -> str:
     """Return a SELECT of one file: contract columns and marks, alike for every file, one row at a time.
 
-    With `row_of`, the columns of which `source_row` is made; no line is marked as a duplicate yet (`without_duplicates`).
+    row_of: the columns of which `source_row` is made. No line is a duplicate yet (`without_duplicates`).
     """
     layer = layers.typed(pipeline, file)
     layers.check_conditions(pipeline, layer, engine)
