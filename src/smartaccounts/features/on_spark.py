@@ -222,7 +222,7 @@ def _counts(
     """Count what was sold of each product in a part."""
     for _part, held, names in _held(batches):
         seen = asked.see(held)
-        _, baskets = _swept(held, seen, asked.target)
+        baskets = _swept(held, seen, asked.target)[1]
         markets = held.customers["market"].take(held.markets[:-1]).to_pylist()
         bars = np.array([[bar.get((int(d), m), 0) for m in markets] for d in seen.as_ofs]).reshape(-1, len(markets))
         bar_of = np.repeat(bars, np.diff(held.markets), axis=1)
