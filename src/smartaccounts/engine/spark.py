@@ -18,7 +18,7 @@ try:
     from pyspark.errors import PySparkException
     from pyspark.sql import DataFrame, SparkSession
     from pyspark.sql import functions as fn
-    from pyspark.sql.pandas.types import from_arrow_schema, to_arrow_schema
+    from pyspark.sql.pandas.types import from_arrow_schema
     from pyspark.sql.types import BinaryType
 except ImportError as missing:
     raise errors.PipelineError(
@@ -43,7 +43,7 @@ class Frame:
     @property
     def schema(self) -> pa.Schema:
         """Return the columns and their types as Arrow says them."""
-        return to_arrow_schema(self.data.schema)
+        return self.data.limit(0).toArrow().schema
 
     def select(self, columns: Sequence[str]) -> Frame:
         """Return some columns; bytes become text."""
@@ -105,15 +105,19 @@ class Frame:
 
     def arrow(self) -> pa.Table:
         """Bring all rows here; for what is small."""
-        return self.data.toArrow()
+        with explained():
+            return self.data.toArrow()
 
     def rows(self) -> int:
         """Count the rows."""
-        return int(self.data.count())
+        with explained():
+            return int(self.data.count())
 
     def write_parquet(self, folder: str, *, replace: bool) -> None:
         """Write a folder of Parquet files, whole or without `_SUCCESS`."""
-        self.data.write.mode("overwrite" if replace else "errorifexists").option("compression", "zstd").parquet(folder)
+        writer = self.data.write.mode("overwrite" if replace else "errorifexists").option("compression", "zstd")
+        with explained():
+            writer.parquet(folder)
 
     @contextmanager
     def kept(self) -> Iterator[Frame]:
@@ -156,7 +160,10 @@ class Spark:
 
     def parts(self, rows: int) -> int:
         """Return into how many parts rows are laid: one per core at least."""
-        cores = int(self.session.sparkContext.defaultParallelism)
+        try:
+            cores = int(self.session.sparkContext.defaultParallelism)
+        except PySparkException:  # over Spark Connect a session has no context
+            cores = int(self.session.conf.get("spark.sql.shuffle.partitions"))
         return max(cores, -(-rows // _LINES_A_PART))
 
 
@@ -195,15 +202,15 @@ _OURS = re.compile(r"smartaccounts\.errors\.(\w+): (.*?)(?:\nHint: ([^\n]*))?\s*
 
 
 @contextmanager
-def explained(where: str) -> Iterator[None]:
-    """Make of an error of Spark's what a user can mend: our own errors of a worker, and sources that cannot be read."""
+def explained(where: str = "") -> Iterator[None]:
+    """Make an error of ours in a worker that error here; with `where`, what Spark says of a source an InputError."""
     try:
         yield
     except PySparkException as error:
         ours = _OURS.search(str(error))
         if ours is not None and isinstance(kind := getattr(errors, ours[1], None), type):
             raise kind(ours[2], hint=ours[3] or "") from None
-        if error.getCondition() is None:
+        if not where:
             raise
         raise errors.InputError(
             f"Expected order lines that Spark can read, got {_first_line(error)} in {where}."

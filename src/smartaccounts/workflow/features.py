@@ -14,7 +14,6 @@ from smartaccounts.features.on_spark import snapshot_on_spark
 from smartaccounts.features.snapshot import CATALOGUE, absent_features, snapshot_tables
 from smartaccounts.orders.on_spark import read_on_spark
 from smartaccounts.orders.read import read
-from smartaccounts.orders.source import where
 from smartaccounts.outputs.staged import written_beside
 from smartaccounts.outputs.tables import Parts
 from smartaccounts.timeline import from_day_number, too_short
@@ -68,7 +67,7 @@ def write_features(
 def _on_spark(
     pipeline: Pipeline, as_ofs: Sequence[date], out: Path, *, double: bool, step: Callable[[str], None]
 ) -> Written:
-    from smartaccounts.engine.spark import explained, opened  # noqa: PLC0415 - an extra that not everybody has
+    from smartaccounts.engine.spark import opened  # noqa: PLC0415 - an extra that not everybody has
 
     replace = (out / "_SUCCESS").is_file()  # what Spark wrote before
     if not out.parent.is_dir() or (out.exists() and not replace):
@@ -79,7 +78,6 @@ def _on_spark(
     settings = pipeline.spark
     with (
         opened(master=settings.master, settings=settings.settings) as spark,
-        explained(where(pipeline)),
         read_on_spark(pipeline, spark) as lines,
     ):
         step("order lines read")

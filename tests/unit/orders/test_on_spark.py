@@ -1,9 +1,9 @@
-"""Reading with Spark, on a cluster of two workers: the lines, the counts and the errors are those of the embedded engine."""
+"""Reading with Spark, on a cluster of two workers: lines, counts and errors are those of the embedded engine."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +35,8 @@ def dirty(seed: int = 0, rows: int = 600) -> pa.Table:
     def some(values: Sequence[Any]) -> list[Any]:
         return [values[i] for i in draw.integers(0, len(values), rows)]
 
-    days = [datetime(2024, 1, 1, 9) + timedelta(days=int(d)) for d in draw.integers(0, 6, rows)]
-    odd = {3: None, 5: datetime(1850, 1, 1), 8: datetime(2031, 1, 1)}
+    days = (np.datetime64("2024-01-01T09", "us") + draw.integers(0, 6, rows) * np.timedelta64(1, "D")).tolist()
+    odd = {3: None, 5: np.datetime64("1850-01-01", "us").item(), 8: np.datetime64("2031-01-01", "us").item()}
     return pa.table(
         {
             "land": some(["AT", "DE", None]),
@@ -118,8 +118,8 @@ def test_two_currencies_in_a_market_are_refused(cluster: Any, tmp_path: Path) ->
 
 
 def test_a_table_of_the_session_is_read_and_a_missing_one_named(cluster: Any, tmp_path: Path) -> None:
-    cluster.made(dirty()).data.createOrReplaceTempView("order_book")
     pq.write_table(dirty(), tmp_path / "lines.parquet")
+    cluster.parquet(str(tmp_path)).data.createOrReplaceTempView("order_book")
     by_file, rows, _ = on_spark(pipeline(tmp_path, source={"path": "lines.parquet"}), cluster)
     named = pipeline(tmp_path, source={"path": None, "table": "order_book"}, engine="spark")
     assert on_spark(named, cluster)[:2] == (by_file, rows)
