@@ -12,6 +12,7 @@ import pytest
 
 from smartaccounts.config import Pipeline, pipeline_from
 from smartaccounts.engine.duckdb import Engine
+from smartaccounts.errors import PipelineError
 from smartaccounts.orders.contract import COLUMNS
 from smartaccounts.orders.read import read
 
@@ -93,3 +94,9 @@ def test_no_nan_of_a_parquet_file_is_taken_for_a_number(engine: Engine, tmp_path
     assert read_lines.intake.notes == (
         "1 lines: 'cost' (cost) is no finite number below 1e9 and was taken as missing.",
     )
+
+
+def test_a_source_of_spark_is_not_read_in_this_process(engine: Engine, tmp_path: Path) -> None:
+    source = pipeline(tmp_path, "customer,date,amount\na,2025-01-02,1\n", engine="spark")
+    with pytest.raises(PipelineError, match="Expected engine: embedded, got engine: spark for a command"):
+        read(source, engine, today=TODAY)
