@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 from itertools import count
@@ -154,6 +156,25 @@ def chromium() -> Iterator[Any]:
         browser = driver.chromium.launch(executable_path=str(command), args=list(QUIET))
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A session of Spark on two workers with processes of their own; what opens a session takes this one."""
+    program("java")
+    pytest.importorskip("pyspark", reason="pyspark is not installed")
+    engine = importlib.import_module("smartaccounts.engine.spark")
+    os.environ["SPARK_WORKER_DIR"] = str(tmp_path_factory.mktemp("workers"))
+    settings = {
+        "spark.ui.enabled": "false",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.host": "127.0.0.1",
+        "spark.sql.warehouse.dir": str(tmp_path_factory.mktemp("warehouse")),
+        "spark.sql.shuffle.partitions": "3",
+        "spark.executorEnv.PYTHONPATH": os.pathsep.join(p for p in sys.path if p),
+    }
+    with engine.opened(master="local-cluster[2,1,1024]", settings=settings) as spark:
+        yield spark
 
 
 def _skipped(config: pytest.Config) -> list[pytest.TestReport]:

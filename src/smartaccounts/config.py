@@ -21,9 +21,10 @@ class _Strict(BaseModel):
 
 
 class Source(_Strict):
-    """Where order lines come from: files (csv, csv.gz, parquet; a glob is allowed)."""
+    """Where order lines come from: files (csv, csv.gz, parquet; a glob is allowed), or a table that Spark knows."""
 
-    path: str = Field(min_length=1)
+    path: str | None = Field(None, min_length=1)
+    table: str | None = Field(None, min_length=1, description="in place of path, with engine: spark")
     delimiter: str | None = Field(None, min_length=1, max_length=1, description="csv: detected where it is not given")
     encoding: str | None = Field(None, description="csv: utf-8, latin-1 or utf-16; detected where it is not given")
     decimal: Literal[".", ","] = Field(".", description="csv: the decimal separator of numbers")
@@ -32,6 +33,14 @@ class Source(_Strict):
         None, description="SQL condition over the source's columns: this line cancels another"
     )
     duplicates: Literal["keep", "drop"] = Field("keep", description="lines alike in every column of the source")
+
+
+class Spark(_Strict):
+    """How Spark is started where no session is active, and in how many parts it works."""
+
+    master: str = Field("local[*]", min_length=1)
+    settings: dict[str, str] = Field(default_factory=dict, description="of Spark itself: spark.executor.memory, ...")
+    partitions: int | None = Field(None, ge=1, description="of the customers; as many as the lines need if not given")
 
 
 class Columns(_Strict):
@@ -214,10 +223,16 @@ class Pipeline(_Strict):
     target: Target = Target()
     model: Model = Model()
     growth_list: GrowthList = GrowthList()
+    engine: Literal["embedded", "spark"] = Field("embedded", description="spark: features on a cluster")
+    spark: Spark = Spark()
     _folder: Path = PrivateAttr(default_factory=Path.cwd)
 
     @model_validator(mode="after")
-    def _has_groups(self) -> Pipeline:
+    def _is_whole(self) -> Pipeline:
+        if (self.source.path is None) == (self.source.table is None):
+            raise ValueError("source needs path, or table with engine: spark, and not both")
+        if self.source.table is not None and self.engine != "spark":
+            raise ValueError("source.table is a table of Spark: it needs engine: spark")
         if self.growth_list.per is not None and self.customers is None:
             raise ValueError("growth_list.per needs a customers table")
         return self

@@ -154,6 +154,11 @@ def test_unknown_keys_name_the_nearest(change: dict[str, Any], said: str, tmp_pa
         ({"name": "../up"}, "Expected a valid name, got '../up' in "),
         ({"name": None}, "Expected a valid name, got None in "),
         ({"growth_list": {"language": "xx"}}, "Expected a valid growth_list.language, got 'xx' in "),
+        ({"engine": "pandas"}, "Expected a valid engine, got 'pandas' in "),
+        ({"source": {}}, "source needs path, or table with engine: spark, and not both"),
+        ({"source": {"path": "x", "table": "t"}, "engine": "spark"}, "source needs path, or table with engine: spark"),
+        ({"source": {"table": "t"}}, "source.table is a table of Spark: it needs engine: spark"),
+        ({"spark": {"partitions": 0}}, "Expected a valid spark.partitions, got 0 in "),
     ],
 )  # fmt: skip
 def test_wrong_values_are_said_with_key_value_and_file(change: dict[str, Any], said: str, tmp_path: Path) -> None:

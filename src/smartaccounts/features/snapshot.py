@@ -97,14 +97,18 @@ def snapshot_tables(
     Features that are no money are float32; with `double` they stay float64, as money always does.
     """
     for _, (found,) in _frames(lines, as_ofs, [target], rows=ROWS_PER_TABLE):
-        if not len(found):
-            continue
-        columns = {name: pa.array(found[name], from_pandas=True) for name in found}
-        columns["as_of"] = columns["as_of"].cast(pa.date32())
-        for name, feature in CATALOGUE.items():
-            if not (double or feature.unit.startswith("money")):
-                columns[name] = columns[name].cast(pa.float32())
-        yield pa.table(columns)
+        if len(found):
+            yield as_table(found, double=double)
+
+
+def as_table(frame: pd.DataFrame, *, double: bool) -> pa.Table:
+    """Return rows of a snapshot as an Arrow table, as `snapshot_tables` does."""
+    columns = {name: pa.array(frame[name], from_pandas=True) for name in frame}
+    columns["as_of"] = columns["as_of"].cast(pa.date32())
+    for name, feature in CATALOGUE.items():
+        if not (double or feature.unit.startswith("money")):
+            columns[name] = columns[name].cast(pa.float32())
+    return pa.table(columns)
 
 
 def _frames(

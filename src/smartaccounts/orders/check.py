@@ -12,7 +12,8 @@ from smartaccounts.engine.duckdb import Engine
 from smartaccounts.orders import findings
 from smartaccounts.orders.contract import COLUMNS, Intake
 from smartaccounts.orders.findings import Calendar, Cancellations, Market, OddCodes, Oddities
-from smartaccounts.orders.read import clock, intake
+from smartaccounts.orders.intake import intake
+from smartaccounts.orders.read import clock
 from smartaccounts.orders.staging import stage
 from smartaccounts.timeline import day_number, firsts_of_months, training_dates
 

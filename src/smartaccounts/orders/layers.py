@@ -100,11 +100,16 @@ def _check_columns(mapped: Mapping[str, str], file: File) -> None:
             raise InputError(f"Expected numbers for {name}, got {sql_type} in the column {column!r} of {file.path}.")
 
 
-def check_conditions(pipeline: Pipeline, layer: Typed, engine: Engine) -> None:
-    """Check `keep` and `source.cancelled` against a file; PipelineError as in `keep.columns_of`."""
+def check_conditions(pipeline: Pipeline, layer: Typed, engine: Engine) -> frozenset[str]:
+    """Check `keep` and `source.cancelled` against a file; return the columns they read.
+
+    PipelineError as in `keep.columns_of`.
+    """
+    used: set[str] = set()
     for key, condition in (("keep", pipeline.keep), ("source.cancelled", pipeline.source.cancelled)):
         if condition is not None:
-            columns_of(condition, columns=layer.types, key=f"{key} for {layer.file.path}", engine=engine)
+            used.update(columns_of(condition, columns=layer.types, key=f"{key} for {layer.file.path}", engine=engine))
+    return frozenset(used)
 
 
 def mapped_layer(pipeline: Pipeline, layer: Typed, *, extra: Mapping[str, str]) -> str:

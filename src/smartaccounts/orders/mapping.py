@@ -72,7 +72,9 @@ def number(column: str, sql_type: str, source: Source) -> str:
 
 def finite(number: str) -> str:
     """Return a number that can be multiplied and summed: null where it is infinite, NaN or absurd (1e9 and beyond)."""
-    return f"CASE WHEN abs({number}) < 1e9 THEN {number} END"
+    # isfinite has its own place: from the least and greatest value that Parquet notes down, which leave NaN out, the
+    # engine takes the comparison for true of every line
+    return f"CASE WHEN isfinite({number}) AND abs({number}) < 1e9 THEN {number} END"
 
 
 def moment(column: str, sql_type: str, source: Source) -> str:

@@ -8,6 +8,7 @@ import glob
 import gzip
 import io
 import os
+import re
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from smartaccounts.engine.duckdb import Engine, reading, text
 from smartaccounts.errors import InputError, PipelineError
 
 _CHUNK = 1 << 20
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
 _WILD = frozenset("*?[")
 MIXED = "utf-8, else windows-1252"
 _UNDEFINED = frozenset({0x81, 0x8D, 0x8F, 0x90, 0x9D})
@@ -30,7 +32,7 @@ _UNDEFINED = frozenset({0x81, 0x8D, 0x8F, 0x90, 0x9D})
 class File:
     """One file of a source: `relation` is SQL to read FROM, `columns` are name -> SQL type (csv: all text)."""
 
-    path: Path
+    path: Path | str
     relation: str
     columns: dict[str, str]
     untyped: bool
@@ -44,6 +46,11 @@ def opened(pipeline: Pipeline, engine: Engine) -> Iterator[tuple[File, ...]]:
     The relations can be read only inside the block. InputError where a file is missing, empty, a folder, damaged, of
     another format, or where its delimiter or encoding cannot be told.
     """
+    if pipeline.engine == "spark":
+        raise PipelineError(
+            "Expected engine: embedded, got engine: spark for a command that does not run on Spark: `features` does.",
+            hint="Add --set engine=embedded, with source.path; or compute the features on Spark.",
+        )
     with tempfile.TemporaryDirectory(prefix="smartaccounts-") as folder:
         files = []
         for number, path in enumerate(_paths(pipeline)):
@@ -56,15 +63,22 @@ def opened(pipeline: Pipeline, engine: Engine) -> Iterator[tuple[File, ...]]:
 
 def place(pipeline: Pipeline) -> Path:
     """Return the absolute path, or glob, of the pipeline's source."""
-    return Path(os.path.normpath(pipeline.resolve(pipeline.source.path)))
+    return Path(os.path.normpath(pipeline.resolve(pipeline.source.path or "")))
+
+
+def where(pipeline: Pipeline) -> str:
+    """Return where the lines are, as Spark and errors say it: a table, an address, or an absolute path."""
+    said = pipeline.source.table or pipeline.source.path or ""
+    return said if pipeline.source.table or _ADDRESS.match(said) else str(place(pipeline))
 
 
 def _paths(pipeline: Pipeline) -> list[Path]:
     path = place(pipeline)
     if path.is_dir():
+        said = (pipeline.source.path or "").rstrip("/")
         raise InputError(
             f"Expected a file of order lines, got a folder in {path}.",
-            hint=f"For every file in it write a glob, for example path: {pipeline.source.path.rstrip('/')}/*.parquet.",
+            hint=f"For every file in it write a glob, for example path: {said}/*.parquet.",
         )
     if path.is_file():
         return [path]

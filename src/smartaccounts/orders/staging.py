@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 
 from smartaccounts.config import Pipeline
 from smartaccounts.engine.duckdb import Engine, quoted, reading, text
@@ -53,18 +54,23 @@ def stage(pipeline: Pipeline, engine: Engine, *, table: str, today: date, for_ch
     with opened(pipeline, engine) as files:
         with_row = for_check or pipeline.source.duplicates == "drop"
         row_of = _columns(files) if with_row else ()
-        selects = [_staged(pipeline, engine, f, today=today, row_of=row_of) for f in files]
-        sql = _without_duplicates("\nUNION ALL\n".join(selects), pipeline)
+        selects = [staged(pipeline, engine, f, today=today, row_of=row_of) for f in files]
+        sql = without_duplicates("\nUNION ALL\n".join(selects), pipeline)
         hidden = "" if for_check else f" EXCLUDE (cancels, moment{', source_row' if with_row else ''})"
-        with _explained(files):
+        with explained([f.path for f in files]):
             engine.run(f"CREATE OR REPLACE TABLE {table} AS SELECT *{hidden} FROM ({sql})")
     return Stage(
         table,
-        held=frozenset(c.held_as for c in COLUMNS if c.name in layers.columns_needed(pipeline)),
+        held=held_columns(pipeline),
         provided=frozenset(pipeline.columns.mapped()),
         doubts=layers.doubts_said(pipeline),
         notes=tuple(file.note for file in files if file.note),
     )
+
+
+def held_columns(pipeline: Pipeline) -> frozenset[str]:
+    """Return the contract columns that a stage of a pipeline holds, under the names of the table."""
+    return frozenset(c.held_as for c in COLUMNS if c.name in layers.columns_needed(pipeline))
 
 
 def stage_rejected(pipeline: Pipeline, engine: Engine, *, table: str, today: date) -> None:
@@ -78,9 +84,9 @@ def stage_rejected(pipeline: Pipeline, engine: Engine, *, table: str, today: dat
             extra = {"source_row": f"{{{', '.join(raw)}}}"}
             mapped = layers.mapped_layer(pipeline, layer, extra=extra)
             selects.append(f"SELECT source_row, {layers.reason(today=today)} AS reason FROM ({mapped})")
-        sql = _without_duplicates("\nUNION ALL\n".join(selects), pipeline)
+        sql = without_duplicates("\nUNION ALL\n".join(selects), pipeline)
         because = f"[{', '.join(text(r) for r in REASONS)}][reason + 1] AS rejected_because"
-        with _explained(files):
+        with explained([f.path for f in files]):
             engine.run(
                 f"CREATE OR REPLACE TABLE {table} AS "
                 f"SELECT unnest(source_row), {because} FROM ({sql}) WHERE reason IS NOT NULL"
@@ -91,8 +97,11 @@ def _columns(files: Sequence[File]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(c for f in files for c in f.columns))
 
 
-def _staged(pipeline: Pipeline, engine: Engine, file: File, *, today: date, row_of: Sequence[str]) -> str:
-    """Return a SELECT of one file: contract columns and marks, alike for every file."""
+def staged(pipeline: Pipeline, engine: Engine, file: File, *, today: date, row_of: Sequence[str]) -> str:
+    """Return a SELECT of one file: contract columns and marks, alike for every file, one row at a time.
+
+    row_of: the columns of which `source_row` is made. No line is a duplicate yet (`without_duplicates`).
+    """
     layer = layers.typed(pipeline, file)
     layers.check_conditions(pipeline, layer, engine)
     shown = layers.shown_columns(pipeline)
@@ -133,7 +142,7 @@ def _held(name: str, *, has: bool) -> str:
     return f"{(present if has else missing).format(iso=_ISO)} AS {held_as}"
 
 
-def _without_duplicates(sql: str, pipeline: Pipeline) -> str:
+def without_duplicates(sql: str, pipeline: Pipeline) -> str:
     """Mark all but one of the accepted lines that are equal in every column of the source, if the pipeline says so."""
     if pipeline.source.duplicates == "keep":
         return sql
@@ -142,8 +151,9 @@ def _without_duplicates(sql: str, pipeline: Pipeline) -> str:
     return f"SELECT * REPLACE (CAST({mark} AS TINYINT) AS reason) FROM ({sql})"
 
 
-def _explained(files: Sequence[File]) -> AbstractContextManager[None]:
-    names = ", ".join(str(f.path) for f in files[:3]) + (", ..." if len(files) > 3 else "")
+def explained(places: Sequence[Path | str]) -> AbstractContextManager[None]:
+    """Make of an error of the engine's an InputError that says what to do and shows no line of the source."""
+    names = ", ".join(str(p) for p in places[:3]) + (", ..." if len(places) > 3 else "")
 
     def explain(said: str) -> InputError:
         # the original line may hold a customer's name

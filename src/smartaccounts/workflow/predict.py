@@ -26,6 +26,7 @@ from smartaccounts.orders.contract import OrderLines
 from smartaccounts.orders.customers import customer_attributes
 from smartaccounts.orders.digest import digest
 from smartaccounts.orders.read import read
+from smartaccounts.orders.source import where
 from smartaccounts.outputs.database import Table, check_table, write_table
 from smartaccounts.outputs.locked import WAIT_SECONDS, locked
 from smartaccounts.outputs.page import write_page
@@ -188,7 +189,7 @@ def check_data(bundle: Bundle, lines: OrderLines, pipeline: Pipeline, as_of: dat
     if lacking:
         raise ModelError(
             f"Expected the columns that the model was trained with, got none for {', '.join(lacking)} in "
-            f"{pipeline.resolve(pipeline.source.path)}.",
+            f"{where(pipeline)}.",
             hint=f"Map {', '.join(lacking)} under columns, or train a model without.",
         )
     first, horizon = lines.first_known(as_of), pipeline.target.horizon_days

@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from smartaccounts.config import Pipeline, pipeline_from
 from smartaccounts.engine.duckdb import Engine
+from smartaccounts.errors import PipelineError
 from smartaccounts.orders.contract import COLUMNS
 from smartaccounts.orders.read import read
 
@@ -73,3 +76,27 @@ def test_in_plus_rejected_is_out(engine: Engine, tmp_path: Path) -> None:
     assert taken.rows_in == 33
     assert taken.rows_in == taken.rows_out + sum(r.rows for r in taken.rejected)
     assert all(1 <= len(r.examples) <= 3 for r in taken.rejected)
+
+
+def test_no_nan_of_a_parquet_file_is_taken_for_a_number(engine: Engine, tmp_path: Path) -> None:
+    costs = [1.25, float("nan"), None, 2.0]
+    lines = {"customer": list("abcd"), "date": [date(2025, 1, 2)] * 4, "amount": [1.0] * 4, "cost": costs}
+    pq.write_table(pa.table(lines), tmp_path / "lines.parquet")
+    source = pipeline(tmp_path, "", columns={"cost": "cost"})
+    source = source.model_copy(update={"source": source.source.model_copy(update={"path": "lines.parquet"})})
+    read_lines = read(source, engine, today=TODAY)
+    assert engine.rows(f"SELECT cost FROM {read_lines.table} ORDER BY customer_id") == [
+        (1.25,),
+        (None,),
+        (None,),
+        (2.0,),
+    ]
+    assert read_lines.intake.notes == (
+        "1 lines: 'cost' (cost) is no finite number below 1e9 and was taken as missing.",
+    )
+
+
+def test_a_source_of_spark_is_not_read_in_this_process(engine: Engine, tmp_path: Path) -> None:
+    source = pipeline(tmp_path, "customer,date,amount\na,2025-01-02,1\n", engine="spark")
+    with pytest.raises(PipelineError, match="Expected engine: embedded, got engine: spark for a command"):
+        read(source, engine, today=TODAY)

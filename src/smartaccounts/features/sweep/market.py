@@ -26,7 +26,7 @@ def spread(starts: Longs, values: Any) -> Floats:
     return np.repeat(np.asarray(values, dtype=np.float64), np.diff(starts))
 
 
-def percent_rank(values: Floats) -> Floats:
+def percent_rank(values: Floats | Longs) -> Floats:
     """Return the share of the others that are below each value (as PERCENT_RANK does): 0 for one alone."""
     if len(values) < 2:
         return np.zeros(len(values))

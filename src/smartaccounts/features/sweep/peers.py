@@ -8,9 +8,24 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from smartaccounts.features import peers as family
 from smartaccounts.features.sweep.market import Floats, Longs, exact_sum, over_markets, percent_rank, quotient, spread
 
 _FINE = 1e12
+
+LEVELS = (
+    "spend_91d",
+    "spend_182d",
+    "spend_365d",
+    "spend_prior_182d",
+    "spend_decay_180d",
+    "tenure_days",
+    "spend_year_ago_ahead_182d",
+    "spend_year_ago_behind_182d",
+)
+"""Features of customers that the family is made of."""
+PEERS = tuple(f.name for f in family.PEERS.features)
+"""Features of the family."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
@@ -61,16 +61,16 @@ def frames(
     held = coded.coded(lines, known_before=dates[-1])
     absent = frozenset(absent_features(lines.provided))
     room = lines.engine.room
-    bought = [None if absent.issuperset(names) else _items(held, column, room) for names, column in CODES]
+    bought = [None if absent.issuperset(names) else items(held, column, room) for names, column in CODES]
     at_once = int(np.clip(ROWS_AT_ONCE // max(len(held.first_known), 1), 1, AT_ONCE))
     for start in range(0, len(dates), at_once):
         chunk = dates[start : start + at_once]
-        seen = see(held, chunk, horizon_days=min(t.horizon_days for t in targets))
+        seen = see(held, chunk, first_days(held, chunk), horizon_days=min(t.horizon_days for t in targets))
         answer, stands = _answered(held, seen, targets, absent, bought, room)
         total = int(seen.starts[-1])
         ends = [*range(rows or total, total, rows or total), total] if total else [0]
         for first, end in pairwise([0, *ends]):
-            found = [_frame(held, seen, t, s, answer, slice(first, end)) for t, s in zip(targets, stands, strict=True)]
+            found = [frame(held, seen, t, s, answer, slice(first, end)) for t, s in zip(targets, stands, strict=True)]
             yield (len(chunk) if end == total else 0), found
             release(answer.values)
 
@@ -86,13 +86,12 @@ def _answered(
     """Return the columns of the catalogue, and per target those of its standing."""
     parts = [Column(f"{i} {name}", total) for i, t in enumerate(targets) for name, total in standing.totals(t).items()]
     answer = Answer.of([*CATALOGUE, *(part.name for part in parts)], absent, rows=int(seen.starts[-1]), room=room)
-    own = [
-        Column(f.name, f.swept, f.zero)
-        for f in CATALOGUE.values()
-        if f.name not in absent and (not isinstance(f.swept, Own) or f.name in OWN_RULES)
-    ]
-    baskets = _customers(held, seen, program([*own, *parts], held.given), answer)
-    _products(held, seen, baskets, bought, answer)
+    baskets = write_customers(held, seen, program([*own_columns(absent), *parts], held.given), answer)
+    by_product, by_category = bought
+    if by_product is not None:
+        write_assortment(held, seen, baskets, by_product, _known(held, seen, baskets, by_product), answer)
+    if by_category is not None:
+        write_categories(held, seen, by_category, answer)
     release(held.ints, held.longs)
     stands: list[list[dict[str, Any]]] = [[] for _ in targets]
     for a, history in enumerate(seen.history.tolist()):
@@ -110,21 +109,32 @@ def _answered(
     ]
 
 
-def _frame(
+def own_columns(absent: Collection[str]) -> list[Column]:
+    """Return the features that are made of a customer's own lines."""
+    return [
+        Column(f.name, f.swept, f.zero)
+        for f in CATALOGUE.values()
+        if f.name not in absent and (not isinstance(f.swept, Own) or f.name in OWN_RULES)
+    ]
+
+
+def frame(
     held: Coded, seen: Seen, target: Target, stood: Mapping[str, Any], answer: Answer, asked: slice
 ) -> pd.DataFrame:
-    """Return the rows asked for, but for those of as_of dates without enough history for a target: they come first."""
+    """Return the rows asked for, but for those of as_of dates without enough history for a target: they come first.
+
+    stood: the columns of `standing`, of all rows."""
     least = int(seen.starts[np.searchsorted(seen.history, target.horizon_days)])
     rows = slice(max(asked.start, least), max(asked.stop, least))
-    frame = held.customers.select(["market", "customer_id"]).take(seen.customer[rows]).to_pandas()
+    found = held.customers.select(["market", "customer_id"]).take(seen.customer[rows]).to_pandas()
     days = seen.as_ofs.astype("datetime64[D]").astype("datetime64[us]")
     which = np.searchsorted(seen.starts, np.arange(rows.start, rows.stop), side="right") - 1
-    frame.insert(0, "as_of", days[which])
+    found.insert(0, "as_of", days[which])
     for name, values in stood.items():
-        frame[name] = values[rows]
+        found[name] = values[rows]
     features = pd.DataFrame(answer.values[: len(CATALOGUE), rows].T, columns=[*CATALOGUE], copy=False)
-    found: pd.DataFrame = pd.concat([frame, features], axis=1)
-    return found
+    answered: pd.DataFrame = pd.concat([found, features], axis=1)
+    return answered
 
 
 @dataclass(frozen=True)
@@ -140,7 +150,8 @@ class Answer:
         """Make room for some columns; those that are absent are null."""
         place = {name: i for i, name in enumerate(names)}
         values = room.empty((len(names), rows), np.float64)
-        values[[place[name] for name in (*absent, *products.ASSORTED, *products.CATEGORISED)]] = np.nan
+        later = (*absent, *products.ASSORTED, *products.CATEGORISED)
+        values[[place[name] for name in later if name in place]] = np.nan
         return cls(place, absent, values)
 
     def columns(self) -> Iterator[tuple[str, npt.NDArray[np.float64]]]:
@@ -152,11 +163,17 @@ class Answer:
         return np.array([-1 if n in self.absent else self.place[n] for n in names], dtype=np.int64)
 
 
-def see(held: Coded, dates: Sequence[date], *, horizon_days: int) -> Seen:
-    """Return who is seen at the dates that have so much history."""
+def first_days(held: Coded, dates: Sequence[date]) -> list[int | None]:
+    """Return the first day of what was known at each date, None where nothing was."""
     days, known = held.ints[:, DAY], held.ints[:, KNOWN]
+    asked = [day_number(d) for d in dates]
+    return [int(days[before].min()) if (before := known < d).any() else None for d in asked]
+
+
+def see(held: Coded, dates: Sequence[date], first: Sequence[int | None], *, horizon_days: int) -> Seen:
+    """Return who is seen at the dates that have so much history; `first` as of `first_days`, of all lines."""
     asked = np.array([day_number(d) for d in dates], dtype=np.int64)
-    history = np.array([d - days[before].min() if (before := known < d).any() else -1 for d in asked], dtype=np.int64)
+    history = np.array([-1 if f is None else d - f for d, f in zip(asked, first, strict=True)], dtype=np.int64)
     enough = (history >= horizon_days) & (history >= 0)
     as_ofs = asked[enough]
     here = held.first_known[None, :] < as_ofs[:, None]
@@ -166,7 +183,7 @@ def see(held: Coded, dates: Sequence[date], *, horizon_days: int) -> Seen:
     return Seen(as_ofs, history[enough], row_of, np.nonzero(here)[1].astype(np.int32), starts)
 
 
-def _customers(held: Coded, seen: Seen, plan: Program, answer: Answer) -> npt.NDArray[np.int64]:
+def write_customers(held: Coded, seen: Seen, plan: Program, answer: Answer) -> npt.NDArray[np.int64]:
     """Write the columns of the program; return the baskets (customers.swept)."""
     baskets = np.empty((*seen.row_of.shape, 2), dtype=np.int64)
     if not len(seen.as_ofs):
@@ -186,34 +203,33 @@ def _customers(held: Coded, seen: Seen, plan: Program, answer: Answer) -> npt.ND
     return baskets
 
 
-def _products(
-    held: Coded, seen: Seen, baskets: npt.NDArray[np.int64], bought: Sequence[Items | None], answer: Answer
-) -> None:
-    """Write the columns of assortment, position and categories."""
-    by_product, by_category = bought
-    if by_product is not None:
-        known, into = _known(held, seen, baskets, by_product), answer.into(products.ASSORTED)
-        _over_customers(
-            held,
-            lambda first, end: products.assorted(
-                first, end, *by_product, seen.as_ofs, seen.row_of, baskets, known, into, answer.values
-            ),
-            *by_product,
-            answer.values,
-        )
-    if by_category is not None:
-        names = answer.into(products.CATEGORISED)
-        _over_customers(
-            held,
-            lambda first, end: products.categorised(
-                first, end, *by_category, seen.as_ofs, seen.row_of, names, answer.values
-            ),
-            *by_category,
-            answer.values,
-        )
+def write_assortment(
+    held: Coded, seen: Seen, baskets: npt.NDArray[np.int64], bought: Items, known: npt.NDArray[np.float64], answer: Answer
+) -> None:  # fmt: skip
+    """Write the columns of assortment and position; `known` as of `known_of`."""
+    into = answer.into(products.ASSORTED)
+    _over_customers(
+        held,
+        lambda first, end: products.assorted(
+            first, end, *bought, seen.as_ofs, seen.row_of, baskets, known, into, answer.values
+        ),
+        *bought,
+        answer.values,
+    )
 
 
-def _items(held: Coded, column: int, room: Room) -> Items:
+def write_categories(held: Coded, seen: Seen, bought: Items, answer: Answer) -> None:
+    """Write the columns of categories."""
+    into = answer.into(products.CATEGORISED)
+    _over_customers(
+        held,
+        lambda first, end: products.categorised(first, end, *bought, seen.as_ofs, seen.row_of, into, answer.values),
+        *bought,
+        answer.values,
+    )
+
+
+def items(held: Coded, column: int, room: Room) -> Items:
     """Return each customer's purchases by their code in `column`: where they begin, and both tables of them (products.grouped)."""
     lines = (held.offsets, held.ints, held.longs, column)
     n = np.zeros(len(held.first_known), dtype=np.int64)
@@ -224,53 +240,71 @@ def _items(held: Coded, column: int, room: Room) -> Items:
     return begins, item, paid
 
 
-def _known(held: Coded, seen: Seen, baskets: Any, items: Items) -> npt.NDArray[np.float64]:
-    """Return what is known of every product at every as_of: as_ofs x products x 4 (products.LIFT and so on)."""
+def _known(held: Coded, seen: Seen, baskets: Any, bought: Items) -> npt.NDArray[np.float64]:
+    """Return what is known of every product at every as_of, of lines that are all here (`known_of`)."""
     large = np.full(baskets.shape[:2], -1, dtype=np.int8)
     shares = np.full((len(seen.as_ofs), len(held.markets) - 1), np.nan)
     for a in range(len(seen.as_ofs)):
         for m, (first, end) in enumerate(pairwise(held.markets)):
             buys = np.flatnonzero(baskets[a, first:end, 1]) + first
             if len(buys):
-                is_large = market.percent_rank(baskets[a, buys, 0]) >= 0.9
+                is_large = large_buyers(baskets[a, buys, 0])
                 large[a, buys] = is_large
                 shares[a, m] = is_large.sum() / len(buys)
-    counts = _counts(held, seen, large, items)
-    known = np.full((*counts.shape[:2], 4), np.nan)
-    share = shares[:, held.product_market]
-    buyers, large_buyers = counts[..., products.BUYERS], counts[..., products.LARGE_BUYERS]
+    return known_of(counts(held, seen, large, bought), shares, held.product_market)
+
+
+def large_buyers(spent: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Say which buyers of a market at one as_of are large: the top tenth by what they spent on products."""
+    is_large: npt.NDArray[np.bool_] = market.percent_rank(spent) >= 0.9
+    return is_large
+
+
+def counts(held: Coded, seen: Seen, large: npt.NDArray[np.int8], bought: Items) -> npt.NDArray[np.int64]:
+    """Return what is counted of every product at every as_of: as_ofs x products x 6 (products.BUYERS and so on)."""
+
+    shape = (len(seen.as_ofs), len(held.product_market), 6)
+    each = [np.zeros(shape, dtype=np.int64) for _ in range(threads())]
+    free: SimpleQueue[npt.NDArray[np.int64]] = SimpleQueue()
+    for one in each:
+        free.put(one)
+
+    def count(first: int, end: int) -> None:
+        some = free.get()
+        products.weighed(first, end, *bought, seen.as_ofs, large, some)
+        free.put(some)
+
+    _over_customers(held, count, *bought)
+    total: npt.NDArray[np.int64] = np.sum(each, axis=0)
+    return total
+
+
+def known_of(
+    counted: npt.NDArray[np.int64], shares: npt.NDArray[np.float64], product_market: npt.NDArray[np.int32]
+) -> npt.NDArray[np.float64]:
+    """Return what is known of every product at every as_of: as_ofs x products x 4 (products.LIFT and so on).
+
+    counted: as of `counts`, of the whole market; shares: as_ofs x markets, of large buyers among the buyers, NaN without one;
+    product_market: ascending.
+    """
+    known = np.full((*counted.shape[:2], 4), np.nan)
+    share = shares[:, product_market]
+    buyers, large = counted[..., products.BUYERS], counted[..., products.LARGE_BUYERS]
     with np.errstate(divide="ignore", invalid="ignore"):
         known[..., products.LIFT] = np.where(
-            share > 0, np.log((large_buyers + PRIOR_CUSTOMERS * share) / (buyers + PRIOR_CUSTOMERS) / share), np.nan
+            share > 0, np.log((large + PRIOR_CUSTOMERS * share) / (buyers + PRIOR_CUSTOMERS) / share), np.nan
         )
         for to, logs, number in (
             (products.MARKET_PRICE, products.SUM_PRICE, products.PRICES),
             (products.MARKET_QUANTITY, products.SUM_QUANTITY, products.QUANTITIES),
         ):
-            known[..., to] = counts[..., logs] / counts[..., number] / 1e9
-    bounds = np.searchsorted(held.product_market, np.arange(len(held.markets)))
-    for a in range(len(seen.as_ofs)):
+            known[..., to] = counted[..., logs] / counted[..., number] / 1e9
+    bounds = np.searchsorted(product_market, np.arange(shares.shape[1] + 1))
+    for a in range(len(counted)):
         for first, end in pairwise(bounds):
             sold = np.flatnonzero(buyers[a, first:end]) + first
             known[a, sold, products.TOP] = market.percent_rank(-buyers[a, sold]) <= 0.1
     return known
-
-
-def _counts(held: Coded, seen: Seen, large: Any, items: Items) -> npt.NDArray[np.int64]:
-    """Return what is counted of every product at every as_of: as_ofs x products x 6 (products.BUYERS and so on)."""
-    shape = (len(seen.as_ofs), len(held.product_market), 6)
-    spare = [np.zeros(shape, dtype=np.int64) for _ in range(threads())]
-    free: SimpleQueue[npt.NDArray[np.int64]] = SimpleQueue()
-    for one in spare:
-        free.put(one)
-
-    def count(first: int, end: int) -> None:
-        counts = free.get()
-        products.weighed(first, end, *items, seen.as_ofs, large, counts)
-        free.put(counts)
-
-    _over_customers(held, count, *items)
-    return np.sum(spare, axis=0)  # type: ignore[no-any-return]
 
 
 def _over_customers(held: Coded, do: Callable[[int, int], None], *touched: npt.NDArray[Any]) -> None:

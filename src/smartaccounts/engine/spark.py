@@ -1,0 +1,243 @@
+"""Apache Spark: the only file that imports it. It is handed functions over Arrow tables, whatever they do."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import pyarrow as pa
+
+from smartaccounts import errors
+
+try:
+    from pyspark import StorageLevel, TaskContext
+    from pyspark.errors import PySparkException
+    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import functions as fn
+    from pyspark.sql.pandas.types import from_arrow_schema
+    from pyspark.sql.types import BinaryType
+except ImportError as missing:
+    raise errors.PipelineError(
+        f"Expected Apache Spark, got none ({missing}) for engine: spark.",
+        hint="Install it: pip install 'smartaccounts[spark]', and Java 17.",
+    ) from None
+
+Batches = Iterator[pa.RecordBatch]
+OverPart = Callable[[int, Batches], Iterable[pa.Table]]
+"""What is made of one part of a frame: its number and its batches in, tables out."""
+
+_LINES_A_PART = 250_000
+
+
+class Frame:
+    """Rows that lie apart on a cluster."""
+
+    def __init__(self, data: DataFrame) -> None:
+        """Hold a frame of Spark's."""
+        self.data = data
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Return the columns and their types as Arrow says them."""
+        return self.data.limit(0).toArrow().schema
+
+    def select(self, columns: Sequence[str]) -> Frame:
+        """Return some columns; bytes become text."""
+        kinds = {field.name: field.dataType for field in self.data.schema.fields}
+        named = [fn.col(f"`{c.replace('`', '``')}`") for c in columns]
+        texts = [
+            c.cast("string") if isinstance(kinds[n], BinaryType) else c for n, c in zip(columns, named, strict=True)
+        ]
+        return Frame(self.data.select(*[c.alias(n) for n, c in zip(columns, texts, strict=True)]))
+
+    def where(self, condition: str) -> Frame:
+        """Return the rows for which a condition in SQL holds."""
+        return Frame(self.data.where(condition))
+
+    def columns(self, names: Sequence[str]) -> Frame:
+        """Return some columns as they are."""
+        return Frame(self.data.select(*names))
+
+    def apart(self, keys: Sequence[str], *, parts: int) -> Frame:
+        """Lay rows of equal keys into the same of so many parts."""
+        return Frame(self.data.repartition(parts, *keys))
+
+    def mapped(self, function: OverPart, schema: pa.Schema) -> Frame:
+        """Return what a function makes of each part: tables with the columns of the schema."""
+
+        def run(batches: Batches) -> Batches:
+            context = TaskContext.get()
+            with _one_core():
+                for table in function(context.partitionId() if context else 0, batches):
+                    yield from table.select(schema.names).cast(schema).to_batches()
+
+        return Frame(self.data.mapInArrow(run, from_arrow_schema(schema)))
+
+    def grouped(self, keys: Sequence[str], function: Callable[[pa.Table], pa.Table], schema: pa.Schema) -> Frame:
+        """Return what a function makes of the rows of each key."""
+
+        def run(rows: pa.Table) -> pa.Table:
+            with _one_core():
+                return function(rows).select(schema.names).cast(schema)
+
+        return Frame(self.data.groupBy(*keys).applyInArrow(run, from_arrow_schema(schema)))
+
+    def beside(
+        self, other: Frame, key: str, function: Callable[[pa.Table, pa.Table], pa.Table], schema: pa.Schema
+    ) -> Frame:
+        """Return what a function makes of the rows of each key in this frame and in another."""
+
+        def run(rows: pa.Table, others: pa.Table) -> pa.Table:
+            with _one_core():
+                return function(rows, others).select(schema.names).cast(schema)
+
+        pairs = self.data.groupBy(key).cogroup(other.data.groupBy(key))
+        return Frame(pairs.applyInArrow(run, from_arrow_schema(schema)))
+
+    def summed(self, keys: Sequence[str], values: Mapping[str, str]) -> Frame:
+        """Return one row per key: column -> an aggregate in SQL."""
+        aggregates = [fn.expr(sql).alias(name) for name, sql in values.items()]
+        return Frame((self.data.groupBy(*keys) if keys else self.data).agg(*aggregates))
+
+    def arrow(self) -> pa.Table:
+        """Bring all rows here; for what is small."""
+        with explained():
+            return self.data.toArrow()
+
+    def rows(self) -> int:
+        """Count the rows."""
+        with explained():
+            return int(self.data.count())
+
+    def write_parquet(self, folder: str, *, replace: bool) -> None:
+        """Write a folder of Parquet files, whole or without `_SUCCESS`."""
+        writer = self.data.write.mode("overwrite" if replace else "errorifexists").option("compression", "zstd")
+        with explained():
+            writer.parquet(folder)
+
+    @contextmanager
+    def kept(self) -> Iterator[Frame]:
+        """Keep the rows on the cluster (memory, then disk) inside the block, so that they are computed once."""
+        self.data.persist(StorageLevel.MEMORY_AND_DISK)
+        try:
+            yield self
+        finally:
+            self.data.unpersist()
+
+
+class Spark:
+    """A session: the active one where there is one, as in a notebook; else one of its own, stopped on `close`."""
+
+    def __init__(self, *, master: str, settings: Mapping[str, str]) -> None:
+        """Take the active session or start one; PipelineError where none can be started."""
+        with _quiet():
+            active = SparkSession.getActiveSession()
+            self._own = active is None
+            self.session = active or _started(master, settings)
+
+    def close(self) -> None:
+        """Stop the session if it is an own one."""
+        if self._own:
+            self.session.stop()
+
+    def table(self, name: str) -> Frame:
+        """Return a table that the session knows."""
+        with explained(f"the table {name}"):
+            return Frame(self.session.table(name))
+
+    def parquet(self, path: str) -> Frame:
+        """Return Parquet files: a file, a folder or a glob; columns are matched by name."""
+        with explained(path):
+            return Frame(self.session.read.option("mergeSchema", "true").parquet(path))
+
+    def made(self, table: pa.Table) -> Frame:
+        """Return a small table of this process as a frame."""
+        return Frame(self.session.createDataFrame(table))
+
+    def parts(self, rows: int) -> int:
+        """Return into how many parts rows are laid: one per core at least."""
+        try:
+            cores = int(self.session.sparkContext.defaultParallelism)
+        except PySparkException:  # over Spark Connect a session has no context
+            cores = int(self.session.conf.get("spark.sql.shuffle.partitions"))
+        return max(cores, -(-rows // _LINES_A_PART))
+
+
+@contextmanager
+def opened(*, master: str, settings: Mapping[str, str]) -> Iterator[Spark]:
+    """Yield a session; an own one is stopped at the end of the block."""
+    spark = Spark(master=master, settings=settings)
+    try:
+        with _quiet():
+            yield spark
+    finally:
+        spark.close()
+
+
+def _started(master: str, settings: Mapping[str, str]) -> SparkSession:
+    if master.startswith("local"):
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # the workers are of this machine
+    own = {
+        "spark.sql.session.timeZone": "UTC",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.sql.execution.arrow.maxRecordsPerBatch": "65536",
+    }
+    build = SparkSession.builder.master(master).appName("smartaccounts")
+    for key, value in {**own, **settings}.items():
+        build = build.config(key, value)
+    try:
+        return build.getOrCreate()
+    except (PySparkException, RuntimeError, OSError) as error:
+        raise errors.PipelineError(
+            f"Expected Spark to start, got {_first_line(error)} with spark.master {master!r}.",
+            hint="Spark needs Java 17: is `java` on the PATH, or JAVA_HOME set?",
+        ) from None
+
+
+_OURS = re.compile(r"smartaccounts\.errors\.(\w+): (.*?)(?:\nHint: ([^\n]*))?\s*(?:\n|$)", re.DOTALL)
+
+
+@contextmanager
+def explained(where: str = "") -> Iterator[None]:
+    """Make an error of ours in a worker that error here; with `where`, what Spark says of a source an InputError."""
+    try:
+        yield
+    except PySparkException as error:
+        ours = _OURS.search(str(error))
+        if ours is not None and isinstance(kind := getattr(errors, ours[1], None), type):
+            raise kind(ours[2], hint=ours[3] or "") from None
+        if not where:
+            raise
+        raise errors.InputError(
+            f"Expected order lines that Spark can read, got {_first_line(error)} in {where}."
+        ) from None
+
+
+def _first_line(error: Exception) -> str:
+    return " ".join(str(error).strip().splitlines()[:1])
+
+
+@contextmanager
+def _one_core() -> Iterator[None]:
+    """A task has one core."""
+    before = os.environ.get("SMARTACCOUNTS_THREADS")
+    os.environ["SMARTACCOUNTS_THREADS"] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["SMARTACCOUNTS_THREADS"]
+        else:
+            os.environ["SMARTACCOUNTS_THREADS"] = before
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence what PySpark says of pandas 3: no frame of pandas goes through it here."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="PySpark does not yet fully support pandas", category=FutureWarning)
+        yield

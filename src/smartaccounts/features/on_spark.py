@@ -1,0 +1,285 @@
+"""The snapshot on Spark: the sweep over one part of the customers after another, and between them what the market must know.
+
+A part is swept thrice, each time by the compiled code of `sweep`: for the columns that a market is ranked and summed by, for what was
+sold of each product, and for the answer. What lies between is small: figures of a market, of a product, of a row in its market.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+
+from smartaccounts.config import Target
+from smartaccounts.engine.duckdb import Engine
+from smartaccounts.engine.memory import unbounded
+from smartaccounts.errors import InputError
+from smartaccounts.features.families import CATALOGUE, absent_features
+from smartaccounts.features.snapshot import KEY, STANDING, as_table
+from smartaccounts.features.sweep import coded, products, run, standing
+from smartaccounts.features.sweep.coded import CATEGORY, PRODUCT, Coded
+from smartaccounts.features.sweep.peers import LEVELS, PEERS, Rows, peers
+from smartaccounts.features.sweep.program import Column, program
+from smartaccounts.orders.contract import Intake, OrderLines
+from smartaccounts.orders.on_spark import SparkLines
+from smartaccounts.orders.read import TABLE, whole
+from smartaccounts.timeline import from_day_number
+
+if TYPE_CHECKING:
+    from smartaccounts.engine.spark import Frame
+
+_ROW = [("as_of", pa.int32()), ("part", pa.int32()), ("c", pa.int32())]
+_CODED = pa.schema(
+    [("part", pa.int32()), ("held", pa.binary()), ("first_days", pa.list_(pa.int32())), ("too_large", pa.bool_())]
+)
+_COUNTED = tuple(f"n{i}" for i in range(6))
+"""The columns of `sweep.run.counts`."""
+_COUNTS = pa.schema(
+    [("as_of", pa.int32()), ("market", pa.string()), ("product_id", pa.string()), *((n, pa.int64()) for n in _COUNTED)]
+)
+_BARS = pa.schema([("as_of", pa.int32()), ("market", pa.string()), ("bar", pa.int64()), ("share", pa.float64())])
+"""Of the buyers of a market at an as_of: from which scaled money on they are large, and how many are."""
+
+
+@dataclass(frozen=True)
+class SparkSnapshot:
+    """A snapshot on a cluster: the frame has the columns of `snapshot_tables`; rows: of each as_of that has some."""
+
+    frame: Frame
+    rows: dict[date, int]
+    absent: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What every part must know. first_days: of the whole history, at each of the dates."""
+
+    dates: tuple[date, ...]
+    first_days: tuple[int | None, ...]
+    target: Target
+    absent: frozenset[str]
+    double: bool
+
+    def see(self, held: Coded) -> run.Seen:
+        """Return who is seen of a part."""
+        return run.see(held, self.dates, self.first_days, horizon_days=self.target.horizon_days)
+
+    def schema(self) -> pa.Schema:
+        """Return the columns of the answer."""
+        names = [*KEY[1:], *STANDING, *CATALOGUE]
+        texts, flags = dict.fromkeys(KEY[1:], str), dict.fromkeys(("active", "eligible"), True)
+        example = pd.DataFrame({n: [texts[n]()] if n in texts else [flags.get(n, 0.0)] for n in names})
+        example.insert(0, "as_of", pd.Series([0], dtype="datetime64[us]"))
+        kinds = as_table(example, double=self.double).schema
+        return pa.schema([(f.name, pa.string() if f.name in texts else f.type) for f in kinds])
+
+
+@contextmanager
+def snapshot_on_spark(
+    lines: SparkLines, as_ofs: Sequence[date], target: Target, *, double: bool = False
+) -> Iterator[SparkSnapshot]:
+    """Compute the snapshot of several as_of dates (one at least), as `snapshot_tables` does; it is there inside the block.
+
+    InputError where the money of one customer passes what the sweep can sum.
+    """
+    dates = tuple(sorted(set(as_ofs)))
+    absent = absent_features(lines.provided)
+    parts = lines.frame.mapped(partial(_coded, provided=lines.provided, held=lines.held, dates=dates), _CODED)
+    with parts.kept():
+        asked = _Asked(dates, _first_days(parts, dates), target, frozenset(absent), double)
+        names = [*LEVELS, *standing.totals(target)]
+        schema = pa.schema(
+            [*_ROW, ("market", pa.string()), ("customer_id", pa.string()), *((n, pa.float64()) for n in names),
+             ("spent", pa.int64()), ("bought", pa.int64())]
+        )  # fmt: skip
+        levels = parts.mapped(partial(_levels, asked=asked), schema)
+        with levels.kept():
+            counted = levels.summed(["as_of"], {"rows": "count(*)"}).arrow().to_pylist()
+            known = None if asked.absent.issuperset(products.ASSORTED) else _known(parts, levels, asked)
+            stood = pa.schema([*_ROW, *((n, pa.float64()) for n in (*PEERS, *STANDING))])
+            stands = levels.grouped(["as_of"], partial(_stood, asked=asked), stood)
+            rows = {from_day_number(r["as_of"]): r["rows"] for r in counted}
+            finished = partial(_finished, asked=asked, known=known)
+            yield SparkSnapshot(parts.beside(stands, "part", finished, asked.schema()), rows, absent)
+
+
+def _coded(
+    part: int, batches: Iterator[pa.RecordBatch], *, provided: frozenset[str], held: Sequence[str], dates: Sequence[date]
+) -> Iterator[pa.Table]:  # fmt: skip
+    """Return the lines of a part as numbers, with its products' names, in one row."""
+    some = list(batches)
+    if not some:
+        return
+    with Engine() as engine:
+        engine.load("part_lines", pa.Table.from_batches(some))
+        whole(engine, "part_lines", held=held)
+        lines = OrderLines(engine, TABLE, provided, 0, 0, Intake(0, 0, ()))
+        numbers = coded.coded(lines, known_before=dates[-1])
+        if not len(numbers.first_known):
+            return
+        names = engine.arrow("SELECT market, product_id FROM swept_products ORDER BY code")
+        row = {
+            "part": [part],
+            "held": [pickle.dumps((numbers, names), protocol=5)],
+            "first_days": [run.first_days(numbers, dates)],
+            "too_large": [coded.too_large(lines, known_before=dates[-1])],
+        }
+        yield pa.table(row, schema=_CODED)
+
+
+def _held(batches: Iterator[pa.RecordBatch] | pa.Table) -> Iterator[tuple[int, Coded, pa.Table]]:
+    """Yield the parts: number, lines, and the products' names."""
+    for batch in batches.to_batches() if isinstance(batches, pa.Table) else batches:
+        for part, held in zip(batch["part"], batch["held"], strict=True):
+            yield part.as_py(), *pickle.loads(held.as_py())
+
+
+def _first_days(parts: Frame, dates: Sequence[date]) -> tuple[int | None, ...]:
+    """Return the first day of the history as it was known at each date; InputError where money is too large."""
+    told = parts.columns(["first_days", "too_large"]).arrow().to_pydict()
+    if any(told["too_large"]):
+        raise InputError(
+            f"Expected money of one customer that sums up to less than 9e9 before {dates[-1]}, got more.",
+            hint="Use engine: embedded for this source, or give the amounts in thousands.",
+        )
+    by_date = zip(*told["first_days"], strict=True)
+    first = tuple(min((d for d in days if d is not None), default=None) for days in by_date)
+    return first or (None,) * len(dates)
+
+
+def _swept(held: Coded, seen: run.Seen, target: Target) -> tuple[run.Answer, npt.NDArray[np.int64]]:
+    """Sweep for the columns that a market is ranked and summed by; return them and the baskets."""
+    columns = [Column(n, CATALOGUE[n].swept, CATALOGUE[n].zero) for n in LEVELS]
+    totals = [Column(name, total) for name, total in standing.totals(target).items()]
+    answer = run.Answer.of(
+        [c.name for c in (*columns, *totals)], frozenset(), rows=int(seen.starts[-1]), room=unbounded()
+    )
+    return answer, run.write_customers(held, seen, program([*columns, *totals], held.given), answer)
+
+
+def _levels(_: int, batches: Iterator[pa.RecordBatch], *, asked: _Asked) -> Iterator[pa.Table]:
+    """Return the rows of the answer with what their market must know of them."""
+    for part, held, _names in _held(batches):
+        seen = asked.see(held)
+        answer, baskets = _swept(held, seen, asked.target)
+        a, c = np.nonzero(seen.row_of >= 0)
+        who = held.customers.take(c)
+        yield pa.table(
+            {
+                "as_of": seen.as_ofs[a].astype(np.int32),
+                "part": np.full(len(a), part, dtype=np.int32),
+                "c": c.astype(np.int32),
+                "market": who["market"],
+                "customer_id": who["customer_id"],
+                **dict(answer.columns()),
+                "spent": baskets[a, c, 0],
+                "bought": baskets[a, c, 1],
+            }
+        )
+
+
+def _known(parts: Frame, levels: Frame, asked: _Asked) -> tuple[pd.DataFrame, npt.NDArray[np.float64]]:
+    """Return the products (market, product_id, ascending) and what is known of each at each as_of."""
+    bars = levels.columns(["as_of", "market", "spent", "bought"]).where("bought > 0")
+    at = bars.grouped(["as_of", "market"], _bar, _BARS).arrow().to_pandas()
+    bar = {(r.as_of, r.market): int(r.bar) for r in at.itertuples()}
+    sums = {n: f"sum({n})" for n in _COUNTED}
+    counted = parts.mapped(partial(_counts, asked=asked, bar=bar), _COUNTS)
+    told = counted.summed(["as_of", "market", "product_id"], sums).arrow().to_pandas()
+    names = told[["market", "product_id"]].drop_duplicates().sort_values(["market", "product_id"], ignore_index=True)
+    as_ofs, markets = np.unique(at["as_of"]), np.unique(at["market"].to_numpy(object))
+    shares = np.full((len(as_ofs), len(markets)), np.nan)
+    shares[np.searchsorted(as_ofs, at["as_of"]), np.searchsorted(markets, at["market"].to_numpy(object))] = at["share"]
+    counts = np.zeros((len(as_ofs), len(names), 6), dtype=np.int64)
+    product = told.merge(names.reset_index(names="code"), on=["market", "product_id"], how="left")["code"]
+    counts[np.searchsorted(as_ofs, told["as_of"]), product] = told[[*_COUNTED]].to_numpy()
+    market = np.searchsorted(markets, names["market"].to_numpy(object)).astype(np.int32)
+    known = run.known_of(counts, shares, market)
+    everywhen = np.full((len(asked.dates), *known.shape[1:]), np.nan)
+    days = [(d - date(1970, 1, 1)).days for d in asked.dates]
+    everywhen[np.searchsorted(days, as_ofs)] = known
+    return names, everywhen
+
+
+def _bar(buyers: pa.Table) -> pa.Table:
+    """Return from what on the buyers of one market at one as_of are large."""
+    spent = buyers["spent"].to_numpy()
+    large = run.large_buyers(spent)
+    bar = spent[large].min() if large.any() else np.iinfo(np.int64).max
+    first = buyers.select(["as_of", "market"]).slice(0, 1)
+    return first.append_column("bar", [[bar]]).append_column("share", [[large.sum() / len(large)]])
+
+
+def _counts(
+    _: int, batches: Iterator[pa.RecordBatch], *, asked: _Asked, bar: dict[tuple[int, str], int]
+) -> Iterator[pa.Table]:
+    """Count what was sold of each product in a part."""
+    for _part, held, names in _held(batches):
+        seen = asked.see(held)
+        baskets = _swept(held, seen, asked.target)[1]
+        markets = held.customers["market"].take(held.markets[:-1]).to_pylist()
+        bars = np.array([[bar.get((int(d), m), 0) for m in markets] for d in seen.as_ofs]).reshape(-1, len(markets))
+        bar_of = np.repeat(bars, np.diff(held.markets), axis=1)
+        large = np.where(baskets[..., 1] > 0, baskets[..., 0] >= bar_of, -1).astype(np.int8)
+        counts = run.counts(held, seen, large, run.items(held, PRODUCT, unbounded()))
+        a, product = np.nonzero(counts[..., products.BUYERS])
+        rows = names.take(product).append_column("as_of", pa.array(seen.as_ofs[a].astype(np.int32)))
+        for i, name in enumerate(_COUNTED):
+            rows = rows.append_column(name, pa.array(counts[a, product, i]))
+        yield rows
+
+
+def _stood(rows: pa.Table, *, asked: _Asked) -> pa.Table:
+    """Return how every row of one as_of stands in its market."""
+    rows = rows.sort_by([("market", "ascending"), ("customer_id", "ascending")])
+    market = rows["market"].combine_chunks().dictionary_encode().indices.to_numpy()
+    starts = np.append(np.flatnonzero(np.diff(market, prepend=-1)), len(market))
+    person = rows["customer_id"].combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64)
+    as_of = rows["as_of"][0].as_py()
+    first = asked.first_days[asked.dates.index(from_day_number(as_of))]
+    history = as_of - (as_of if first is None else first)
+    at = {name: rows[name].to_numpy() for name in (*LEVELS, *standing.totals(asked.target))}
+    values = peers(Rows(at, starts, person, history)) | standing.standing(at, starts, history, asked.target)
+    answer = rows.select([name for name, _ in _ROW])
+    for name, column in values.items():
+        answer = answer.append_column(name, pa.array(np.asarray(column, dtype=np.float64)))
+    return answer
+
+
+def _finished(
+    part: pa.Table, stands: pa.Table, *, asked: _Asked, known: tuple[pd.DataFrame, npt.NDArray[np.float64]] | None
+) -> pa.Table:
+    """Return the rows of a part with all their columns, ascending by as_of, market and customer_id."""
+    if not part.num_rows or not stands.num_rows:
+        return asked.schema().empty_table()
+    ((_, held, names),) = _held(part)
+    seen = asked.see(held)
+    answer = run.Answer.of([*CATALOGUE], asked.absent, rows=int(seen.starts[-1]), room=unbounded())
+    baskets = run.write_customers(held, seen, program(run.own_columns(asked.absent), held.given), answer)
+    if known is not None:
+        told = names.to_pandas().merge(known[0].reset_index(names="code"), how="left", on=["market", "product_id"])
+        there = told["code"].notna().to_numpy()
+        of = np.full((len(seen.as_ofs), len(there), 4), np.nan)
+        late = known[1][len(asked.dates) - len(seen.as_ofs) :]  # the dates with enough history are the last ones
+        of[:, there] = late[:, told["code"][there].to_numpy(np.int64)]
+        run.write_assortment(held, seen, baskets, run.items(held, PRODUCT, unbounded()), of, answer)
+    if not asked.absent.issuperset(products.CATEGORISED):
+        run.write_categories(held, seen, run.items(held, CATEGORY, unbounded()), answer)
+    stands = stands.sort_by([("as_of", "ascending"), ("c", "ascending")])
+    at = dict(answer.columns())
+    for name in PEERS:
+        at[name][:] = stands[name].to_numpy()
+    stood: dict[str, Any] = {name: stands[name].to_numpy() for name in STANDING}
+    stood |= {name: stood[name] > 0 for name in ("active", "eligible")}
+    return as_table(
+        run.frame(held, seen, asked.target, stood, answer, slice(0, int(seen.starts[-1]))), double=asked.double
+    )

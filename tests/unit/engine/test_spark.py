@@ -1,0 +1,58 @@
+"""Spark's door: what a function may rely on in a worker, and what becomes of an error there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from smartaccounts.engine.threads import threads
+from smartaccounts.errors import InputError
+
+pytestmark = pytest.mark.slow
+
+SEEN = pa.schema([("part", pa.int32()), ("process", pa.int64()), ("cores", pa.int32()), ("rows", pa.int64())])
+
+
+def seen(part: int, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
+    rows = sum(b.num_rows for b in batches)
+    yield pa.table({"part": [part], "process": [os.getppid()], "cores": [threads()], "rows": [rows]})
+
+
+def refusing(part: int, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
+    raise InputError("Expected less,\ngot more.", hint="Give less.")
+    yield
+
+
+def failing(part: int, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
+    raise ZeroDivisionError
+    yield
+
+
+def test_parts_are_worked_by_several_processes_with_one_core_each(cluster: Any) -> None:
+    rows = cluster.made(pa.table({"key": list(range(1000))})).apart(["key"], parts=6).mapped(seen, SEEN).arrow()
+    assert sorted(rows["part"].to_pylist()) == [0, 1, 2, 3, 4, 5]
+    assert sum(rows["rows"].to_pylist()) == 1000
+    assert set(rows["cores"].to_pylist()) == {1}
+    assert os.getpid() not in rows["process"].to_pylist()
+    assert len(set(rows["process"].to_pylist())) == 2
+
+
+def test_an_error_of_ours_in_a_worker_is_the_same_error_here(cluster: Any) -> None:
+    rows = cluster.made(pa.table({"key": [1]}))
+    with pytest.raises(InputError) as said:
+        rows.mapped(refusing, SEEN).arrow()
+    assert str(said.value) == "Expected less,\ngot more.\nHint: Give less."
+    with pytest.raises(Exception, match="ZeroDivisionError"):
+        rows.mapped(failing, SEEN).arrow()
+
+
+def test_an_open_session_is_taken_and_left_open(cluster: Any) -> None:
+    from smartaccounts.engine.spark import opened  # noqa: PLC0415 - an extra that not everybody has
+
+    with opened(master="local[7]", settings={}) as spark:
+        assert spark.session is cluster.session
+    assert cluster.made(pa.table({"key": [1, 2]})).rows() == 2

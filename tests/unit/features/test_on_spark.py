@@ -1,0 +1,136 @@
+"""The snapshot on Spark, on a cluster of two workers: it is that of the embedded engine, however the lines lie."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from tests.conftest import real_history
+from tests.oracle.histories import CENTS, FINE, HUGE, TIES, as_ofs, random_history
+
+from smartaccounts.config import Pipeline, pipeline_from, read_pipeline
+from smartaccounts.errors import HistoryError, InputError, PipelineError
+from smartaccounts.orders.simulate import simulate
+from smartaccounts.workflow.features import Written, write_features
+
+pytestmark = pytest.mark.slow
+
+PIPELINES = Path(__file__).parents[3] / "pipelines"
+KEY = ["as_of", "market", "customer_id"]
+NEEDED = ("market", "customer_id", "order_id", "order_date", "known_date", "amount")
+MORE = ("product_id", "quantity", "unit_price", "list_price", "cost", "channel", "category")
+
+
+def shuffled(table: pa.Table, path: Path, *, seed: int) -> None:
+    """Write the rows in another order, in files of a folder."""
+    path.mkdir()
+    order = np.random.default_rng(seed).permutation(table.num_rows)
+    for number, rows in enumerate(np.array_split(order, 3)):
+        pq.write_table(table.take(rows), path / f"{number}.parquet")
+
+
+def written(source: Pipeline, dates: Sequence[date], out: Path, **more: Any) -> tuple[Written, pa.Table]:
+    said = write_features(source, dates, out, **more)
+    table = pq.read_table(out)
+    texts = pa.schema([f.with_type(pa.string()) if f.name in KEY[1:] else f for f in table.schema])
+    return said, table.cast(texts).sort_by([(k, "ascending") for k in KEY]).combine_chunks()
+
+
+def on_spark(source: Pipeline, *, path: str, partitions: int) -> Pipeline:
+    update = {
+        "engine": "spark",
+        "source": source.source.model_copy(update={"path": path}),
+        "spark": source.spark.model_copy(update={"partitions": partitions}),
+    }
+    return source.model_copy(update=update)
+
+
+def history(folder: Path, seed: int, money: Any, columns: Sequence[str] = (*NEEDED, *MORE)) -> Pipeline:
+    rows = [
+        {"order_date": r.pop("day"), "known_date": r.pop("known_day", None), **r} for r in random_history(seed, money)
+    ]
+    pq.write_table(pa.Table.from_pylist(rows), folder / "lines.parquet")
+    names = dict.fromkeys(columns)
+    return pipeline_from(
+        {
+            "name": "test",
+            "source": {"path": str(folder / "lines.parquet")},
+            "columns": {n: n for n in names},
+            "target": {"min_active": 3, "horizon_days": 91},
+        },
+        folder=folder,
+    )
+
+
+@pytest.mark.parametrize(
+    ("seed", "money", "columns", "partitions"),
+    [
+        (1, TIES, (*NEEDED, *MORE), 1),
+        (2, CENTS, (*NEEDED, *MORE), 7),
+        (3, FINE, NEEDED, 3),
+    ],
+)
+def test_every_value_is_that_of_the_embedded_engine(
+    seed: int, money: Any, columns: Sequence[str], partitions: int, cluster: Any, tmp_path: Path
+) -> None:
+    source, dates = history(tmp_path, seed, money, columns), as_ofs(seed)
+    shuffled(pq.read_table(tmp_path / "lines.parquet"), tmp_path / "apart", seed=seed)
+    apart = on_spark(source, path=str(tmp_path / "apart"), partitions=partitions)
+    said, expected = written(source, dates, tmp_path / "embedded.parquet", double=True)
+    also, found = written(apart, dates, tmp_path / "spark.parquet", double=True)
+    assert also == said
+    assert found.schema.equals(expected.schema)
+    assert [n for n in expected.column_names if not found[n].equals(expected[n])] == []
+
+
+def test_a_simulated_supplier_in_single_precision(cluster: Any, tmp_path: Path) -> None:
+    made = simulate(tmp_path / "orders.parquet", customers=300, years=2.5, markets=2)
+    demo = read_pipeline(PIPELINES / "demo.yaml", overrides=[f"source.path={made.lines}", "target.min_active=20"])
+    dates = [date(2022, 7, 1), date(2023, 5, 1)]
+    said, expected = written(demo, dates, tmp_path / "embedded.parquet")
+    out = tmp_path / "spark.parquet"
+    also, found = written(on_spark(demo, path=str(made.lines), partitions=4), dates, out)
+    assert (also, found.schema) == (said, expected.schema)
+    assert found.equals(expected)
+    again = written(on_spark(demo, path=str(made.lines), partitions=2), dates, out)[1]
+    assert again.equals(expected)
+
+
+@pytest.mark.real
+def test_a_real_history(cluster: Any, tmp_path: Path) -> None:
+    real_history("online_retail")
+    source = read_pipeline(PIPELINES / "online_retail.yaml")
+    dates = [date(2010, 9, 1), date(2011, 6, 1)]
+    _, expected = written(source, dates, tmp_path / "embedded.parquet", double=True)
+    spark = on_spark(source, path=str(source.resolve(source.source.path or "")), partitions=3)
+    assert written(spark, dates, tmp_path / "spark.parquet", double=True)[1].equals(expected)
+
+
+@pytest.mark.parametrize(
+    ("money", "dates", "error", "said"),
+    [
+        (CENTS, [date(2018, 1, 1)], HistoryError, "Expected an as_of with at least 91 days of history"),
+        (HUGE, [date(2021, 6, 1)], InputError, "Expected money of one customer that sums up to less than 9e9"),
+    ],
+)
+def test_what_cannot_be_computed_is_said(
+    money: Any, dates: list[date], error: type[Exception], said: str, cluster: Any, tmp_path: Path
+) -> None:
+    source = on_spark(history(tmp_path, 2, money), path=str(tmp_path / "lines.parquet"), partitions=2)
+    with pytest.raises(error, match=said):
+        write_features(source, dates, tmp_path / "out.parquet")
+    assert not (tmp_path / "out.parquet").exists()
+
+
+def test_nothing_that_spark_did_not_write_is_replaced(cluster: Any, tmp_path: Path) -> None:
+    source = on_spark(history(tmp_path, 2, CENTS), path=str(tmp_path / "lines.parquet"), partitions=2)
+    (tmp_path / "mine").mkdir()
+    for out in (tmp_path / "mine", tmp_path / "lines.parquet", tmp_path / "nowhere" / "out"):
+        with pytest.raises(PipelineError, match="Expected a new folder in a folder that exists"):
+            write_features(source, [date(2020, 6, 1)], out)
