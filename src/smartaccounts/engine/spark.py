@@ -198,7 +198,7 @@ def _started(master: str, settings: Mapping[str, str]) -> SparkSession:
         ) from None
 
 
-_OURS = re.compile(r"smartaccounts\.errors\.(\w+): (.*?)(?:\nHint: ([^\n]*))?\s*(?:\n|$)", re.DOTALL)
+_OURS = re.compile(r"smartaccounts\.errors\.(\w+): (.*?)\s*(?:\n\s*(?:SQLSTATE|at )|$)", re.DOTALL)
 
 
 @contextmanager
@@ -209,7 +209,8 @@ def explained(where: str = "") -> Iterator[None]:
     except PySparkException as error:
         ours = _OURS.search(str(error))
         if ours is not None and isinstance(kind := getattr(errors, ours[1], None), type):
-            raise kind(ours[2], hint=ours[3] or "") from None
+            message, _, hint = ours[2].partition("\nHint: ")
+            raise kind(message, hint=hint) from None
         if not where:
             raise
         raise errors.InputError(

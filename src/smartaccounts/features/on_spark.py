@@ -38,9 +38,7 @@ if TYPE_CHECKING:
     from smartaccounts.engine.spark import Frame
 
 _ROW = [("as_of", pa.int32()), ("part", pa.int32()), ("c", pa.int32())]
-_CODED = pa.schema(
-    [("part", pa.int32()), ("held", pa.binary()), ("first_days", pa.list_(pa.int32())), ("too_large", pa.bool_())]
-)
+_CODED = pa.schema([("part", pa.int32()), ("held", pa.binary()), ("first_days", pa.list_(pa.int32()))])
 _COUNTED = tuple(f"n{i}" for i in range(6))
 """The columns of `sweep.run.counts`."""
 _COUNTS = pa.schema(
@@ -123,6 +121,11 @@ def _coded(
         engine.load("part_lines", pa.Table.from_batches(some))
         whole(engine, "part_lines", held=held)
         lines = OrderLines(engine, TABLE, provided, 0, 0, Intake(0, 0, ()))
+        if coded.too_large(lines, known_before=dates[-1]):
+            raise InputError(
+                f"Expected money of one customer that sums up to less than 9e9 before {dates[-1]}, got more.",
+                hint="Use engine: embedded for this source, or give the amounts in thousands.",
+            )
         numbers = coded.coded(lines, known_before=dates[-1])
         if not len(numbers.first_known):
             return
@@ -131,7 +134,6 @@ def _coded(
             "part": [part],
             "held": [pickle.dumps((numbers, names), protocol=5)],
             "first_days": [run.first_days(numbers, dates)],
-            "too_large": [coded.too_large(lines, known_before=dates[-1])],
         }
         yield pa.table(row, schema=_CODED)
 
@@ -144,14 +146,8 @@ def _held(batches: Iterator[pa.RecordBatch] | pa.Table) -> Iterator[tuple[int, C
 
 
 def _first_days(parts: Frame, dates: Sequence[date]) -> tuple[int | None, ...]:
-    """Return the first day of the history as it was known at each date; InputError where money is too large."""
-    told = parts.columns(["first_days", "too_large"]).arrow().to_pydict()
-    if any(told["too_large"]):
-        raise InputError(
-            f"Expected money of one customer that sums up to less than 9e9 before {dates[-1]}, got more.",
-            hint="Use engine: embedded for this source, or give the amounts in thousands.",
-        )
-    by_date = zip(*told["first_days"], strict=True)
+    """Return the first day of the history as it was known at each date."""
+    by_date = zip(*parts.columns(["first_days"]).arrow()["first_days"].to_pylist(), strict=True)
     first = tuple(min((d for d in days if d is not None), default=None) for days in by_date)
     return first or (None,) * len(dates)
 

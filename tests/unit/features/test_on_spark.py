@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -22,6 +23,7 @@ from smartaccounts.workflow.features import Written, write_features
 pytestmark = pytest.mark.slow
 
 PIPELINES = Path(__file__).parents[3] / "pipelines"
+EXECUTOR = "CoarseGrainedExecutorBackend"
 KEY = ["as_of", "market", "customer_id"]
 NEEDED = ("market", "customer_id", "order_id", "order_date", "known_date", "amount")
 MORE = ("product_id", "quantity", "unit_price", "list_price", "cost", "channel", "category")
@@ -134,3 +136,21 @@ def test_nothing_that_spark_did_not_write_is_replaced(cluster: Any, tmp_path: Pa
     for out in (tmp_path / "mine", tmp_path / "lines.parquet", tmp_path / "nowhere" / "out"):
         with pytest.raises(PipelineError, match="Expected a new folder in a folder that exists"):
             write_features(source, [date(2020, 6, 1)], out)
+
+
+def test_an_executor_that_dies_changes_nothing(cluster: Any, tmp_path: Path) -> None:
+    source, dates = history(tmp_path, 1, CENTS), as_ofs(1)
+    said, expected = written(source, dates, tmp_path / "embedded.parquet", double=True)
+    killed: list[int] = []
+
+    def kill(_: str) -> None:
+        """Kill one of the two that hold the lines, once they are read and once parts of them are swept."""
+        working = [p for p in psutil.Process().children(recursive=True) if EXECUTOR in " ".join(p.cmdline())]
+        working[0].kill()
+        killed.append(working[0].pid)
+
+    apart = on_spark(source, path=str(tmp_path / "lines.parquet"), partitions=6)
+    also, found = written(apart, dates, tmp_path / "spark.parquet", double=True, step=kill)
+    assert len(set(killed)) == 2
+    assert also == said
+    assert found.equals(expected)
