@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -145,9 +146,12 @@ def test_an_executor_that_dies_changes_nothing(cluster: Any, tmp_path: Path) -> 
 
     def kill(_: str) -> None:
         """Kill one of the two that hold the lines, once they are read and once parts of them are swept."""
-        working = [p for p in psutil.Process().children(recursive=True) if EXECUTOR in " ".join(p.cmdline())]
-        working[0].kill()
-        killed.append(working[0].pid)
+        for process in psutil.Process().children(recursive=True):
+            with suppress(psutil.Error):  # it has ended, or is ending
+                if EXECUTOR in " ".join(process.cmdline()):
+                    process.kill()
+                    killed.append(process.pid)
+                    return
 
     apart = on_spark(source, path=str(tmp_path / "lines.parquet"), partitions=6)
     also, found = written(apart, dates, tmp_path / "spark.parquet", double=True, step=kill)
