@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 PipelineFile = Annotated[Path, typer.Argument(metavar="PIPELINE", help="The pipeline file, pipelines/NAME.yaml.")]
 Memory = Annotated[
     str | None,
-    typer.Option("--memory", metavar="SIZE", help="Use no more, like 2GB; the rest lies on disk. Default: half of it."),
+    typer.Option(
+        "--memory", metavar="SIZE", help="About how much to use, like 2GB; more lies on disk. Default: half of all."
+    ),
 ]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the pipeline file.")

@@ -29,7 +29,8 @@ class Engine:
     def __init__(self, memory: str | None = None) -> None:
         """Open it with `threads()` threads and no access to extensions from the network.
 
-        memory: how much the whole process may use, as in `memory_bytes`; a third each for the database and the room.
+        memory: about how much the whole process may use, as in `memory_bytes`; a third each for the database and the
+        room. Results that are handed on, and libraries, take what they need.
         """
         cores, share = threads(), memory_bytes(memory) // 3  # may be refused: before anything is made
         self._spill = tempfile.TemporaryDirectory(prefix="smartaccounts-")

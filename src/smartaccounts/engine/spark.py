@@ -41,6 +41,11 @@ class Frame:
         self.data = data
 
     @property
+    def names(self) -> list[str]:
+        """Return the names of the columns; no job is run for it."""
+        return list(self.data.columns)
+
+    @property
     def schema(self) -> pa.Schema:
         """Return the columns and their types as Arrow says them."""
         return self.data.limit(0).toArrow().schema

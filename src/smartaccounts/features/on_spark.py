@@ -32,7 +32,7 @@ from smartaccounts.features.sweep.program import Column, program
 from smartaccounts.orders.contract import Intake, OrderLines
 from smartaccounts.orders.on_spark import SparkLines
 from smartaccounts.orders.read import TABLE, whole
-from smartaccounts.timeline import from_day_number
+from smartaccounts.timeline import day_number, from_day_number
 
 if TYPE_CHECKING:
     from smartaccounts.engine.spark import Frame
@@ -201,7 +201,7 @@ def _known(parts: Frame, levels: Frame, asked: _Asked) -> tuple[pd.DataFrame, np
     market = np.searchsorted(markets, names["market"].to_numpy(object)).astype(np.int32)
     known = run.known_of(counts, shares, market)
     everywhen = np.full((len(asked.dates), *known.shape[1:]), np.nan)
-    days = [(d - date(1970, 1, 1)).days for d in asked.dates]
+    days = [day_number(d) for d in asked.dates]
     everywhen[np.searchsorted(days, as_ofs)] = known
     return names, everywhen
 

@@ -116,7 +116,8 @@ def _frames(
 ) -> Iterator[tuple[int, list[pd.DataFrame]]]:
     """Yield, a few as_of dates at a time, how many they were, and per target the frames of their rows.
 
-    With `rows` in pieces of so many, where memory is bounded: by the sweep. By the sweep; by SQL from the date on at which money is too large for it. Lines of the future have no say in that.
+    By the sweep, with `rows` in pieces of so many; by SQL from the date on at which money is too large for it. Lines of
+    the future have no say in that.
     """
     dates = sorted(set(as_ofs))
     fits = len(dates)

@@ -46,14 +46,13 @@ _DOUBLE = pa.schema([("example", pa.string()), ("doubts", pa.int32()), ("source_
 
 @dataclass(frozen=True)
 class SparkLines:
-    """Accepted order lines on a cluster, all lines of a customer in the same of `parts` parts.
+    """Accepted order lines on a cluster, all lines of a customer in the same part.
 
     frame: the contract columns that the source has or something stands in for (`held`), as `OrderLines` has them.
     The rest is as there.
     """
 
     frame: Frame
-    parts: int
     held: tuple[str, ...]
     provided: frozenset[str]
     first_day: int
@@ -82,7 +81,7 @@ def read_on_spark(pipeline: Pipeline, spark: Spark, *, today: date | None = None
             check_currencies(pipeline, engine, _STAGE)
         days = lines.summed([], {"first": "min(day)", "last": "max(day)"}).arrow().to_pylist()[0]
         provided = frozenset(pipeline.columns.mapped())
-        yield SparkLines(lines, parts, plan.held, provided, days["first"], days["last"], taken)
+        yield SparkLines(lines, plan.held, provided, days["first"], days["last"], taken)
 
 
 @dataclass(frozen=True)
@@ -113,7 +112,7 @@ def _planned(pipeline: Pipeline, source: Frame, *, today: date) -> _Plan:
     mapped, place = pipeline.columns.mapped(), where(pipeline)
     drops = pipeline.source.duplicates == "drop"
     with Engine() as engine:
-        engine.load(_SOURCE, source.select(source.schema.names).schema.empty_table())
+        engine.load(_SOURCE, source.select(source.names).schema.empty_table())
         file = File(place, _SOURCE, engine.columns(_SOURCE), untyped=False)
         used = layers.check_conditions(pipeline, layers.typed(pipeline, file), engine) | {*mapped.values()}
         columns = tuple(c for c in file.columns if drops or c in used)

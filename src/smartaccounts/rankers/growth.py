@@ -142,14 +142,15 @@ class Growth:
             return self._sample(y, eligible, np.random.default_rng([self.model.seed, bag]), weight=weight)
 
         def data(bag: int) -> lgb.Dataset:
-            picked, each = sample(bag)
+            picked, each = samples[bag]
             return weighted(taught.binned.of(made, seen[picked], y[picked], self._parameters(made, bag)), each)
 
         def boost(bag: int, of: lgb.Dataset) -> str:
             return str(lgb.train(self._parameters(made, bag), of, self.model.rounds).model_to_string())
 
         check_both_kinds(y, used & at_key)
-        sampled = len(sample(0)[0]) < used.sum()  # else every bag has the same rows, and one data set serves all
+        samples = [sample(bag) for bag in range(bags)]
+        sampled = len(samples[0][0]) < used.sum()  # else every bag has the same rows, and one data set serves all
         apart = Parallel(n_jobs=threads(), prefer="threads")
         sets = apart(delayed(data)(bag) for bag in range(bags if sampled else 1))
         boosters = apart(delayed(boost)(bag, sets[bag % len(sets)]) for bag in range(bags))

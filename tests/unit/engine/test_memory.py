@@ -51,7 +51,7 @@ def test_a_full_disk_is_said(tmp_path: Path) -> None:
         Room(0, tmp_path).empty((1 << 50,), np.float64)
 
 
-def test_a_database_without_room_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_database_without_room_says_so() -> None:
     with Engine("400MB") as engine:
         engine.run("SET max_temp_directory_size = '1MB'")
         with pytest.raises(PipelineError, match="Expected room on disk for what does not fit into memory"):

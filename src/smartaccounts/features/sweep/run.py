@@ -68,10 +68,11 @@ def frames(
         seen = see(held, chunk, first_days(held, chunk), horizon_days=min(t.horizon_days for t in targets))
         answer, stands = _answered(held, seen, targets, absent, bought, room)
         total = int(seen.starts[-1])
-        ends = [*range(rows or total, total, rows or total), total] if total else [0]
-        for first, end in pairwise([0, *ends]):
-            found = [frame(held, seen, t, s, answer, slice(first, end)) for t, s in zip(targets, stands, strict=True)]
-            yield (len(chunk) if end == total else 0), found
+        piece = rows or max(total, 1)
+        for first in range(0, max(total, 1), piece):
+            asked = slice(first, min(first + piece, total))
+            found = [frame(held, seen, t, s, answer, asked) for t, s in zip(targets, stands, strict=True)]
+            yield (len(chunk) if asked.stop == total else 0), found
             release(answer.values)
 
 
@@ -123,7 +124,8 @@ def frame(
 ) -> pd.DataFrame:
     """Return the rows asked for, but for those of as_of dates without enough history for a target: they come first.
 
-    stood: the columns of `standing`, of all rows."""
+    stood: the columns of `standing`, of all rows.
+    """
     least = int(seen.starts[np.searchsorted(seen.history, target.horizon_days)])
     rows = slice(max(asked.start, least), max(asked.stop, least))
     found = held.customers.select(["market", "customer_id"]).take(seen.customer[rows]).to_pandas()
@@ -262,7 +264,6 @@ def large_buyers(spent: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
 
 def counts(held: Coded, seen: Seen, large: npt.NDArray[np.int8], bought: Items) -> npt.NDArray[np.int64]:
     """Return what is counted of every product at every as_of: as_ofs x products x 6 (products.BUYERS and so on)."""
-
     shape = (len(seen.as_ofs), len(held.product_market), 6)
     each = [np.zeros(shape, dtype=np.int64) for _ in range(threads())]
     free: SimpleQueue[npt.NDArray[np.int64]] = SimpleQueue()
