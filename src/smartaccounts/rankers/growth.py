@@ -188,7 +188,7 @@ class Growth:
             "max_bin": m.bins,
             "seed": m.seed * 1000 + bag,
             "deterministic": True,
-            "force_row_wise": True,
+            "force_col_wise": True,
             "num_threads": 1,
             "verbosity": -1,
         }

@@ -88,7 +88,7 @@ def learn_spending(made: Design, ratio: Floats, season: Floats, model: Model) ->
         "max_bin": model.bins,
         "seed": model.seed,
         "deterministic": True,
-        "force_row_wise": True,
+        "force_col_wise": True,
         "num_threads": 1,
         "verbosity": -1,
     }

@@ -36,7 +36,7 @@ def y(made: Design) -> np.ndarray:
 def parameters(least: int, **more: Any) -> dict[str, Any]:
     return {
         "objective": "binary", "min_data_in_leaf": least, "feature_fraction": 0.6, "max_bin": 63, "num_leaves": 5,
-        "seed": least, "deterministic": True, "force_row_wise": True, "num_threads": 1, "verbosity": -1,
+        "seed": least, "deterministic": True, "force_col_wise": True, "num_threads": 1, "verbosity": -1,
     } | more  # fmt: skip
 
 
