@@ -26,7 +26,7 @@ from smartaccounts.growth_list.previous import PreviousList
 from smartaccounts.growth_list.reasons import reasons
 from smartaccounts.growth_list.stability import CHANGES, compare
 from smartaccounts.growth_list.words import words
-from smartaccounts.orders.keep import nearest
+from smartaccounts.orders.expression import nearest
 from smartaccounts.rankers.base import Scores
 
 CHANCES = ["probability", "probability_low", "probability_high"]
