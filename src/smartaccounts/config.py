@@ -213,7 +213,7 @@ ExtraUnit = Literal["money", "count", "days", "share", "ratio"]
 
 
 class Extra(_Strict):
-    """A feature of the supplier's own: one aggregate over the lines of a customer known before as_of (docs/features.md)."""
+    """A feature of one's own: an aggregate over the lines of a customer known before as_of (docs/features.md)."""
 
     sql: str = Field(min_length=1)
     within_days: int | None = Field(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,6 +20,9 @@ from smartaccounts.cli.terminal import (
     progress,
     table,
 )
+
+if TYPE_CHECKING:
+    from smartaccounts.config import Pipeline
 
 
 def register(app: typer.Typer) -> None:
@@ -45,9 +48,11 @@ def check(
     from smartaccounts.orders.check import check as checked
     from smartaccounts.orders.read import write_rejected
     from smartaccounts.orders.report import as_text
+    from smartaccounts.workflow.extra import checked_extra
 
     opened_pipeline = opened(pipeline, overrides)
     day = dates([as_of])[0] if as_of else None
+    checked_extra(opened_pipeline)
     with progress("Checking"), Engine() as engine:
         quality = checked(opened_pipeline, engine, as_of=day)
         if rejected is not None:
@@ -66,7 +71,9 @@ def features(
         list[str] | None, typer.Option("--as-of", metavar="YYYY-MM-DD", help="A cut-off date; may be repeated.")
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE.parquet", help="The file to write.")] = None,
-    listing: Annotated[bool, typer.Option("--list", help="Print the data dictionary and stop.")] = False,
+    listing: Annotated[
+        bool, typer.Option("--list", help="Print the data dictionary and stop; with PIPELINE its own too.")
+    ] = False,
     double: Annotated[
         bool, typer.Option("--float64", help="Every feature in double precision, not money alone.")
     ] = False,
@@ -77,7 +84,7 @@ def features(
 ) -> None:
     """Compute the snapshot: features of every customer at each as_of."""
     if listing:
-        _print_catalogue(as_json)
+        _print_catalogue(as_json, None if pipeline is None else opened(pipeline, overrides))
         return
     if pipeline is None or not as_of or out is None:
         raise typer.BadParameter("Expected PIPELINE, --as-of and --out (or --list), got less.")
@@ -104,10 +111,11 @@ def features(
         typer.echo(f"Null, since the source lacks their columns: {', '.join(made.absent)}.")
 
 
-def _print_catalogue(as_json: bool) -> None:
+def _print_catalogue(as_json: bool, pipeline: Pipeline | None) -> None:
     from smartaccounts.features.dictionary import rows as dictionary
+    from smartaccounts.workflow.extra import checked_extra
 
-    rows = dictionary()
+    rows = dictionary(() if pipeline is None else checked_extra(pipeline))
     if as_json:
         print_json(rows)
         return

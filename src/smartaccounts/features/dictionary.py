@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Any
 
+from smartaccounts.features.extra import TITLE, Extra
 from smartaccounts.features.snapshot import CATALOGUE, FAMILIES
 
 
-def rows() -> dict[str, dict[str, Any]]:
-    """Return feature -> family, unit, meaning, needs, in the order of the snapshot's columns."""
+def rows(extra: Sequence[Extra] = ()) -> dict[str, dict[str, Any]]:
+    """Return feature -> family, unit, meaning, needs, in the order of the snapshot's columns.
+
+    Those of a pipeline file come last, with their sql and within_days beside.
+    """
+    own = {
+        e.name: {
+            "family": TITLE, "unit": e.unit, "meaning": e.meaning, "needs": list(e.needs), "sql": e.sql,
+            "within_days": e.within_days,
+        }
+        for e in extra
+    }  # fmt: skip
     return {
         f.name: {"family": family.title, "unit": f.unit, "meaning": f.meaning, "needs": list(f.needs)}
         for family in FAMILIES
         for f in family.features
-    }
+    } | own
 
 
 def as_markdown() -> str:

@@ -5,8 +5,8 @@ They are computed date by date on the same order lines as the catalogue: no line
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
@@ -49,7 +49,7 @@ class Extra:
     @property
     def message(self) -> Message:
         """Return how it is said to a manager: in the words of its meaning."""
-        return Message("extra_rises" if self.rises else "extra", own=self.meaning, unit=self.unit)
+        return Message("own_rises" if self.rises else "own", own=self.meaning, unit=self.unit)
 
     @property
     def computed(self) -> tuple[object, ...]:
@@ -57,19 +57,27 @@ class Extra:
         return (self.name, self.sql, self.within_days, self.unit, self.rises)
 
 
-def extra_features(pipeline: Pipeline, engine: Engine, *, taken: Sequence[str] = ()) -> tuple[Extra, ...]:
+def declared(pipeline: Pipeline) -> tuple[Extra, ...]:
+    """Return the features of `features.extra` as they are written; nothing is checked, `needs` are not known."""
+    return tuple(
+        Extra(name, said.sql, said.unit, said.meaning, said.within_days, said.direction == "rises")
+        for name, said in pipeline.features.extra.items()
+    )
+
+
+def extra_features(pipeline: Pipeline, engine: Engine, *, taken: Collection[str] = ()) -> tuple[Extra, ...]:
     """Return the features of `features.extra`, checked; PipelineError where a name is taken or the SQL is no aggregate."""
     made = []
-    for name, said in pipeline.features.extra.items():
-        if name in {*CATALOGUE, *SEEN, *taken}:
-            what = "a feature" if name in CATALOGUE else "a column"
+    for one in declared(pipeline):
+        if one.name in {*CATALOGUE, *SEEN, *taken}:
+            what = "a feature" if one.name in CATALOGUE else "a column"
             raise PipelineError(
-                f"Expected a name of its own, got that of {what} in features.extra.{name}.",
+                f"Expected a name of its own, got that of {what} in features.extra.{one.name}.",
                 hint="`smartaccounts features --list` names the features that there are.",
             )
-        used = columns_of(said.sql, columns=SEEN, key=_key(name), engine=engine)
+        used = columns_of(one.sql, columns=SEEN, key=_key(one.name), engine=engine)
         needs = tuple(c.name for c in COLUMNS if c.need == "no" and c.held_as in used)
-        made.append(Extra(name, said.sql, said.unit, said.meaning, said.within_days, said.direction == "rises", needs))
+        made.append(replace(one, needs=needs))
     return tuple(made)
 
 
@@ -111,7 +119,9 @@ def beside(frame: pd.DataFrame, held: Mapping[pd.Timestamp, pd.DataFrame], extra
     """Return rows of a snapshot with the extra features, held by as_of, behind its columns."""
     names, keys = [e.name for e in extra], list(GROUPED[1:])
     parts = [
-        rows[keys].merge(held[day], how="left", on=keys, validate="many_to_one")[names].set_axis(rows.index)
+        rows[keys]
+        .merge(held[pd.Timestamp(str(day))], how="left", on=keys, validate="many_to_one")[names]
+        .set_axis(rows.index)
         for day, rows in frame[list(GROUPED)].groupby("as_of")
     ]
     empty = pd.DataFrame(columns=names, index=frame.index[:0], dtype="float64")

@@ -227,7 +227,8 @@ def _told(
     """Return what is said of the listed rows, null for the others."""
     settings, said = pipeline.growth_list, words(pipeline.growth_list.language)
     top = accounts[listed].reset_index(drop=True)
-    given = reasons(bundle.fitted.contributions(top), top, accounts, most=settings.reasons, words=said)
+    terms, extra = bundle.fitted.contributions(top), bundle.card.extra
+    given = reasons(terms, top, accounts, most=settings.reasons, words=said, extra=extra)
     sentences: dict[str, Sequence[object]] = {
         "reasons_for": [[r.text for r in t.speaking_for] for t in given],
         "reasons_against": [[r.text for r in t.against] for t in given],
