@@ -182,7 +182,7 @@ def _swept(held: Coded, seen: run.Seen, target: Target) -> tuple[run.Answer, npt
 
 def _levels(_: int, batches: Iterator[pa.RecordBatch], *, asked: _Asked) -> Iterator[pa.Table]:
     """Return the rows of the answer with what their market must know of them."""
-    for part, held, *_ in _held(batches):
+    for part, held, _names, _extra in _held(batches):
         seen = asked.see(held)
         answer, baskets = _swept(held, seen, asked.target)
         a, c = np.nonzero(seen.row_of >= 0)
@@ -237,7 +237,7 @@ def _counts(
     _: int, batches: Iterator[pa.RecordBatch], *, asked: _Asked, bar: dict[tuple[int, str], int]
 ) -> Iterator[pa.Table]:
     """Count what was sold of each product in a part."""
-    for _part, held, names, _ in _held(batches):
+    for _part, held, names, _extra in _held(batches):
         seen = asked.see(held)
         baskets = _swept(held, seen, asked.target)[1]
         markets = held.customers["market"].take(held.markets[:-1]).to_pylist()
