@@ -144,13 +144,16 @@ def _window(lines: OrderLines, as_of: date, extra: Sequence[Extra]) -> pd.DataFr
         FROM (SELECT *, {_MADE} FROM (
           SELECT *, {day} AS as_of FROM {lines.table} WHERE known_day < {day} AND day < {day}{from_day}))
         GROUP BY {", ".join(GROUPED)}"""
-    keys = " or ".join(_key(e.name) for e in extra)
     try:
         with reading(lambda said: InputError(" ".join(said.splitlines()[0].split()))):
             frame = engine.frame(sql)
     except InputError as error:
+        if len(extra) > 1:  # which one was it
+            for e in extra:
+                _window(lines, as_of, [e])
         raise PipelineError(
-            f"Expected an aggregate that can be computed of the lines of every customer, got {error.message} in {keys}.",
+            f"Expected an aggregate that can be computed of the lines of every customer, got {error.message} in "
+            f"{' or '.join(_key(e.name) for e in extra)}.",
             hint="Guard it, for example with TRY_CAST or NULLIF.",
         ) from None
     for e in extra:

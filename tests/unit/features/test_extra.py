@@ -184,7 +184,7 @@ def test_null_where_the_source_lacks_a_column_that_it_reads(order_lines: MakeLin
 
 def test_a_line_that_it_cannot_be_computed_of_is_an_error_that_says_so(order_lines: MakeLines) -> None:
     rows = [OLD, {"customer_id": "a", "day": "2020-06-05", "amount": 5.0, "product_id": "A7"}]
-    own = extra(x="MAX(CAST(product_id AS DOUBLE))")
+    own = extra(fine="SUM(amount)", x="MAX(CAST(product_id AS DOUBLE))", also="COUNT(*)")
     with pytest.raises(PipelineError) as error:
         values(order_lines(rows), "2020-06-08", own)
     assert error.value.message.startswith(
