@@ -89,7 +89,7 @@ def growth_list(
     curve = profit_curve(ranked, settings.costs, shown=settings.capacity)
     placed = _places(ranked, settings, curve, previous=previous, groups=groups)
     accounts = ranked.iloc[placed.order].reset_index(drop=True)
-    played = plays(accounts, rules_of(pipeline), costs=settings.costs)
+    played = plays(accounts, rules_of(pipeline), costs=settings.costs, own=[e.name for e in now.extra])
     accounts = pd.concat([accounts, played, money(accounts, played["play"], settings.costs)], axis=1)
     kept = keep_small(accounts, placed.listed)
     told = _told(accounts, placed.listed, bundle, pipeline, everybody=everybody, attributes=attributes)

@@ -98,7 +98,7 @@ def _predict(
     watch = _Watch()
     before = _previous(pipeline, as_of, out, wanted)
     with Engine() as engine:
-        check_rules(rules_of(pipeline), engine)
+        check_rules(rules_of(pipeline), engine, [*pipeline.features.extra])
         lines = read(pipeline, engine)
         check_data(bundle, lines, pipeline, as_of)
         step("order lines read")
