@@ -111,12 +111,6 @@ def test_features_of_the_pipeline_file_are_those_of_the_embedded_engine(cluster:
     assert found.column_names[-3:] == [*said]
     assert found["weekends"].null_count < found.num_rows
     assert found.equals(expected)
-    wrong = {"extra": extra | {"failing": extra["spread"] | {"sql": "MAX(CAST(order_id || 'x' AS DOUBLE))"}}}
-    fails = on_spark(source, path=str(tmp_path / "apart"), partitions=2).model_copy(
-        update={"features": Features.model_validate(wrong)}
-    )
-    with pytest.raises(PipelineError, match=r"got Conversion Error: .* in features\.extra\.failing\.sql"):
-        written(fails, as_ofs(4), tmp_path / "fails.parquet")
 
 
 def test_a_simulated_supplier_in_single_precision(cluster: Any, tmp_path: Path) -> None:
