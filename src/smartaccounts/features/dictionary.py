@@ -75,8 +75,9 @@ line of the future is there to be seen. Of a line it sees {seen} (days are numbe
   from 1e22 on is null.
 - Null where the customer has no line in the window, where the source lacks a column that the SQL reads, and where the answer is no
   finite number (a division by zero, or beyond 3e38).
-- The growth model and classifiers learn from them; plain rankings, `logistic`, `btyd` and the potential do not. Of `model.borrow`, they are computed of
-  the lenders' lines too. Rules of `growth_list.plays` may name them.
+- The growth model and classifiers learn from them; plain rankings, `logistic`, `btyd` and the potential do not. In the
+  growth model it is the trees that see them: with few key accounts to learn from the curves, which do not, count more
+  (`model.curve_strength`). Of `model.borrow`, they are computed of the lenders' lines too. Rules of `growth_list.plays` may name them.
 - A model records them. `predict` refuses it where the SQL, window, unit or direction of one differs from the pipeline file: train again.
 - They cost a scan of the lines for each as_of and each window.
 - `smartaccounts features PIPELINE --list` prints them below the others."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import reduce
 
 import numpy as np
 import pandas as pd
@@ -92,13 +93,11 @@ def extra_frame(lines: OrderLines, as_of: date, extra: Sequence[Extra]) -> pd.Da
     Columns: market, customer_id, and the features, float64; null where no line is in the window, where the source lacks
     a column, and where a value is no finite number. PipelineError where the SQL fails on a line.
     """
-    found: pd.DataFrame | None = None
-    for window in dict.fromkeys(e.within_days for e in extra):
-        some = [e for e in extra if e.within_days == window]
-        part = _window(lines, as_of, some)
-        found = part if found is None else found.merge(part, how="outer", on=list(GROUPED[1:]), validate="one_to_one")
-    assert found is not None
-    return found[[*GROUPED[1:], *(e.name for e in extra)]]
+    windows = dict.fromkeys(e.within_days for e in extra)
+    parts = [_window(lines, as_of, [e for e in extra if e.within_days == window]) for window in windows]
+    keys = list(GROUPED[1:])
+    found = reduce(lambda one, other: one.merge(other, how="outer", on=keys, validate="one_to_one"), parts)
+    return found[[*keys, *(e.name for e in extra)]]
 
 
 def with_extra(

@@ -102,7 +102,8 @@ def growth_list(
         "listed": placed.listed,
         "keep_small": kept,
     }
-    frame = pd.concat([accounts, pd.DataFrame(added | told, index=accounts.index)], axis=1)
+    kept_columns = accounts[[c for c in COLUMNS if c in accounts]]  # a list needs few of the features
+    frame = pd.concat([kept_columns, pd.DataFrame(added | told, index=accounts.index)], axis=1)
     changes = compare(
         frame, previous, everybody=everybody, held=placed.held, horizon_days=pipeline.target.horizon_days, words=said
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -77,45 +77,57 @@ def reasons(
     medians = {str(market): cast("Row", dict(row)) for market, row in typical.iterrows()}
     records = cast("list[Row]", with_figures(rows).to_dict("records"))
     return [
-        _told(_ideas(contributions.names, values, spoken), _Speaker(row, medians.get(row["market"], {}), words), most)
-        for values, row in zip(contributions.values, records, strict=True)
+        _told(ideas, _Speaker(row, medians.get(row["market"], {}), words), most)
+        for ideas, row in zip(_ideas(contributions.names, contributions.values, spoken), records, strict=True)
     ]
 
 
-Idea = tuple[str, float, list[tuple[str, Message]]]
+@dataclass(frozen=True)
+class _Idea:
+    """What all columns of an idea add for one account, and those of them that pull to the same side, by strength."""
+
+    name: str
+    total: float
+    columns: Iterator[tuple[str, Message]]
 
 
-def _ideas(names: tuple[str, ...], values: Floats, spoken: dict[str, Message]) -> list[Idea]:
-    """Return idea, sum, and its columns that pull to the same side, each by strength."""
-    parts: dict[str, list[tuple[float, str]]] = {}
-    for name, value in zip(names, values.tolist(), strict=True):
-        if name in spoken:
-            parts.setdefault(_idea(spoken[name], name), []).append((value, name))
-    found: list[Idea] = []
-    for idea, columns in parts.items():
-        total = sum(value for value, _ in columns)
-        pulling = sorted((-abs(value), name) for value, name in columns if value * total > 0)
-        found.append((idea, total, [(name, spoken[name]) for _, name in pulling]))
-    return sorted(found, key=lambda f: (-abs(f[1]), f[0]))
+def _ideas(names: tuple[str, ...], values: Floats, spoken: Mapping[str, Message]) -> Iterator[list[_Idea]]:
+    """Yield for each row of contributions its ideas, the strongest first."""
+    columns: dict[str, list[int]] = {}
+    for at in sorted((i for i, name in enumerate(names) if name in spoken), key=names.__getitem__):
+        columns.setdefault(_idea_of(spoken[names[at]], names[at]), []).append(at)
+    ideas = sorted(columns)
+    none = np.zeros((len(values), 0))
+    totals = np.column_stack([none, *(values[:, columns[idea]].sum(axis=1) for idea in ideas)])
+    by_strength = {idea: np.argsort(-np.abs(values[:, at]), axis=1, kind="stable") for idea, at in columns.items()}
+
+    def idea(row: int, name: str, total: float) -> _Idea:
+        strongest = (columns[name][at] for at in by_strength[name][row])
+        pulling = (names[at] for at in strongest if values[row, at] * total > 0)
+        return _Idea(name, total, ((column, spoken[column]) for column in pulling))
+
+    for row, order in enumerate(np.argsort(-np.abs(totals), axis=1, kind="stable")):
+        yield [idea(row, ideas[i], float(totals[row, i])) for i in order]
 
 
-def _idea(how: Message, column: str) -> str:
+def _idea_of(how: Message, column: str) -> str:
+    """Return the idea of a column; each feature of the pipeline file is one by itself."""
     return f"own {column}" if how.own else IDEA[how.key]
 
 
-def _told(ideas: list[Idea], speaker: _Speaker, most: int) -> Told:
+def _told(ideas: list[_Idea], speaker: _Speaker, most: int) -> Told:
     told = Told([], [])
-    faint = FAINT * sum(abs(total) for _, total, _ in ideas)
-    for idea, total, columns in ideas:
-        if abs(total) <= faint:
+    faint = FAINT * sum(abs(idea.total) for idea in ideas)
+    for idea in ideas:
+        if abs(idea.total) <= faint:
             break
-        side = told.speaking_for if total > 0 else told.against
+        side = told.speaking_for if idea.total > 0 else told.against
         if len(side) == most:
             continue
-        said = (speaker.say(name, how, speaking_for=total > 0) for name, how in columns)
+        said = (speaker.say(name, how, speaking_for=idea.total > 0) for name, how in idea.columns)
         text = next((text for text in said if text), "")
         if text:
-            side.append(Reason(text, idea, total))
+            side.append(Reason(text, idea.name, idea.total))
     return told
 
 

@@ -6,6 +6,7 @@ import string
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from decimal import Decimal
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -13,13 +14,11 @@ from typing import Any
 import yaml
 from babel import Locale
 from babel.dates import format_date
-from babel.numbers import format_percent, get_decimal_symbol, get_group_symbol
+from babel.numbers import get_decimal_symbol, get_group_symbol
 
 from smartaccounts.rankers.base import Note
 
 LANGUAGES = ("en", "de")
-
-_PARTS = string.Formatter()
 
 
 @dataclass(frozen=True)
@@ -41,9 +40,9 @@ class Words:
 
     def say(self, key: str, **values: Any) -> str:
         """Return the message of a key with its values; KeyError where the key or a value is missing."""
-        parts = _PARTS.parse(self.messages[key])
         return "".join(
-            text if name is None else text + self.write(values[name], kind or "") for text, name, kind, _ in parts
+            text if name is None else text + self.write(values[name], kind)
+            for text, name, kind in _parts(self.messages[key])
         )
 
     def note(self, note: Note) -> str:
@@ -70,6 +69,12 @@ def words(language: str) -> Words:
     return Words(language, _flat(yaml.safe_load(content)))
 
 
+@cache
+def _parts(message: str) -> tuple[tuple[str, str | None, str], ...]:
+    """Return the pieces of a message: a text, and the placeholder behind it with its kind."""
+    return tuple((text, name, kind or "") for text, name, kind, _ in string.Formatter().parse(message))
+
+
 def _flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     out: dict[str, str] = {}
     for key, value in content.items():
@@ -88,12 +93,14 @@ def _kinds(language: str) -> dict[str, Callable[[Any], str]]:
 
         return write
 
-    def share(value: float, pattern: str = "0%") -> str:
-        spaced = pattern.replace("%", "\u00a0%") if language == "de" else pattern
-        return str(format_percent(value, format=spaced, locale=language))
+    percent = "\u00a0%" if language == "de" else "%"
+
+    def share(value: float, digits: int = 0) -> str:
+        exact = Decimal(str(float(value))) * 100  # 0.285 is 28%, though the double next to it times 100 is above 28.5
+        return f"{exact:.{digits}f}".translate(marks) + percent
 
     def chance(value: float) -> str:
-        return share(value, "0%" if value >= 0.1 else "0.0%")
+        return share(value, 0 if value >= 0.1 else 1)
 
     def day(value: date | str) -> str:
         value = date.fromisoformat(value) if isinstance(value, str) else value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import statistics
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
@@ -12,12 +13,14 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+import yaml
 from tests.conftest import MakeLines
 from tests.oracle.histories import CENTS, HUGE, Row, as_ofs, random_history
 
 from smartaccounts.config import Pipeline, Target, pipeline_from
 from smartaccounts.engine.duckdb import Engine
 from smartaccounts.errors import PipelineError
+from smartaccounts.features.dictionary import as_markdown
 from smartaccounts.features.extra import SEEN, Extra, declared, extra_features
 from smartaccounts.features.snapshot import CATALOGUE, STANDING, snapshot, snapshot_tables
 from smartaccounts.growth_list.figures import with_figures
@@ -258,3 +261,16 @@ def test_slips_of_the_file_are_explained(features: dict[str, Any], said: str) ->
             asked().model_dump(mode="json", exclude_none=True) | {"features": {"extra": features}}, folder=Path()
         )
     assert said in str(error.value)
+
+
+def test_the_page_of_features_is_the_dictionary_and_its_example_runs(order_lines: MakeLines) -> None:
+    page = (Path(__file__).parents[3] / "docs/features.md").read_text(encoding="utf-8")
+    assert page == as_markdown()
+    (example,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    said = yaml.safe_load(example)["features"]["extra"]
+    own = checked_extra(asked(**said))
+    found = snapshot(order_lines(random_history(1, CENTS)), as_ofs(1), TARGET, extra=own).frame
+    assert found[[*said]].notna().any().all()
+    readme = (Path(__file__).parents[3] / "pipelines/README.md").read_text(encoding="utf-8")
+    (file,) = re.findall(r"```yaml\n(.*?)```", readme, re.DOTALL)
+    assert checked_extra(asked(**yaml.safe_load(file)["features"]["extra"])) == own
