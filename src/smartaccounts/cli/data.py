@@ -23,6 +23,7 @@ from smartaccounts.cli.terminal import (
 
 if TYPE_CHECKING:
     from smartaccounts.config import Pipeline
+    from smartaccounts.features.extra import Extra
 
 
 def register(app: typer.Typer) -> None:
@@ -48,11 +49,10 @@ def check(
     from smartaccounts.orders.check import check as checked
     from smartaccounts.orders.read import write_rejected
     from smartaccounts.orders.report import as_text
-    from smartaccounts.workflow.extra import checked_extra
 
     opened_pipeline = opened(pipeline, overrides)
     day = dates([as_of])[0] if as_of else None
-    checked_extra(opened_pipeline)
+    _own_features(opened_pipeline)
     with progress("Checking"), Engine() as engine:
         quality = checked(opened_pipeline, engine, as_of=day)
         if rejected is not None:
@@ -111,11 +111,19 @@ def features(
         typer.echo(f"Null, since the source lacks their columns: {', '.join(made.absent)}.")
 
 
-def _print_catalogue(as_json: bool, pipeline: Pipeline | None) -> None:
-    from smartaccounts.features.dictionary import rows as dictionary
+def _own_features(pipeline: Pipeline) -> tuple[Extra, ...]:
+    """Return the features of the pipeline file, checked; what checks them is imported where there are some."""
+    if not pipeline.features.extra:
+        return ()
     from smartaccounts.workflow.extra import checked_extra
 
-    rows = dictionary(() if pipeline is None else checked_extra(pipeline))
+    return checked_extra(pipeline)
+
+
+def _print_catalogue(as_json: bool, pipeline: Pipeline | None) -> None:
+    from smartaccounts.features.dictionary import rows as dictionary
+
+    rows = dictionary(() if pipeline is None else _own_features(pipeline))
     if as_json:
         print_json(rows)
         return
