@@ -31,6 +31,7 @@ from smartaccounts.bundle import Bundle, save
 from smartaccounts.config import Pipeline, read_pipeline
 from smartaccounts.engine.duckdb import Engine
 from smartaccounts.evaluation.backtest import backtest
+from smartaccounts.features.extra import extra_features
 from smartaccounts.features.snapshot import snapshot
 from smartaccounts.orders.read import read
 from smartaccounts.workflow.predict import predict
@@ -79,7 +80,7 @@ def say(pipeline: Pipeline, as_of: date, folder: Path) -> Said:
     """Make everything that is said as of a date; files go into `folder`."""
     with Engine() as engine:
         lines = read(pipeline, engine)
-        seen = snapshot(lines, [as_of], pipeline.target).frame
+        seen = snapshot(lines, [as_of], pipeline.target, extra=extra_features(pipeline, engine)).frame
         scores = backtest(lines, [as_of], pipeline, rankers(pipeline)).scores().drop(columns="target")
     trained = fit(pipeline, as_of)
     bundles = {b.card.ranker: b for b in (trained.model, trained.plain) if b is not None}

@@ -18,6 +18,7 @@ from typing import Any
 
 from smartaccounts.config import Target
 from smartaccounts.errors import ModelError, culprits
+from smartaccounts.features.extra import Extra
 from smartaccounts.features.snapshot import CATALOGUE
 from smartaccounts.growth_list.facts import PastList
 from smartaccounts.rankers.base import Fitted, Note
@@ -43,7 +44,7 @@ class Card:
     potential beside it cannot do without. verdict: one sentence on how it compares with the best plain ranking;
     `better` the same as yes, no or not judged. notes: what a reader should know of it. versions: of the libraries.
     recipe: the settings of a growth model (config.Model), None for others. past: how the lists of the judged past dates
-    would have turned out.
+    would have turned out. extra: the features of the pipeline file that it was trained with.
     """
 
     pipeline: str
@@ -59,6 +60,7 @@ class Card:
     versions: Mapping[str, str]
     recipe: Mapping[str, Any] | None = None
     past: tuple[PastList, ...] = ()
+    extra: tuple[Extra, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,8 @@ def load(folder: Path) -> Bundle:
         notes = tuple(Note(**n) for n in said["card"]["notes"])
         past = tuple(PastList(**p) for p in said["card"]["past"])
         target = Target(**said["card"]["target"])
-        card = Card(**{**said["card"], **lists, "target": target, "notes": notes, "past": past})
+        extra = tuple(Extra(**{**e, "needs": tuple(e["needs"])}) for e in said["card"].get("extra", ()))
+        card = Card(**{**said["card"], **lists, "target": target, "notes": notes, "past": past, "extra": extra})
         potential = PotentialModel.from_files(files) if "potential.json" in files else None
         peers = Peers.from_files(files) if "peers.json" in files else None
         records = Records(**json.loads(files["records.json"])) if "records.json" in files else None
@@ -190,6 +193,7 @@ def _fitted(card: Card, files: Mapping[str, str]) -> Fitted:
         _calibrator(learned["calibrator"]),
         card.notes,
         card.ranker,
+        card.extra,
     )
 
 
@@ -198,8 +202,15 @@ def columns_of(fitted: Fitted, potential: PotentialModel | None) -> set[str]:
     return {*getattr(fitted, "columns", ()), *(() if potential is None else potential.spending.columns)}
 
 
+def extra_of(fitted: Fitted) -> tuple[Extra, ...]:
+    """Return the features of the pipeline file that a ranker was trained with; a plain ranking has none."""
+    return getattr(fitted, "extra", ())
+
+
 def _check_columns(bundle: Bundle) -> None:
-    if unknown := sorted(columns_of(bundle.fitted, bundle.potential) - {*CATALOGUE, *DERIVED}):
+    if unknown := sorted(
+        columns_of(bundle.fitted, bundle.potential) - {*CATALOGUE, *DERIVED, *(e.name for e in bundle.card.extra)}
+    ):
         raise ModelError(
             f"Expected a model of features that this version knows, got {culprits(unknown)} in {bundle.card.ranker}.",
             hint=AGAIN,
@@ -232,4 +243,7 @@ def _digests(files: Mapping[str, str]) -> dict[str, str]:
 
 
 def _card(card: Card) -> dict[str, Any]:
-    return asdict(card) | {"target": card.target.model_dump()}
+    said = asdict(card) | {"target": card.target.model_dump()}
+    if not card.extra:  # nothing is said of them: so read, and are called, models of before there were any
+        del said["extra"]
+    return said

@@ -209,6 +209,29 @@ class GrowthList(_Strict):
         return self
 
 
+ExtraUnit = Literal["money", "count", "days", "share", "ratio"]
+
+
+class Extra(_Strict):
+    """A feature of one's own: an aggregate over the lines of a customer known before as_of (docs/features.md)."""
+
+    sql: str = Field(min_length=1)
+    within_days: int | None = Field(
+        None, ge=1, description="lines of [as_of - this, as_of); all known lines if not given"
+    )
+    unit: ExtraUnit = Field(description="money is set against a key account's spend where a model learns from it")
+    meaning: str = Field(min_length=1, description="what the list calls it")
+    direction: Literal["free", "rises"] = Field(
+        "free", description="rises: more of it is never a sign of less future spend; the growth model is held to that"
+    )
+
+
+class Features(_Strict):
+    """Features beside those of the catalogue."""
+
+    extra: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")], Extra] = Field(default_factory=dict)
+
+
 class Pipeline(_Strict):
     """One supplier's pipeline: the content of pipelines/NAME.yaml.
 
@@ -220,6 +243,7 @@ class Pipeline(_Strict):
     columns: Columns
     keep: str | None = None
     customers: Customers | None = None
+    features: Features = Features()
     target: Target = Target()
     model: Model = Model()
     growth_list: GrowthList = GrowthList()

@@ -13,6 +13,9 @@ from smartaccounts.features.snapshot import KEY, Snapshot
 from smartaccounts.html import section, sentences, table
 from smartaccounts.target import grown
 
+OUTCOME = ("spend_ahead", "months_ahead", "target", "season_ahead")
+"""The columns of a panel beside those of a snapshot."""
+
 SHOWN = 12
 """How many as_of dates a notebook shows, the latest."""
 
@@ -74,8 +77,7 @@ class Panel:
 
     def rows(self, mask: pd.Series) -> Panel:
         """Return the rows where `mask` holds."""
-        kept = Snapshot(self.snapshot.frame[mask].reset_index(drop=True), self.snapshot.target, self.snapshot.absent)
-        return Panel(kept, self.outcome[mask].reset_index(drop=True), self.loans)
+        return Panel(self.snapshot.of(mask), self.outcome[mask].reset_index(drop=True), self.loans)
 
 
 @dataclass(frozen=True)

@@ -349,6 +349,47 @@ def test_a_model_of_another_pipeline(command: Command, shop: Path, tmp_path: Pat
     )
 
 
+def test_a_model_of_other_features_of_the_pipeline_file(command: Command, shop: Path, tmp_path: Path) -> None:
+    said = {"sql": "SUM(amount)", "unit": "money", "meaning": "all it spent"}
+    own = pipeline(tmp_path, features={"extra": {"mine": said}})
+    came = command("predict", own, "--as-of", AS_OF, "--out", "out", "--model", model(tmp_path))
+    assert came.code == 0  # a plain ranking does not look at them
+
+
+EXTRA_SLIPS = [
+    ({"sql": "SUM(amont)"}, "got 'amont' in features.extra.mine.sql.", "Did you mean 'amount'?"),
+    ({"sql": "SUM(amount) OVER ()"}, "got a window function in features.extra.mine.sql.", "no subquery, window"),
+    ({"unit": "pounds"}, "Expected a valid features.extra.mine.unit, got 'pounds'", ""),
+    ({"weeks": 3}, "Expected a known key, got 'features.extra.mine.weeks'", "Known keys: sql"),
+]
+
+
+@pytest.mark.parametrize(("slip", "said", "hint"), EXTRA_SLIPS, ids=["column", "window", "unit", "key"])
+@pytest.mark.parametrize("words", ON_A_PIPELINE[:6], ids=lambda w: w[0])
+def test_a_feature_of_the_pipeline_file_that_is_none(
+    command: Command, tmp_path: Path, words: tuple[str, ...], slip: dict[str, Any], said: str, hint: str
+) -> None:
+    (tmp_path / "lines.csv").write_text(lines())
+    feature = {"sql": "SUM(amount)", "unit": "money", "meaning": "all it spent"} | slip
+    path = pipeline(tmp_path, features={"extra": {"mine": feature}})
+    model(tmp_path)
+    more = ("--model", str(tmp_path / "model")) if words[0] == "predict" else ()
+    refused(command(*(w.format(path) for w in words), *more), said, hint=hint)
+
+
+def test_a_feature_of_the_pipeline_file_with_a_name_that_is_taken(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "lines.csv").write_text(lines())
+    said = {"sql": "SUM(amount)", "unit": "money", "meaning": "all it spent"}
+    for name in ("spend_91d", "growth_91d", "probability", "amount"):
+        path = pipeline(tmp_path, features={"extra": {name: said}})
+        refused(
+            command("check", path),
+            "Expected a name of its own, got that of a",
+            f"features.extra.{name}",
+            hint="--list",
+        )
+
+
 def test_a_model_for_another_target(command: Command, shop: Path, tmp_path: Path) -> None:
     came = command(
         "predict", shop, "--as-of", AS_OF, "--out", "out", "--model", model(tmp_path),

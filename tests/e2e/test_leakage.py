@@ -12,7 +12,7 @@ import pytest
 from benchmarks.leakage import Said, compare, differences, known_before
 from tests.e2e.conftest import NOW
 
-from smartaccounts.config import Pipeline, read_pipeline
+from smartaccounts.config import Features, Pipeline, read_pipeline
 
 pytestmark = pytest.mark.slow
 
@@ -28,6 +28,18 @@ def pipeline(supplier: Path) -> Pipeline:
 
 def test_simulated(pipeline: Pipeline, tmp_path: Path) -> None:
     left_out, found = compare(pipeline, AS_OF, tmp_path)
+    assert found == []
+    assert left_out > 5000
+
+
+def test_simulated_with_features_of_the_pipeline_file(pipeline: Pipeline, tmp_path: Path) -> None:
+    said = {
+        "weekends": {"sql": "SUM(CASE WHEN weekday >= 5 THEN amount END) / NULLIF(SUM(amount), 0)", "unit": "share"},
+        "fading": {"sql": "SUM(amount * EXP(-age / 45.0))", "unit": "money", "direction": "rises"},
+        "spread": {"sql": "STDDEV(amount)", "unit": "money", "within_days": 365},
+    }
+    features = Features.model_validate({"extra": {n: {"meaning": f"the {n}"} | s for n, s in said.items()}})
+    left_out, found = compare(pipeline.model_copy(update={"features": features}), AS_OF, tmp_path)
     assert found == []
     assert left_out > 5000
 

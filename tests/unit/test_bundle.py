@@ -8,14 +8,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from tests.unit.rankers.synthetic import card, firsts, panel_of, snapshot_of
 
-from smartaccounts.bundle import CARD, Bundle, load, save
+from smartaccounts.bundle import CARD, Bundle, extra_of, load, save
 from smartaccounts.config import Model
 from smartaccounts.errors import ModelError
+from smartaccounts.features.extra import Extra
 from smartaccounts.growth_list.facts import PastList
-from smartaccounts.rankers.growth import Growth
+from smartaccounts.rankers.growth import Growth, GrowthModel
 from smartaccounts.rankers.peers import fit_peers
 from smartaccounts.rankers.plain import PLAIN, calibrated
 from smartaccounts.rankers.potential import fit_potential
@@ -55,6 +57,27 @@ def test_it_comes_back_as_it_was(bundle: Bundle, tmp_path: Path) -> None:
     assert back.version == bundle.version
     ours, theirs = (b.fitted.score(PANEL.snapshot.frame) for b in (bundle, back))
     assert ours.score.tolist() == theirs.score.tolist()
+
+
+def test_the_features_of_the_pipeline_file_come_back_and_models_of_before_them_are_read(
+    growth: Bundle, tmp_path: Path
+) -> None:
+    own = (Extra("mine", "SUM(amount)", "money", "m", 30, rises=True, needs=("cost",)),)
+    frame = PANEL.snapshot.frame.assign(mine=np.arange(len(PANEL.outcome), dtype=float))
+    panel = replace(PANEL, snapshot=replace(PANEL.snapshot, frame=frame, extra=own))
+    fitted = Growth(Model(rounds=8, bags=2, leaves=4, min_rows_per_leaf=10)).fit(panel)
+    assert isinstance(fitted, GrowthModel)
+    assert (fitted.extra, fitted.columns[-1]) == (own, "mine")
+    made = Bundle(fitted, replace(card("growth"), notes=fitted.notes, extra=extra_of(fitted)))
+    save(made, tmp_path / "b")
+    back = load(tmp_path / "b")
+    assert back == made
+    assert back.fitted.score(frame).score.tolist() == fitted.score(frame).score.tolist()
+
+    assert replace(growth, card=replace(growth.card, extra=own)).version != growth.version
+    save(growth, tmp_path / "old")
+    assert "extra" not in json.loads((tmp_path / "old" / CARD).read_text())["card"]
+    assert load(tmp_path / "old").card.extra == extra_of(growth.fitted) == extra_of(PLAIN["past_h"]) == ()
 
 
 def test_it_is_text_and_json_only_and_has_no_customer_in_it(folder: Path) -> None:

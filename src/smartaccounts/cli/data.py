@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,6 +20,10 @@ from smartaccounts.cli.terminal import (
     progress,
     table,
 )
+
+if TYPE_CHECKING:
+    from smartaccounts.config import Pipeline
+    from smartaccounts.features.extra import Extra
 
 
 def register(app: typer.Typer) -> None:
@@ -48,6 +52,7 @@ def check(
 
     opened_pipeline = opened(pipeline, overrides)
     day = dates([as_of])[0] if as_of else None
+    _own_features(opened_pipeline)
     with progress("Checking"), Engine() as engine:
         quality = checked(opened_pipeline, engine, as_of=day)
         if rejected is not None:
@@ -66,7 +71,9 @@ def features(
         list[str] | None, typer.Option("--as-of", metavar="YYYY-MM-DD", help="A cut-off date; may be repeated.")
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE.parquet", help="The file to write.")] = None,
-    listing: Annotated[bool, typer.Option("--list", help="Print the data dictionary and stop.")] = False,
+    listing: Annotated[
+        bool, typer.Option("--list", help="Print the data dictionary and stop; with PIPELINE its own too.")
+    ] = False,
     double: Annotated[
         bool, typer.Option("--float64", help="Every feature in double precision, not money alone.")
     ] = False,
@@ -77,7 +84,7 @@ def features(
 ) -> None:
     """Compute the snapshot: features of every customer at each as_of."""
     if listing:
-        _print_catalogue(as_json)
+        _print_catalogue(as_json, None if pipeline is None else opened(pipeline, overrides))
         return
     if pipeline is None or not as_of or out is None:
         raise typer.BadParameter("Expected PIPELINE, --as-of and --out (or --list), got less.")
@@ -104,10 +111,19 @@ def features(
         typer.echo(f"Null, since the source lacks their columns: {', '.join(made.absent)}.")
 
 
-def _print_catalogue(as_json: bool) -> None:
+def _own_features(pipeline: Pipeline) -> tuple[Extra, ...]:
+    """Return the features of the pipeline file, checked; what checks them is imported where there are some."""
+    if not pipeline.features.extra:
+        return ()
+    from smartaccounts.workflow.extra import checked_extra
+
+    return checked_extra(pipeline)
+
+
+def _print_catalogue(as_json: bool, pipeline: Pipeline | None) -> None:
     from smartaccounts.features.dictionary import rows as dictionary
 
-    rows = dictionary()
+    rows = dictionary(() if pipeline is None else _own_features(pipeline))
     if as_json:
         print_json(rows)
         return

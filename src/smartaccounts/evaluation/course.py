@@ -15,6 +15,7 @@ from smartaccounts.errors import HistoryError
 from smartaccounts.evaluation.metrics import average_precision
 from smartaccounts.evaluation.outcomes import Outcomes
 from smartaccounts.evaluation.walk import planned
+from smartaccounts.features.extra import extra_features
 from smartaccounts.features.snapshot import KEY, STANDING, Snapshot, snapshot
 from smartaccounts.orders.contract import OrderLines
 from smartaccounts.panel import Panel
@@ -120,12 +121,12 @@ def course(
     """
     plan = planned(lines, as_ofs, pipeline)
     dates = sorted({d for f in plan for d in (*f.train, f.test)})
-    everybody = snapshot(lines, dates, pipeline.target)
+    everybody = snapshot(lines, dates, pipeline.target, extra=extra_features(pipeline, lines.engine))
     frame = everybody.frame
     small = (frame["spend_h"] < frame["key_spend"]) & (frame["spend_365d"] > 0)  # as training_rows; eligible are in it
     frame = frame[small].reset_index(drop=True)
-    made = designs(frame, pipeline.model.key_levels)
-    seen = Snapshot(frame[THIN].copy(), everybody.target, everybody.absent)
+    made = designs(frame, pipeline.model.key_levels, everybody.extra)
+    seen = replace(everybody, frame=frame[THIN].copy())
     step(f"features at {len(dates)} dates")
     outcomes = Outcomes(lines, dates, pipeline.target)
     cut_offs: list[CutOff] = []

@@ -15,6 +15,7 @@ from smartaccounts.config import Pipeline, Target, read_pipeline
 from smartaccounts.engine.duckdb import Engine
 from smartaccounts.errors import InputError, PipelineError
 from smartaccounts.evaluation.outcomes import Outcomes
+from smartaccounts.features.extra import Extra
 from smartaccounts.features.snapshot import snapshot
 from smartaccounts.orders.contract import OrderLines
 from smartaccounts.orders.read import read
@@ -44,11 +45,14 @@ class Lender:
 class Lending:
     """The snapshots of lenders at all dates that can be borrowed at some dates, computed once."""
 
-    def __init__(self, lenders: Sequence[Lender], befores: Sequence[date]) -> None:
-        """Compute them; `befores` are the dates at which `loans` will be asked for."""
+    def __init__(self, lenders: Sequence[Lender], befores: Sequence[date], extra: Sequence[Extra] = ()) -> None:
+        """Compute them; `befores` are the dates at which `loans` will be asked for.
+
+        extra: features of the borrower's pipeline file, computed of the lenders' lines.
+        """
         self._lenders = tuple(lenders)
         dates = [sorted({d for b in befores for d in lender.dates(b)}) or [min(befores)] for lender in lenders]
-        self._seen = [snapshot(a.lines, d, a.target) for a, d in zip(lenders, dates, strict=True)]
+        self._seen = [snapshot(a.lines, d, a.target, extra=extra) for a, d in zip(lenders, dates, strict=True)]
         self._outcomes = [Outcomes(a.lines, d, a.target) for a, d in zip(lenders, dates, strict=True)]
 
     def loans(self, before: date) -> tuple[Loan, ...]:

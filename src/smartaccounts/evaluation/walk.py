@@ -13,6 +13,7 @@ from smartaccounts.config import Pipeline
 from smartaccounts.errors import HistoryError
 from smartaccounts.evaluation.lending import Lender, Lending
 from smartaccounts.evaluation.outcomes import Outcomes
+from smartaccounts.features.extra import extra_features
 from smartaccounts.features.snapshot import KEY, Snapshot, snapshot
 from smartaccounts.orders.contract import OrderLines
 from smartaccounts.panel import Panel
@@ -80,9 +81,10 @@ class Walk:
         horizon = timedelta(days=pipeline.target.horizon_days)
         plan = planned(lines, dates, pipeline)
         self.dates = tuple(sorted({d for f in plan for d in (*f.train, f.test, f.test - horizon)}))
-        self.seen = snapshot(lines, self.dates, pipeline.target)
+        extra = extra_features(pipeline, lines.engine)
+        self.seen = snapshot(lines, self.dates, pipeline.target, extra=extra)
         self._outcomes = Outcomes(lines, self.dates, pipeline.target)
-        self._lending = Lending(lenders, [f.test for f in plan])
+        self._lending = Lending(lenders, [f.test for f in plan], extra)
         self._ranked: dict[tuple[date, str, bool], Ranked] = {}
 
     def fold(self, test: date) -> Fold:

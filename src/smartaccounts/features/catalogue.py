@@ -24,7 +24,7 @@ class Message:
 
     value: the column whose figure is shown, '' for the column itself. than: the column it is set against, '' for the
     median of the account's peers. days: the window that the message names. longer: the window of `than`. Windows of one
-    idea share a key.
+    idea share a key. own, unit: the words of a feature of the pipeline file, and how its figure is written.
     """
 
     key: str
@@ -32,6 +32,8 @@ class Message:
     than: str = ""
     days: int = 0
     longer: int = 0
+    own: str = ""
+    unit: str = ""
 
 
 MARKET = Message("market")

@@ -7,7 +7,7 @@ sold of each product, and for the answer. What lies between is small: figures of
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -23,6 +23,7 @@ from smartaccounts.config import Target
 from smartaccounts.engine.duckdb import Engine
 from smartaccounts.engine.memory import unbounded
 from smartaccounts.errors import InputError
+from smartaccounts.features.extra import Extra, absent_extra, beside, extra_frame
 from smartaccounts.features.families import CATALOGUE, absent_features
 from smartaccounts.features.snapshot import KEY, STANDING, as_table
 from smartaccounts.features.sweep import coded, products, run, standing
@@ -65,6 +66,7 @@ class _Asked:
     first_days: tuple[int | None, ...]
     target: Target
     absent: frozenset[str]
+    extra: tuple[Extra, ...]
     double: bool
 
     def see(self, held: Coded) -> run.Seen:
@@ -73,17 +75,22 @@ class _Asked:
 
     def schema(self) -> pa.Schema:
         """Return the columns of the answer."""
-        names = [*KEY[1:], *STANDING, *CATALOGUE]
+        names = [*KEY[1:], *STANDING, *CATALOGUE, *(e.name for e in self.extra)]
         texts, flags = dict.fromkeys(KEY[1:], str), dict.fromkeys(("active", "eligible"), True)
         example = pd.DataFrame({n: [texts[n]()] if n in texts else [flags.get(n, 0.0)] for n in names})
         example.insert(0, "as_of", pd.Series([0], dtype="datetime64[us]"))
-        kinds = as_table(example, double=self.double).schema
+        kinds = as_table(example, extra=self.extra, double=self.double).schema
         return pa.schema([(f.name, pa.string() if f.name in texts else f.type) for f in kinds])
 
 
 @contextmanager
 def snapshot_on_spark(
-    lines: SparkLines, as_ofs: Sequence[date], target: Target, *, double: bool = False
+    lines: SparkLines,
+    as_ofs: Sequence[date],
+    target: Target,
+    *,
+    extra: Sequence[Extra] = (),
+    double: bool = False,
 ) -> Iterator[SparkSnapshot]:
     """Compute the snapshot of several as_of dates (one at least), as `snapshot_tables` does; it is there inside the block.
 
@@ -91,9 +98,12 @@ def snapshot_on_spark(
     """
     dates = tuple(sorted(set(as_ofs)))
     absent = absent_features(lines.provided)
-    parts = lines.frame.mapped(partial(_coded, provided=lines.provided, held=lines.held, dates=dates), _CODED)
+    own = tuple(extra)
+    parts = lines.frame.mapped(
+        partial(_coded, provided=lines.provided, held=lines.held, dates=dates, extra=own), _CODED
+    )
     with parts.kept():
-        asked = _Asked(dates, _first_days(parts, dates), target, frozenset(absent), double)
+        asked = _Asked(dates, _first_days(parts, dates), target, frozenset(absent), own, double)
         names = [*LEVELS, *standing.totals(target)]
         schema = pa.schema(
             [*_ROW, ("market", pa.string()), ("customer_id", pa.string()), *((n, pa.float64()) for n in names),
@@ -107,13 +117,18 @@ def snapshot_on_spark(
             stands = levels.grouped(["as_of"], partial(_stood, asked=asked), stood)
             rows = {from_day_number(r["as_of"]): r["rows"] for r in counted}
             finished = partial(_finished, asked=asked, known=known)
-            yield SparkSnapshot(parts.beside(stands, "part", finished, asked.schema()), rows, absent)
+            yield SparkSnapshot(
+                parts.beside(stands, "part", finished, asked.schema()),
+                rows,
+                (*absent, *absent_extra(own, lines.provided)),
+            )
 
 
 def _coded(
-    part: int, batches: Iterator[pa.RecordBatch], *, provided: frozenset[str], held: Sequence[str], dates: Sequence[date]
+    part: int, batches: Iterator[pa.RecordBatch], *, provided: frozenset[str], held: Sequence[str], dates: Sequence[date],
+    extra: Sequence[Extra],
 ) -> Iterator[pa.Table]:  # fmt: skip
-    """Return the lines of a part as numbers, with its products' names, in one row."""
+    """Return the lines of a part as numbers, its products' names and its features of the pipeline file, in one row."""
     some = list(batches)
     if not some:
         return
@@ -130,16 +145,19 @@ def _coded(
         if not len(numbers.first_known):
             return
         names = engine.arrow("SELECT market, product_id FROM swept_products ORDER BY code")
+        own = {pd.Timestamp(d): extra_frame(lines, d, extra) for d in dates} if extra else {}
         row = {
             "part": [part],
-            "held": [pickle.dumps((numbers, names), protocol=5)],
+            "held": [pickle.dumps((numbers, names, own), protocol=5)],
             "first_days": [run.first_days(numbers, dates)],
         }
         yield pa.table(row, schema=_CODED)
 
 
-def _held(batches: Iterator[pa.RecordBatch] | pa.Table) -> Iterator[tuple[int, Coded, pa.Table]]:
-    """Yield the parts: number, lines, and the products' names."""
+def _held(
+    batches: Iterator[pa.RecordBatch] | pa.Table,
+) -> Iterator[tuple[int, Coded, pa.Table, Mapping[pd.Timestamp, pd.DataFrame]]]:
+    """Yield the parts: number, lines, the products' names, and the features of the pipeline file by as_of."""
     for batch in batches.to_batches() if isinstance(batches, pa.Table) else batches:
         for part, held in zip(batch["part"], batch["held"], strict=True):
             yield part.as_py(), *pickle.loads(held.as_py())
@@ -164,7 +182,7 @@ def _swept(held: Coded, seen: run.Seen, target: Target) -> tuple[run.Answer, npt
 
 def _levels(_: int, batches: Iterator[pa.RecordBatch], *, asked: _Asked) -> Iterator[pa.Table]:
     """Return the rows of the answer with what their market must know of them."""
-    for part, held, _names in _held(batches):
+    for part, held, _names, _extra in _held(batches):
         seen = asked.see(held)
         answer, baskets = _swept(held, seen, asked.target)
         a, c = np.nonzero(seen.row_of >= 0)
@@ -219,7 +237,7 @@ def _counts(
     _: int, batches: Iterator[pa.RecordBatch], *, asked: _Asked, bar: dict[tuple[int, str], int]
 ) -> Iterator[pa.Table]:
     """Count what was sold of each product in a part."""
-    for _part, held, names in _held(batches):
+    for _part, held, names, _extra in _held(batches):
         seen = asked.see(held)
         baskets = _swept(held, seen, asked.target)[1]
         markets = held.customers["market"].take(held.markets[:-1]).to_pylist()
@@ -257,7 +275,7 @@ def _finished(
     """Return the rows of a part with all their columns, ascending by as_of, market and customer_id."""
     if not part.num_rows or not stands.num_rows:
         return asked.schema().empty_table()
-    ((_, held, names),) = _held(part)
+    ((_, held, names, own),) = _held(part)
     seen = asked.see(held)
     answer = run.Answer.of([*CATALOGUE], asked.absent, rows=int(seen.starts[-1]), room=unbounded())
     baskets = run.write_customers(held, seen, program(run.own_columns(asked.absent), held.given), answer)
@@ -276,6 +294,5 @@ def _finished(
         at[name][:] = stands[name].to_numpy()
     stood: dict[str, Any] = {name: stands[name].to_numpy() for name in STANDING}
     stood |= {name: stood[name] > 0 for name in ("active", "eligible")}
-    return as_table(
-        run.frame(held, seen, asked.target, stood, answer, slice(0, int(seen.starts[-1]))), double=asked.double
-    )
+    rows = run.frame(held, seen, asked.target, stood, answer, slice(0, int(seen.starts[-1])))
+    return as_table(beside(rows, own, asked.extra) if asked.extra else rows, extra=asked.extra, double=asked.double)

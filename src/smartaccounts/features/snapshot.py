@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import pandas as pd
@@ -12,6 +12,8 @@ import pyarrow as pa
 
 from smartaccounts.config import Target
 from smartaccounts.features import by_sql
+from smartaccounts.features.catalogue import Feature
+from smartaccounts.features.extra import Extra, absent_extra, with_extra
 from smartaccounts.features.families import CATALOGUE, FAMILIES, absent_features
 from smartaccounts.features.sweep import run
 from smartaccounts.features.sweep.coded import too_large
@@ -41,31 +43,43 @@ class Snapshot:
 
     frame: one row per (as_of, market, customer_id), ascending. as_of date; active, eligible bool; key_spend (K) and
     small_spend (S) money, null in a market too small to judge; spend_h, spend_before_h money; season_h ratio (standing.py); then the features of
-    the catalogue, float64, money raw. `absent` are the features that are null because the source lacks their columns.
+    the catalogue, float64, money raw, and `extra`, those of the pipeline file, in the same way. `absent` are the features
+    that are null because the source lacks their columns.
     """
 
     frame: pd.DataFrame
     target: Target
     absent: tuple[str, ...]
+    extra: tuple[Extra, ...] = ()
 
     def at(self, as_ofs: Sequence[date]) -> Snapshot:
         """Return the rows of some as_of dates."""
         wanted = pd.to_datetime(pd.Series(list(as_ofs), dtype="object"))
-        return Snapshot(self.frame[self.frame["as_of"].isin(wanted)].reset_index(drop=True), self.target, self.absent)
+        return self.of(self.frame["as_of"].isin(wanted))
 
     def eligible(self) -> Snapshot:
         """Return the eligible rows."""
-        return Snapshot(self.frame[self.frame["eligible"]].reset_index(drop=True), self.target, self.absent)
+        return self.of(self.frame["eligible"])
+
+    def of(self, mask: pd.Series) -> Snapshot:
+        """Return the rows where `mask` holds."""
+        return replace(self, frame=self.frame[mask].reset_index(drop=True))
 
 
 def snapshot(
-    lines: OrderLines, as_ofs: Sequence[date], target: Target, *, step: Callable[[int], None] = lambda _: None
+    lines: OrderLines,
+    as_ofs: Sequence[date],
+    target: Target,
+    *,
+    extra: Sequence[Extra] = (),
+    step: Callable[[int], None] = lambda _: None,
 ) -> Snapshot:
     """Compute the snapshot of several as_of dates (one at least); the lines are scanned once.
 
-    An as_of with less history than the horizon has no rows. `step` is told after every few dates how many are done.
+    An as_of with less history than the horizon has no rows. `step` is told after every few dates how many are done. extra: as
+    `extra_features` checked them; PipelineError where the SQL of one fails on the lines.
     """
-    return snapshots(lines, as_ofs, [target], step=step)[0]
+    return snapshots(lines, as_ofs, [target], extra=extra, step=step)[0]
 
 
 def snapshots(
@@ -73,6 +87,7 @@ def snapshots(
     as_ofs: Sequence[date],
     targets: Sequence[Target],
     *,
+    extra: Sequence[Extra] = (),
     step: Callable[[int], None] = lambda _: None,
 ) -> tuple[Snapshot, ...]:
     """Compute what `snapshot` computes, for several targets (one at least); the features are computed once.
@@ -80,34 +95,35 @@ def snapshots(
     No feature depends on the target: only the columns STANDING do, and which as_of dates have enough history.
     """
     parts: list[list[pd.DataFrame]] = [[] for _ in targets]
-    for done, found in _frames(lines, as_ofs, targets):
+    for done, found in with_extra(_frames(lines, as_ofs, targets), lines, extra):
         for part, some in zip(parts, found, strict=True):
             part.append(some)
         step(done)
-    frames = [_one(part) for part in parts]
-    absent = absent_features(lines.provided)
-    return tuple(Snapshot(frame, target, absent) for frame, target in zip(frames, targets, strict=True))
+    frames = [_one(part, extra) for part in parts]
+    absent = (*absent_features(lines.provided), *absent_extra(extra, lines.provided))
+    return tuple(Snapshot(frame, target, absent, tuple(extra)) for frame, target in zip(frames, targets, strict=True))
 
 
 def snapshot_tables(
-    lines: OrderLines, as_ofs: Sequence[date], target: Target, *, double: bool = False
+    lines: OrderLines, as_ofs: Sequence[date], target: Target, *, extra: Sequence[Extra] = (), double: bool = False
 ) -> Iterator[pa.Table]:
     """Yield the frame of `snapshot` in parts of some rows, as Arrow tables (as_of date32).
 
     Features that are no money are float32; with `double` they stay float64, as money always does.
     """
-    for _, (found,) in _frames(lines, as_ofs, [target], rows=ROWS_PER_TABLE):
+    for _, (found,) in with_extra(_frames(lines, as_ofs, [target], rows=ROWS_PER_TABLE), lines, extra):
         if len(found):
-            yield as_table(found, double=double)
+            yield as_table(found, extra=extra, double=double)
 
 
-def as_table(frame: pd.DataFrame, *, double: bool) -> pa.Table:
+def as_table(frame: pd.DataFrame, *, extra: Sequence[Extra] = (), double: bool) -> pa.Table:
     """Return rows of a snapshot as an Arrow table, as `snapshot_tables` does."""
     columns = {name: pa.array(frame[name], from_pandas=True) for name in frame}
     columns["as_of"] = columns["as_of"].cast(pa.date32())
-    for name, feature in CATALOGUE.items():
+    features: list[Feature | Extra] = [*CATALOGUE.values(), *extra]
+    for feature in features:
         if not (double or feature.unit.startswith("money")):
-            columns[name] = columns[name].cast(pa.float32())
+            columns[feature.name] = columns[feature.name].cast(pa.float32())
     return pa.table(columns)
 
 
@@ -129,9 +145,10 @@ def _frames(
         yield from by_sql.frames(lines, dates[fits:], targets)
 
 
-def _one(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+def _one(parts: Sequence[pd.DataFrame], extra: Sequence[Extra]) -> pd.DataFrame:
     """Return the parts that have rows as one frame."""
     parts = [part for part in parts if len(part)]
     if not parts:
-        return pd.DataFrame(columns=[*KEY, *STANDING, *CATALOGUE], dtype="float64").astype(_TYPES)
+        names = [*KEY, *STANDING, *CATALOGUE, *(e.name for e in extra)]
+        return pd.DataFrame(columns=names, dtype="float64").astype(_TYPES)
     return (parts[0] if len(parts) == 1 else pd.concat(parts, ignore_index=True)).astype(_TYPES)

@@ -35,8 +35,11 @@ IDEAS: dict[str, dict[str, int]] = {
     "returns": {"returns": -1, "returns_ever": -1, "return_lines": -1},
     "digital": {"digital": 0},
     "elsewhere": {"elsewhere": 1, "elsewhere_rank": 1, "elsewhere_size": 1},
+    "own": {"own": 0, "own_rises": 1},
 }  # fmt: skip
-"""Idea -> message -> what speaks for an account as a manager reads it: more (1), less (-1), or either (0)."""
+"""Idea -> message -> what speaks for an account as a manager reads it: more (1), less (-1), or either (0).
+
+Of "own" are the features of the pipeline file: each is an idea by itself."""
 
 IDEA = {key: idea for idea, messages in IDEAS.items() for key in messages}
 SIGN = {key: sign for messages in IDEAS.values() for key, sign in messages.items()}

@@ -35,15 +35,21 @@ def rules_of(pipeline: Pipeline) -> tuple[PlayRule, ...]:
     return default_rules() if pipeline.growth_list.plays is None else pipeline.growth_list.plays
 
 
-def check_rules(rules: Sequence[PlayRule], engine: Engine) -> list[tuple[str, ...]]:
-    """Return the figures that each rule reads; PipelineError where a condition is no condition over known figures."""
+def check_rules(rules: Sequence[PlayRule], engine: Engine, own: Sequence[str] = ()) -> list[tuple[str, ...]]:
+    """Return the figures that each rule reads; PipelineError where a condition is no condition over known figures.
+
+    own: features of the pipeline file, which are known too.
+    """
+    known = KNOWN | dict.fromkeys(own, "DOUBLE")
     return [
-        columns_of(rule.when or EVERYBODY, columns=KNOWN, key=_place(i), engine=engine, of="the account's figures")
+        columns_of(rule.when or EVERYBODY, columns=known, key=_place(i), engine=engine, of="the account's figures")
         for i, rule in enumerate(rules)
     ]
 
 
-def plays(accounts: pd.DataFrame, rules: Sequence[PlayRule], *, costs: Costs | None = None) -> pd.DataFrame:
+def plays(
+    accounts: pd.DataFrame, rules: Sequence[PlayRule], *, costs: Costs | None = None, own: Sequence[str] = ()
+) -> pd.DataFrame:
     """Return play and play_rule (the name of the rule that fired, else its condition), one row per account.
 
     `accounts` are the eligible rows of one snapshot, all of them (some figures compare with the others of the market),
@@ -52,7 +58,7 @@ def plays(accounts: pd.DataFrame, rules: Sequence[PlayRule], *, costs: Costs | N
     the figures of an account.
     """
     with Engine() as engine:
-        read = check_rules(rules, engine)
+        read = check_rules(rules, engine, own)
         columns = {name: figure(name, accounts, costs) for name in sorted({n for names in read for n in names})}
         table = pa.table(
             {"at": np.arange(len(accounts)), **{n: pa.array(v, from_pandas=True) for n, v in columns.items()}}

@@ -26,7 +26,7 @@ from smartaccounts.growth_list.previous import PreviousList
 from smartaccounts.growth_list.reasons import reasons
 from smartaccounts.growth_list.stability import CHANGES, compare
 from smartaccounts.growth_list.words import words
-from smartaccounts.orders.keep import nearest
+from smartaccounts.orders.expression import nearest
 from smartaccounts.rankers.base import Scores
 
 CHANCES = ["probability", "probability_low", "probability_high"]
@@ -89,7 +89,7 @@ def growth_list(
     curve = profit_curve(ranked, settings.costs, shown=settings.capacity)
     placed = _places(ranked, settings, curve, previous=previous, groups=groups)
     accounts = ranked.iloc[placed.order].reset_index(drop=True)
-    played = plays(accounts, rules_of(pipeline), costs=settings.costs)
+    played = plays(accounts, rules_of(pipeline), costs=settings.costs, own=[e.name for e in now.extra])
     accounts = pd.concat([accounts, played, money(accounts, played["play"], settings.costs)], axis=1)
     kept = keep_small(accounts, placed.listed)
     told = _told(accounts, placed.listed, bundle, pipeline, everybody=everybody, attributes=attributes)
@@ -228,7 +228,8 @@ def _told(
     """Return what is said of the listed rows, null for the others."""
     settings, said = pipeline.growth_list, words(pipeline.growth_list.language)
     top = accounts[listed].reset_index(drop=True)
-    given = reasons(bundle.fitted.contributions(top), top, accounts, most=settings.reasons, words=said)
+    terms, extra = bundle.fitted.contributions(top), bundle.card.extra
+    given = reasons(terms, top, accounts, most=settings.reasons, words=said, extra=extra)
     sentences: dict[str, Sequence[object]] = {
         "reasons_for": [[r.text for r in t.speaking_for] for t in given],
         "reasons_against": [[r.text for r in t.against] for t in given],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from smartaccounts.features.catalogue import MARKET, Message
+from smartaccounts.features.extra import Extra
 from smartaccounts.features.snapshot import CATALOGUE
 from smartaccounts.growth_list.figures import with_figures
 from smartaccounts.growth_list.ideas import AGAINST_NOTHING, IDEA, PARTS, SIGN, reach_days
@@ -50,7 +51,13 @@ def message(column: str) -> Message | None:
 
 
 def reasons(
-    contributions: Contributions, rows: pd.DataFrame, peers: pd.DataFrame, *, most: int, words: Words
+    contributions: Contributions,
+    rows: pd.DataFrame,
+    peers: pd.DataFrame,
+    *,
+    most: int,
+    words: Words,
+    extra: Sequence[Extra] = (),
 ) -> list[Told]:
     """Return for each of `rows`, eligible rows of a snapshot, the `most` strongest reasons for and against.
 
@@ -58,8 +65,10 @@ def reasons(
     out the rest. Its strongest column speaks whose figure reads as the side it is on: clearly more spend than its
     peers speaks for an account, less speaks against it. Where none does, the idea is left out. Peers are the eligible
     rows of the same market; what is shown of them is their median. A ranker of one term has one sentence.
+    extra: features of the pipeline file among the columns; they are said in the words of their meaning.
     """
-    columns = {name: said for name in contributions.names if (said := message(name))}
+    own = {e.name: e.message for e in extra}
+    columns = {name: said for name in contributions.names if (said := own.get(name) or message(name))}
     if not columns:
         return _alone(contributions, rows, words)
     spoken = {name: said for name, said in columns.items() if said != MARKET}
@@ -86,7 +95,7 @@ def _ideas(names: tuple[str, ...], values: Floats, spoken: Mapping[str, Message]
     """Yield for each row of contributions its ideas, the strongest first."""
     columns: dict[str, list[int]] = {}
     for at in sorted((i for i, name in enumerate(names) if name in spoken), key=names.__getitem__):
-        columns.setdefault(IDEA[spoken[names[at]].key], []).append(at)
+        columns.setdefault(_idea_of(spoken[names[at]], names[at]), []).append(at)
     ideas = sorted(columns)
     none = np.zeros((len(values), 0))
     totals = np.column_stack([none, *(values[:, columns[idea]].sum(axis=1) for idea in ideas)])
@@ -99,6 +108,11 @@ def _ideas(names: tuple[str, ...], values: Floats, spoken: Mapping[str, Message]
 
     for row, order in enumerate(np.argsort(-np.abs(totals), axis=1, kind="stable")):
         yield [idea(row, ideas[i], float(totals[row, i])) for i in order]
+
+
+def _idea_of(how: Message, column: str) -> str:
+    """Return the idea of a column; each feature of the pipeline file is one by itself."""
+    return f"own {column}" if how.own else IDEA[how.key]
 
 
 def _told(ideas: list[_Idea], speaker: _Speaker, most: int) -> Told:
@@ -133,7 +147,7 @@ class _Speaker:
         sign = _compared(how, value, than)
         if np.isnan(value) or np.isnan(than) or sign == 0 or sign * SIGN[how.key] == (-1 if speaking_for else 1):
             return ""
-        if value < 0 and IDEA[how.key] != "margin":  # more was returned than bought: the flags say so
+        if value < 0 and not how.own and IDEA[how.key] != "margin":  # more was returned than bought: the flags say so
             return ""
         if self.row["tenure_days"] < reach_days(how):
             return ""
@@ -143,7 +157,7 @@ class _Speaker:
         same = (
             not how.than
             and how.key not in AGAINST_NOTHING
-            and self.words.say(key, **(figures | {"value": peers})) == said
+            and self.words.say(key, **(figures | self._shown(how, "value", peers))) == said
         )
         return "" if same else said
 
@@ -158,9 +172,10 @@ class _Speaker:
     def _figures(self, how: Message, value: float, than: float, peers: float) -> Row:
         ago = value if how.key == "half_year_best_age" else how.days
         return {
-            "value": value,
+            **self._shown(how, "value", value),
+            **self._shown(how, "peers", peers),
+            "own": how.own[:1].upper() + how.own[1:],
             "than": than,
-            "peers": peers,
             "part": value / than if than else 0.0,
             "key_spend": self.row["key_spend"],
             "small_spend": self.row["small_spend"],
@@ -168,6 +183,10 @@ class _Speaker:
             "longer": self.words.messages.get(f"reasons.time.{how.longer}", ""),
             "until": self.row["as_of"] - pd.Timedelta(days=1 + ago),
         }
+
+    def _shown(self, how: Message, name: str, value: float) -> Row:
+        """Return a figure; that of a feature of the pipeline file as a text, written by its unit."""
+        return {name: self.words.say(f"figures.{how.unit}", value=value) if how.own else value}
 
 
 def _compared(how: Message, value: float, than: float) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from smartaccounts.config import Pipeline
 from smartaccounts.engine.duckdb import Engine, quoted, reading, text
 from smartaccounts.errors import InputError
-from smartaccounts.orders.keep import nearest
+from smartaccounts.orders.expression import nearest
 from smartaccounts.orders.mapping import identifier
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from smartaccounts.engine.duckdb import Engine, quoted
 from smartaccounts.errors import InputError
 from smartaccounts.orders import mapping
 from smartaccounts.orders.contract import COLUMNS
-from smartaccounts.orders.keep import columns_of, nearest
+from smartaccounts.orders.expression import nearest
+from smartaccounts.orders.keep import columns_of
 from smartaccounts.orders.source import File
 from smartaccounts.timeline import day_number
 

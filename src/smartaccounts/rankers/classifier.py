@@ -15,6 +15,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
 
 from smartaccounts.errors import PipelineError
+from smartaccounts.features.extra import Extra
 from smartaccounts.panel import Panel
 from smartaccounts.rankers.base import Contributions, Floats, Note, PredictProba, Scores
 from smartaccounts.rankers.calibration import Calibrator, calibrated_scores
@@ -45,10 +46,11 @@ class ClassifierModel(PredictProba):
     calibrator: Calibrator | None
     notes: tuple[Note, ...]
     name: str
+    extra: tuple[Extra, ...] = ()
 
     def score(self, frame: pd.DataFrame) -> Scores:
         """Score rows of a snapshot's frame; PipelineError where the estimator cannot."""
-        raw = _raw(self.estimator, _table(design(frame), self.columns))
+        raw = _raw(self.estimator, _table(design(frame, self.extra), self.columns))
         if self.calibrator is None:
             return Scores(raw)
         return calibrated_scores(self.calibrator, raw, raw, frame)
@@ -97,17 +99,17 @@ class Classifier(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         self._check()
         rows = training_rows(panel)
         check_positives(rows)
-        made = without_empty(design(rows.frame))
+        made = without_empty(design(rows.frame, rows.snapshot.extra))
         estimator = self._learn(made, rows, np.ones(len(made.matrix), dtype=bool))
         notes = short_history(rows)
         if not self.calibrate:
-            return ClassifierModel(estimator, made.names, None, notes, self.name)
+            return ClassifierModel(estimator, made.names, None, notes, self.name, rows.snapshot.extra)
 
         def learn(seen: Mask, held: Mask) -> Floats:
             return _raw(self._learn(made, rows, seen), _table(made, made.names, held))
 
         calibrator, how = calibrated_on_held(rows, learn, season=self.season)
-        return ClassifierModel(estimator, made.names, calibrator, (*how, *notes), self.name)
+        return ClassifierModel(estimator, made.names, calibrator, (*how, *notes), self.name, rows.snapshot.extra)
 
     def _learn(self, made: Design, rows: Panel, mask: Mask) -> Any:
         """Return a clone that has learned from the rows of `mask` that weigh something."""

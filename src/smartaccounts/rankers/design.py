@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from smartaccounts.features.catalogue import Feature
+from smartaccounts.features.extra import Extra
 from smartaccounts.features.snapshot import CATALOGUE
 from smartaccounts.features.spend import BLOCKS, DECAYS
 from smartaccounts.rankers.derived import DERIVED, FADING, GROWTH
@@ -49,17 +50,22 @@ def level(money: Column, key_spend: Column) -> Column:
     return np.log(np.maximum(money / key_spend, 0) + FLOOR)
 
 
-def design(frame: pd.DataFrame) -> Design:
-    """Return the design of the rows of a snapshot's frame; rows without a K are all NaN in money."""
+def design(frame: pd.DataFrame, extra: Sequence[Extra] = ()) -> Design:
+    """Return the design of the rows of a snapshot's frame; rows without a K are all NaN in money.
+
+    Features of the pipeline file come last.
+    """
     key = frame["key_spend"].to_numpy(dtype=float)
     columns = {name: _scaled(frame[name].to_numpy(dtype=float), feature, key) for name, feature in CATALOGUE.items()}
     for derive in (_growth, _tenure, _shape, _sizes):
         columns |= derive(frame, key)
-    rises = tuple((CATALOGUE.get(name) or DERIVED[name]).rises for name in columns)
-    return Design(np.column_stack([c.astype(np.float32) for c in columns.values()]), tuple(columns), rises)
+    rises = [(CATALOGUE.get(name) or DERIVED[name]).rises for name in columns]
+    columns |= {e.name: _scaled(frame[e.name].to_numpy(dtype=float), e, key) for e in extra}
+    rises += [e.rises for e in extra]
+    return Design(np.column_stack([c.astype(np.float32) for c in columns.values()]), tuple(columns), tuple(rises))
 
 
-def _scaled(values: Column, feature: Feature, key: Column) -> Column:
+def _scaled(values: Column, feature: Feature | Extra, key: Column) -> Column:
     return level(values, key) if feature.unit.startswith("money") else values
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from smartaccounts.config import Model
 from smartaccounts.engine.threads import threads
+from smartaccounts.features.extra import Extra
 from smartaccounts.panel import Panel
 from smartaccounts.rankers.base import Contributions, Floats, Note, PredictProba, Scores
 from smartaccounts.rankers.binned import Binned, weighted
@@ -35,6 +36,8 @@ from smartaccounts.rankers.training import (
 class GrowthModel(PredictProba):
     """A fitted growth model: boosters as text, curves, the columns they expect, and the calibrator.
 
+    extra: the features of the pipeline file that it was trained with.
+
     The raw score is the boosters' mean raw score and the curves' raw score, weighted 1 - share and share; it is also
     the `score`.
     """
@@ -46,6 +49,7 @@ class GrowthModel(PredictProba):
     calibrator: Calibrator
     notes: tuple[Note, ...] = ()
     name: str = "growth"
+    extra: tuple[Extra, ...] = ()
 
     @cached_property
     def _loaded(self) -> list[lgb.Booster]:
@@ -78,7 +82,7 @@ class GrowthModel(PredictProba):
         return Contributions(self.columns, values, base)
 
     def _matrix(self, frame: pd.DataFrame) -> NDArray[np.float32]:
-        return design(frame).of(self.columns)
+        return design(frame, self.extra).of(self.columns)
 
 
 @dataclass(frozen=True)
@@ -101,7 +105,7 @@ class Growth:
         pool = pooled(panel, self.model.borrow)
         rows, weight = pool.rows, pool.weight
         check_positives(rows)
-        taught = self._lesson(designs(rows.snapshot.frame, self.model.key_levels), rows)
+        taught = self._lesson(designs(rows.snapshot.frame, self.model.key_levels, rows.snapshot.extra), rows)
         everything = np.ones(len(weight), dtype=bool)
         fitted = self._learn(taught, rows, everything, bags=self.model.bags, weight=weight)
         if not self.calibrate:
@@ -157,7 +161,9 @@ class Growth:
         picked, each = sample(bags)
         curves = fit_curves(matrix[seen[picked]], made.names, y[picked], each)
         strength, positives = self.model.curve_strength, float((y * weight)[used & at_key].sum())
-        return GrowthModel(tuple(boosters), curves, curve_share(positives, strength=strength), made.names, UNCALIBRATED)
+        share = curve_share(positives, strength=strength)
+        extra = rows.snapshot.extra
+        return GrowthModel(tuple(boosters), curves, share, made.names, UNCALIBRATED, extra=extra)
 
     def _sample(
         self, y: Floats, eligible: NDArray[np.bool_], rng: np.random.Generator, *, weight: Floats | float = 1.0

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from smartaccounts.features.extra import Extra
 from smartaccounts.panel import Panel
 from smartaccounts.rankers.base import Floats
 from smartaccounts.rankers.binned import Binned
@@ -39,10 +40,10 @@ class Lesson:
         return self.design.matrix[: int(self.of.max(initial=-1)) + 1]
 
 
-def designs(frame: pd.DataFrame, levels: Sequence[float]) -> tuple[Design, ...]:
+def designs(frame: pd.DataFrame, levels: Sequence[float], extra: Sequence[Extra] = ()) -> tuple[Design, ...]:
     """Return the design of a snapshot's rows at K, then at each level, as if K and S were so many times as high."""
     return tuple(
-        design(frame.assign(key_spend=frame["key_spend"] * times, small_spend=frame["small_spend"] * times))
+        design(frame.assign(key_spend=frame["key_spend"] * times, small_spend=frame["small_spend"] * times), extra)
         for times in (1.0, *levels)
     )
 

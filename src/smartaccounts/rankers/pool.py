@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from smartaccounts.features.snapshot import Snapshot
 from smartaccounts.panel import Loan, Panel
 from smartaccounts.rankers.base import Floats, Note
 from smartaccounts.rankers.training import training_rows
@@ -54,7 +53,7 @@ def _comparable(loan: Loan, absent: Sequence[str]) -> Panel:
     seen = rows.snapshot
     market = loan.lender + "\x1f" + seen.frame["market"]
     frame = seen.frame.assign(market=market, **dict.fromkeys(absent, np.nan))
-    return Panel(Snapshot(frame, seen.target, seen.absent), rows.outcome)
+    return Panel(replace(seen, frame=frame), rows.outcome)
 
 
 def _stacked(parts: Sequence[Panel]) -> Panel:
@@ -64,7 +63,7 @@ def _stacked(parts: Sequence[Panel]) -> Panel:
     filled = [p for p in parts if len(p.outcome)]
     frame = pd.concat([p.snapshot.frame for p in filled], ignore_index=True)
     outcome = pd.concat([p.outcome for p in filled], ignore_index=True)
-    return Panel(Snapshot(frame, own.snapshot.target, own.snapshot.absent), outcome)
+    return Panel(replace(own.snapshot, frame=frame), outcome)
 
 
 def _whose(parts: Sequence[Panel], loans: Sequence[Loan]) -> tuple[Note, ...]:

@@ -32,7 +32,7 @@ def write_model(mlflow: Any, bundle: Bundle, folder: Path, *, run_id: str, model
             folder,
             python_model=CODE,
             artifacts={"bundle": str(files)},
-            signature=_signature(mlflow),
+            signature=_signature(mlflow, bundle),
             pip_requirements=requirements(),
             mlflow_model=described,
         )
@@ -42,11 +42,11 @@ def write_model(mlflow: Any, bundle: Bundle, folder: Path, *, run_id: str, model
     described.save(folder / "MLmodel")
 
 
-def _signature(mlflow: Any) -> Any:
+def _signature(mlflow: Any, bundle: Bundle) -> Any:
     """Describe a snapshot's frame: date and market of a row, which rankers compare it within, but not whose it is."""
     column, schema = mlflow.types.ColSpec, mlflow.types.Schema
     standing = [c for c in STANDING if c not in ("active", "eligible")]
-    numbers = [column("double", name) for name in (*standing, *CATALOGUE)]
+    numbers = [column("double", name) for name in (*standing, *CATALOGUE, *(e.name for e in bundle.card.extra))]
     inputs = [column("datetime", "as_of"), column("string", "market"), *numbers]
     outputs = schema([column("double", name) for name in OUTPUTS])
     return mlflow.models.ModelSignature(schema(inputs), outputs)

@@ -18,6 +18,7 @@ from smartaccounts.orders.read import read
 from smartaccounts.outputs.drawings import drawings
 from smartaccounts.outputs.staged import check_folder, staged
 from smartaccounts.outputs.tables import write_json, write_parquet
+from smartaccounts.workflow.extra import checked_extra
 from smartaccounts.workflow.rankers import rankers
 
 
@@ -26,6 +27,7 @@ def run_backtest(
 ) -> Backtest:
     """Read the lines, walk forward over `as_ofs`, write scores.parquet, metrics.json and the figures into `out`."""
     check_folder(out)
+    checked_extra(pipeline)
     with Engine() as engine, lenders(pipeline) as others:
         lines = read(pipeline, engine)
         step("order lines read")

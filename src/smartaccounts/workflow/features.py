@@ -10,6 +10,7 @@ from pathlib import Path
 from smartaccounts.config import Pipeline
 from smartaccounts.engine.duckdb import Engine
 from smartaccounts.errors import PipelineError
+from smartaccounts.features.extra import absent_extra
 from smartaccounts.features.on_spark import snapshot_on_spark
 from smartaccounts.features.snapshot import CATALOGUE, absent_features, snapshot_tables
 from smartaccounts.orders.on_spark import read_on_spark
@@ -17,6 +18,7 @@ from smartaccounts.orders.read import read
 from smartaccounts.outputs.staged import written_beside
 from smartaccounts.outputs.tables import Parts
 from smartaccounts.timeline import from_day_number, too_short
+from smartaccounts.workflow.extra import checked_extra
 
 
 @dataclass(frozen=True)
@@ -50,12 +52,13 @@ def write_features(
         raise PipelineError(
             f"Expected a file in a folder that exists, got {out} in --out.", hint="Make the folder first."
         )
+    extra = checked_extra(pipeline)
     with Engine(memory) as engine, written_beside(out) as beside:
         lines = read(pipeline, engine)
         step("order lines read")
         rows, seen = 0, set()
         with Parts(beside) as parts:
-            for table in snapshot_tables(lines, as_ofs, pipeline.target, double=double):
+            for table in snapshot_tables(lines, as_ofs, pipeline.target, extra=extra, double=double):
                 parts.write(table)
                 rows += table.num_rows
                 seen |= set(table["as_of"].unique().to_pylist())
@@ -63,7 +66,8 @@ def write_features(
         if not rows:
             first = from_day_number(lines.first_day)
             raise too_short(as_ofs[-1], first_day=first, horizon_days=pipeline.target.horizon_days)
-    return Written(rows, tuple(sorted(seen)), len(CATALOGUE), absent_features(lines.provided))
+        absent = (*absent_features(lines.provided), *absent_extra(extra, lines.provided))
+    return Written(rows, tuple(sorted(seen)), len(CATALOGUE) + len(extra), absent)
 
 
 def _on_spark(
@@ -77,16 +81,16 @@ def _on_spark(
             f"Expected a new folder in a folder that exists, got {out} in --out.",
             hint="Spark writes a folder of files.",
         )
-    settings = pipeline.spark
+    settings, extra = pipeline.spark, checked_extra(pipeline)
     with (
         opened(master=settings.master, settings=settings.settings) as spark,
         read_on_spark(pipeline, spark) as lines,
     ):
         step("order lines read")
-        with snapshot_on_spark(lines, as_ofs, pipeline.target, double=double) as made:
+        with snapshot_on_spark(lines, as_ofs, pipeline.target, extra=extra, double=double) as made:
             if not made.rows:
                 first = from_day_number(lines.first_day)
                 raise too_short(as_ofs[-1], first_day=first, horizon_days=pipeline.target.horizon_days)
             step(f"{sum(made.rows.values()):,} rows")
             made.frame.write_parquet(str(out.absolute()), replace=replace)
-    return Written(sum(made.rows.values()), tuple(sorted(made.rows)), len(CATALOGUE), made.absent)
+    return Written(sum(made.rows.values()), tuple(sorted(made.rows)), len(CATALOGUE) + len(extra), made.absent)

@@ -16,6 +16,7 @@ from smartaccounts.errors import PipelineError, culprits
 from smartaccounts.evaluation.backtest import Backtest
 from smartaccounts.evaluation.lending import lenders
 from smartaccounts.evaluation.served import SERVED, backtest_served
+from smartaccounts.features.extra import extra_features
 from smartaccounts.features.snapshot import snapshots
 from smartaccounts.orders.check import Quality
 from smartaccounts.orders.check import check as check_source
@@ -26,6 +27,7 @@ from smartaccounts.rankers.base import Ranker
 from smartaccounts.target import complete, outcome
 from smartaccounts.timeline import parse_as_of, too_short
 from smartaccounts.workflow.compare import Leaderboard, standings
+from smartaccounts.workflow.extra import checked_extra
 from smartaccounts.workflow.rankers import rankers as usual_rankers
 from smartaccounts.workflow.service import put_in_service, recipe_in_service
 from smartaccounts.workflow.train import Trained, fit
@@ -73,10 +75,11 @@ def read_panel(
     if not targets:
         raise PipelineError("Expected one horizon at least, got none in horizons.")
     before = None if known_before is None else _day(known_before, "known_before")
+    checked_extra(opened)
     with Engine() as engine:
         lines = read(opened, engine)
         panels = {}
-        for seen in snapshots(lines, days, targets):
+        for seen in snapshots(lines, days, targets, extra=extra_features(opened, engine)):
             horizon = seen.target.horizon_days
             if seen.frame.empty:
                 raise too_short(days[-1], first_day=lines.first_known(days[-1]), horizon_days=horizon)
@@ -97,6 +100,7 @@ def backtest(
     opened, days = _opened(pipeline), _days(as_of)
     asked = (*usual_rankers(opened), *(rankers or ()))
     _check_rankers(asked)
+    checked_extra(opened)
     with Engine() as engine, lenders(opened) as others:
         return backtest_served(read(opened, engine), days, opened, asked, lenders=others)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -16,6 +16,7 @@ from smartaccounts.config import Pipeline
 from smartaccounts.engine.duckdb import Engine
 from smartaccounts.errors import HistoryError, ModelError, PipelineError
 from smartaccounts.evaluation.walk import nobody_eligible
+from smartaccounts.features.extra import Extra, declared, extra_features
 from smartaccounts.features.snapshot import Snapshot, snapshot
 from smartaccounts.growth_list.facts import Facts
 from smartaccounts.growth_list.plays import check_rules, rules_of
@@ -34,8 +35,10 @@ from smartaccounts.outputs.staged import staged
 from smartaccounts.outputs.tables import write_csv, write_json, write_parquet
 from smartaccounts.outputs.workbook import write_workbook
 from smartaccounts.panel import panel
+from smartaccounts.rankers.plain import PLAIN
 from smartaccounts.target import outcome
 from smartaccounts.timeline import day_number, from_day_number
+from smartaccounts.workflow.extra import checked_extra
 from smartaccounts.workflow.facts import Circumstances, facts, shown_list
 
 STALE_DAYS = 92
@@ -81,6 +84,7 @@ def predict(
     table cannot be written. Nothing is written then.
     """
     wanted = wanted or Wanted()
+    checked_extra(pipeline)
     check_model(bundle, pipeline, as_of)
     with locked(out, wait=wanted.wait, waiting=lambda: step("waiting for another run that writes there")):
         if wanted.table is not None:
@@ -94,13 +98,13 @@ def _predict(
     watch = _Watch()
     before = _previous(pipeline, as_of, out, wanted)
     with Engine() as engine:
-        check_rules(rules_of(pipeline), engine)
+        check_rules(rules_of(pipeline), engine, [*pipeline.features.extra])
         lines = read(pipeline, engine)
         check_data(bundle, lines, pipeline, as_of)
         step("order lines read")
         watch.lap("read")
         earlier = as_of - timedelta(days=pipeline.target.horizon_days)
-        seen = snapshot(lines, [earlier, as_of], pipeline.target)
+        seen = snapshot(lines, [earlier, as_of], pipeline.target, extra=extra_features(pipeline, engine))
         watch.lap("features")
         step("features computed")
         base_rate = known_base_rate(lines, seen, earlier, known_before=as_of)
@@ -161,7 +165,7 @@ def _previous(pipeline: Pipeline, as_of: date, out: Path, wanted: Wanted) -> Fou
 
 
 def check_model(bundle: Bundle, pipeline: Pipeline, as_of: date) -> None:
-    """ModelError where the model does not belong to the pipeline, its target, or a date before as_of."""
+    """ModelError where the model is not of the pipeline, its target and features, or a date before as_of."""
     card = bundle.card
     if card.pipeline != pipeline.name:
         raise ModelError(
@@ -175,12 +179,31 @@ def check_model(bundle: Bundle, pipeline: Pipeline, as_of: date) -> None:
             f"Expected a model for the pipeline's target, got one for {other} in {bundle.version}.",
             hint="Train again after changing the target.",
         )
+    if card.ranker not in PLAIN and (other := _differing(card.extra, declared(pipeline))):
+        raise ModelError(
+            f"Expected a model trained with the pipeline's features.extra, got one that differs in {other} in "
+            f"{bundle.version}.",
+            hint="Train again after changing features.extra, or name a model in --model that was trained with it.",
+        )
     if date.fromisoformat(card.as_of) > as_of:
         raise ModelError(
             f"Expected a model trained for {as_of} or earlier, got one trained for {card.as_of} in {bundle.version}: "
             "it has seen what happened after that date.",
             hint="Use a later --as-of; to see how past lists turned out, use smartaccounts backtest.",
         )
+
+
+def _differing(theirs: Sequence[Extra], ours: Sequence[Extra]) -> str:
+    """Say which features differ between a model and its pipeline, '' where none does; their words may."""
+    there, here = {e.name: e.computed for e in theirs}, {e.name: e.computed for e in ours}
+    said = [
+        f"{name} (unknown to the model)" if name not in there
+        else f"{name} (gone from the pipeline)" if name not in here
+        else f"{name} (SQL, window, unit or direction)"
+        for name in sorted({*there, *here})
+        if there.get(name) != here.get(name)
+    ]  # fmt: skip
+    return ", ".join(said)
 
 
 def check_data(bundle: Bundle, lines: OrderLines, pipeline: Pipeline, as_of: date) -> None:

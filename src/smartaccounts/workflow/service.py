@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from smartaccounts.bundle import Bundle, load, save
 from smartaccounts.config import Model, Pipeline
 from smartaccounts.errors import ModelError
 from smartaccounts.evaluation.draws import draws_file
+from smartaccounts.features.extra import Extra, declared
 from smartaccounts.rankers.plain import PLAIN
 from smartaccounts.tracking.log import log_training
 from smartaccounts.tracking.registry import CHAMPION, fetch, has_champion, previous, promote, rollback
@@ -96,8 +98,8 @@ def recipe_in_service(pipeline: Pipeline) -> Model | None:
     """Return the settings of the model in service where they are others than the pipeline's, for the gate to compare.
 
     None where nothing, a plain ranking or the same recipe serves (where it was tuned does not make it another one), and
-    where it learns from other rows, which the challenger's panel does not hold: `put_in_service` compares the two on
-    the dates that judged both.
+    where it learns from other rows or other features of the pipeline file, which the challenger's panel does not hold:
+    `put_in_service` compares the two on the dates that judged both.
     """
     champion = bundle_in_service(pipeline)
     if champion is None or champion.card.recipe is None:
@@ -108,7 +110,8 @@ def recipe_in_service(pipeline: Pipeline) -> Model | None:
         return None
     same = served.model_copy(update={"tuned_before": pipeline.model.tuned_before}) == pipeline.model
     other_rows = any(getattr(served, rows) != getattr(pipeline.model, rows) for rows in ("borrow", "training_dates"))
-    return None if same or other_rows else served
+    other_features = _computed(champion.card.extra) != _computed(declared(pipeline))
+    return None if same or other_rows or other_features else served
 
 
 def _plain_serves(trained: Trained, champion: Bundle | None) -> bool:
@@ -124,7 +127,14 @@ def _unjudged(trained: Trained, champion: Bundle | None) -> bool:
     """Say whether a better challenger is of another recipe than the model in service, and was not judged beside it."""
     if champion is None or champion.card.recipe is None or trained.model is None or not trained.verdict.better:
         return False
-    return champion.card.recipe != trained.model.card.recipe and trained.verdict.against_champion is None
+    ours, theirs = (_computed(b.card.extra) for b in (trained.model, champion))
+    same = champion.card.recipe == trained.model.card.recipe and ours == theirs
+    return not same and trained.verdict.against_champion is None
+
+
+def _computed(extra: Sequence[Extra]) -> frozenset[tuple[object, ...]]:
+    """Return features of the pipeline file without their words."""
+    return frozenset(e.computed for e in extra)
 
 
 def _of_plain(trained: Trained) -> Any:

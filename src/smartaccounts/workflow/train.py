@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from importlib.metadata import version
 from typing import Any
 
-from smartaccounts.bundle import Bundle, Card, columns_of
+from smartaccounts.bundle import Bundle, Card, columns_of, extra_of
 from smartaccounts.config import Model, Pipeline
 from smartaccounts.engine.duckdb import Engine
 from smartaccounts.errors import HistoryError
@@ -21,6 +21,8 @@ from smartaccounts.evaluation.lending import Lender, Lending, lenders
 from smartaccounts.evaluation.served import past_dates, plain_fit
 from smartaccounts.evaluation.summary import as_json
 from smartaccounts.features import dictionary
+from smartaccounts.features.catalogue import Feature
+from smartaccounts.features.extra import Extra, declared, extra_features
 from smartaccounts.features.snapshot import CATALOGUE, snapshot
 from smartaccounts.growth_list.words import words
 from smartaccounts.html import section, sentences
@@ -38,6 +40,7 @@ from smartaccounts.target import outcome
 from smartaccounts.timeline import too_short, training_dates
 from smartaccounts.tracking.content import Training
 from smartaccounts.workflow.beside import past_lists, reach
+from smartaccounts.workflow.extra import checked_extra
 from smartaccounts.workflow.rankers import CHAMPION, judged_rankers
 
 LIBRARIES = ("smartaccounts", "lightgbm", "numpy", "pandas", "scikit-learn", "duckdb")
@@ -92,6 +95,7 @@ def fit(
     Where the growth model cannot be trained, only the plain ranking comes of it, and the verdict says why.
     HistoryError where as_of has less history than the horizon.
     """
+    checked_extra(pipeline)
     with Engine() as engine, lenders(pipeline) as others:
         quality = check(pipeline, engine, as_of=as_of)
         lines = read(pipeline, engine)
@@ -119,13 +123,13 @@ def fit(
         dates = tuple(str(d.date()) for d in learned.snapshot.frame["as_of"].unique())
         refit = Note("refit", {"dates": len(dates), "as_of": str(as_of)})
         recipe = pipeline.model.model_dump(mode="json") if fitted.name == "growth" else None
-        needs = _needs(columns_of(fitted, potential), provided)
+        needs = _needs(columns_of(fitted, potential), learned.snapshot.extra, provided)
         versions = {name: version(name) for name in LIBRARIES} | {"python": platform.python_version()}
         card = Card(
             pipeline=pipeline.name, ranker=fitted.name, as_of=str(as_of), target=pipeline.target, needs=needs,
             training_dates=dates, data_digest=data, verdict=said, better=better, versions=versions,
             notes=(*([refit] if recipe and better is not None else []), *fitted.notes, *told), recipe=recipe,
-            past=() if result is None else past_lists(result, fitted.name),
+            past=() if result is None else past_lists(result, fitted.name), extra=extra_of(fitted),
         )  # fmt: skip
         return Bundle(fitted, card, potential, peers, records)
 
@@ -148,14 +152,16 @@ def _panel(lines: OrderLines, pipeline: Pipeline, as_of: date, others: Sequence[
         raise too_short(as_of, first_day=first, horizon_days=target.horizon_days)
     most = pipeline.model.training_dates
     dates = training_dates(as_of, first_day=first, horizon_days=target.horizon_days, most=most)
-    seen = snapshot(lines, dates or [as_of], target).at(dates)  # no date, no rows: nothing to learn from
+    extra = extra_features(pipeline, lines.engine)
+    seen = snapshot(lines, dates or [as_of], target, extra=extra).at(dates)  # no date, no rows: nothing to learn from
     own = panel(seen, outcome(lines, dates, horizon_days=target.horizon_days, known_before=as_of), dates)
-    return replace(own, loans=Lending(others, [as_of]).loans(as_of))
+    return replace(own, loans=Lending(others, [as_of], extra).loans(as_of))
 
 
-def _needs(columns: set[str], provided: frozenset[str]) -> tuple[str, ...]:
+def _needs(columns: set[str], extra: Sequence[Extra], provided: frozenset[str]) -> tuple[str, ...]:
     """The contract columns that features need, of those that the training had."""
-    needed = {need for c in columns if c in CATALOGUE for need in CATALOGUE[c].needs}
+    features: list[Feature | Extra] = [*CATALOGUE.values(), *extra]
+    needed = {need for f in features if f.name in columns for need in f.needs}
     return tuple(sorted(needed & provided))
 
 
@@ -167,7 +173,8 @@ def _content(
         metrics["ratio_to_best_plain"] = Interval(verdict.ratio, verdict.low, verdict.high)
     return Training(
         pipeline=pipeline.name,
-        params=_flat(pipeline.model_dump(include={"target", "model", "growth_list"})) | {"as_of": str(as_of)},
+        params=_flat(pipeline.model_dump(include={"features", "target", "model", "growth_list"}))
+        | {"as_of": str(as_of)},
         metrics=metrics,
         per_date=_by_date(result, pipeline),
         digests={"order_lines": bundle.card.data_digest},
@@ -176,7 +183,7 @@ def _content(
             "quality.json": quality.as_dict(examples=False),
             "metrics.json": as_json(result, worded=words("en").note) if result is not None else {},
             "verdict.json": verdict.as_json(),
-            "catalogue.json": dictionary.rows(),
+            "catalogue.json": dictionary.rows(declared(pipeline)),
             **draws_file(result, bundle.card.ranker, order_lines=bundle.card.data_digest),
         },
         bundle=bundle,

@@ -20,12 +20,14 @@ from smartaccounts.errors import HistoryError
 from smartaccounts.evaluation.choice import Choice, choose
 from smartaccounts.evaluation.course import Course, course
 from smartaccounts.evaluation.search import Budget, Trial, alone, present_settings, search, space_around
+from smartaccounts.features.extra import declared
 from smartaccounts.orders.contract import OrderLines
 from smartaccounts.orders.digest import digest
 from smartaccounts.orders.read import read
 from smartaccounts.timeline import firsts_of_months, judged_dates
 from smartaccounts.tracking.store import Store, store_at
 from smartaccounts.tracking.trials import Tuning, begin, end, log_trials
+from smartaccounts.workflow.extra import checked_extra
 
 CUT_OFFS = 6
 """On how many past dates settings are tried, a quarter of a year apart, the last one two horizons before as_of."""
@@ -100,6 +102,7 @@ def tune(
     until = None if minutes is None else time.monotonic() + 60 * minutes
     before = as_of - timedelta(days=pipeline.target.horizon_days)
     store = store_at()  # refused before the work, not after it
+    checked_extra(pipeline)
     with Engine() as engine:
         lines = read(pipeline, engine)
         step("order lines read")
@@ -150,7 +153,9 @@ def study_key(pipeline: Pipeline, as_of: date, data: str) -> str:
     """
     space = space_around(pipeline.model)
     fixed = pipeline.model.model_dump(mode="json", exclude={*space, "tuned_before", "season"})
-    said = [pipeline.name, str(as_of), pipeline.target.model_dump(), data, space, fixed]
+    said: list[Any] = [pipeline.name, str(as_of), pipeline.target.model_dump(), data, space, fixed]
+    if extra := sorted(e.computed for e in declared(pipeline)):
+        said.append(extra)
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
 
 

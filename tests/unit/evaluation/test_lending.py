@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -17,8 +18,10 @@ from smartaccounts.errors import InputError, PipelineError
 from smartaccounts.evaluation.lending import Lender, Lending, lenders
 from smartaccounts.evaluation.served import past_dates
 from smartaccounts.evaluation.walk import Walk
+from smartaccounts.features.extra import Extra
 from smartaccounts.orders.contract import OrderLines
 from smartaccounts.panel import Loan
+from smartaccounts.rankers.pool import pooled
 
 HORIZON = 60
 START, AT = date(2020, 1, 1), date(2020, 9, 15)
@@ -95,6 +98,26 @@ def test_a_lender_whose_past_lies_later_lends_nothing(order_lines: MakeLines) ->
     made = loan(order_lines(rows(start=date(2022, 1, 1), until=date(2023, 3, 1)), provided=PROVIDED))
     assert len(made.panel.outcome) == 0
     assert made.lender == "other"
+
+
+def test_the_borrower_s_features_are_computed_of_the_lender_s_lines(order_lines: MakeLines) -> None:
+    own = (Extra("spent", "SUM(amount)", "money", "m", 182), Extra("cost", "SUM(cost)", "money", "c", needs=("cost",)))
+    (made,) = Lending([lender(order_lines(rows(), provided=PROVIDED))], [AT], own).loans(AT)
+    frame = made.panel.frame
+    assert (made.panel.snapshot.extra, made.panel.snapshot.absent[-1]) == (own, "cost")
+    np.testing.assert_allclose(frame["spent"], frame["spend_182d"])
+    assert frame["cost"].isna().all()
+
+
+def test_rows_of_both_are_pooled_with_them(order_lines: MakeLines) -> None:
+    said = {"spent": {"sql": "SUM(amount)", "unit": "money", "meaning": "m"}}
+    shop = pipeline_from(SPEC | {"features": {"extra": said}}, folder=Path())
+    lines = order_lines(rows(), provided=PROVIDED)
+    walk = Walk(order_lines(rows(start=date(2020, 3, 1)), provided=PROVIDED), [AT], shop, [lender(lines)])
+    pool = pooled(walk.learned(walk.fold(AT)), ["other.yaml"])
+    assert [e.name for e in pool.rows.snapshot.extra] == ["spent"]
+    assert {*pool.source} == {0, 1}
+    assert pool.rows.frame["spent"].notna().all()
 
 
 # the walk

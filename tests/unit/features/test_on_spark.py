@@ -16,7 +16,7 @@ import pytest
 from tests.conftest import real_history
 from tests.oracle.histories import CENTS, FINE, HUGE, TIES, as_ofs, random_history
 
-from smartaccounts.config import Pipeline, pipeline_from, read_pipeline
+from smartaccounts.config import Features, Pipeline, pipeline_from, read_pipeline
 from smartaccounts.errors import HistoryError, InputError, PipelineError
 from smartaccounts.orders.simulate import simulate
 from smartaccounts.workflow.features import Written, write_features
@@ -90,6 +90,27 @@ def test_every_value_is_that_of_the_embedded_engine(
     assert also == said
     assert found.schema.equals(expected.schema)
     assert [n for n in expected.column_names if not found[n].equals(expected[n])] == []
+
+
+def test_features_of_the_pipeline_file_are_those_of_the_embedded_engine(cluster: Any, tmp_path: Path) -> None:
+    said = {
+        "weekends": {"sql": "SUM(CASE WHEN weekday >= 5 THEN amount ELSE 0 END) / NULLIF(SUM(amount), 0)"},
+        "spread": {"sql": "STDDEV(amount)", "within_days": 200},
+        "web": {"sql": "COUNT(DISTINCT CASE WHEN channel = 'web' THEN order_id END)"},
+    }
+    extra = {name: {"unit": "ratio", "meaning": name} | s for name, s in said.items()}
+    features = Features.model_validate({"extra": extra})
+    source = history(tmp_path, 4, CENTS, NEEDED).model_copy(update={"features": features})
+    shuffled(pq.read_table(tmp_path / "lines.parquet"), tmp_path / "apart", seed=4)
+    told, expected = written(source, as_ofs(4), tmp_path / "embedded.parquet")
+    also, found = written(
+        on_spark(source, path=str(tmp_path / "apart"), partitions=3), as_ofs(4), tmp_path / "spark.parquet"
+    )
+    assert also == told
+    assert told.absent[-1] == "web"
+    assert found.column_names[-3:] == [*said]
+    assert found["weekends"].null_count < found.num_rows
+    assert found.equals(expected)
 
 
 def test_a_simulated_supplier_in_single_precision(cluster: Any, tmp_path: Path) -> None:

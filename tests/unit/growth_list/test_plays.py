@@ -33,6 +33,14 @@ def given(when: str, *rows: dict[str, Any]) -> list[bool]:
     return (plays(accounts(*rows), rules(("leave", when)))["play"] == "leave").tolist()
 
 
+def test_a_rule_may_name_a_feature_of_the_pipeline_file() -> None:
+    frame = accounts({}, {}, {}).assign(mine=[0.1, 0.9, np.nan])
+    made = plays(frame, rules(("leave", "mine > 0.5")), own=["mine"])
+    assert (made["play"] == "leave").tolist() == [False, True, False]
+    with pytest.raises(PipelineError, match="got 'mine' in"):
+        plays(frame, rules(("leave", "mine > 0.5")))
+
+
 def test_the_first_rule_that_fires_wins_and_the_last_takes_the_rest() -> None:
     made = plays(
         accounts({"spend_365d": 90}, {"spend_365d": 60}, {"spend_365d": 10}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import string
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ import pytest
 from tests.unit.rankers.synthetic import snapshot_of
 
 from smartaccounts.features.catalogue import MARKET
+from smartaccounts.features.extra import Extra
 from smartaccounts.features.snapshot import CATALOGUE
 from smartaccounts.growth_list.figures import with_figures
 from smartaccounts.growth_list.ideas import IDEA, IDEAS, SIGN
@@ -186,6 +188,48 @@ def test_every_column_has_words_or_is_about_the_market(language: str) -> None:
                 assert name not in shown or f"reasons.time.{days}" in said.messages, column
 
 
+@pytest.mark.parametrize(
+    ("unit", "value", "typical", "said"),
+    [
+        ("share", 0.42, 0.1, "Trend of X: 42%; the typical small customer: 10%."),
+        ("money", -1234.5, 20.0, "Trend of X: -1,234; the typical small customer: 20."),
+        ("days", 12.4, 3.0, "Trend of X: 12 days; the typical small customer: 3 days."),
+        ("count", 2.25, 1.0, "Trend of X: 2.2; the typical small customer: 1.0."),
+        ("ratio", 1.256, 0.5, "Trend of X: 1.26; the typical small customer: 0.50."),
+        ("share", 0.104, 0.1, ""),  # the same to a reader
+        ("share", np.nan, 0.1, ""),
+        ("share", 0.3, np.nan, ""),
+    ],
+)
+@pytest.mark.parametrize("value_is", [0.5, -0.5])
+def test_a_feature_of_the_pipeline_file_is_said_in_its_own_words(
+    unit: Any, value: float, typical: float, said: str, value_is: float
+) -> None:
+    own = (Extra("x", "SUM(amount)", unit, "trend of X"), Extra("other", "COUNT(*)", "count", "other"))
+    made = Contributions(("x", "spend_365d", "other"), np.array([[value_is, 0.6, 0.0]]), 0.0)
+    row = NOTHING.copy().assign(**(PEER | {"spend_365d": 4000.0}), x=value, other=1.0)
+    (found,) = reasons(made, row, PEERS.copy().assign(x=typical, other=1.0), most=3, words=EN, extra=own)
+    side = found.speaking_for if value_is > 0 else found.against
+    assert [r.text for r in side if r.idea == "own x"] == ([said] if said else [])
+    assert "Spent 4,000" in found.speaking_for[0].text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_one_that_rises_speaks_for_an_account_with_more_and_against_with_less(language: str) -> None:
+    own = (Extra("x", "SUM(amount)", "days", "sPend", rises=True),)
+    for value, contribution, told_for, told_against in (
+        (9.0, 1, 1, 0),
+        (9.0, -1, 0, 0),
+        (1.0, 1, 0, 0),
+        (1.0, -1, 0, 1),
+    ):
+        made = Contributions(("x",), np.array([[contribution]], dtype=float), 0.0)
+        row, peers = NOTHING.copy().assign(**PEER, x=value), PEERS.copy().assign(x=4.0)
+        (found,) = reasons(made, row, peers, most=3, words=words(language), extra=own)
+        assert (len(found.speaking_for), len(found.against)) == (told_for, told_against)
+        assert all(r.text.startswith("SPend: ") for r in (*found.speaking_for, *found.against))
+
+
 def test_what_is_about_the_market_is_named() -> None:
     without = {c for c in (*CATALOGUE, *DERIVED) if message(c) == MARKET}
     assert without == {
@@ -195,7 +239,7 @@ def test_what_is_about_the_market_is_named() -> None:
 
 
 def test_ideas_and_messages_belong_together() -> None:
-    used = {how.key for c in (*CATALOGUE, *DERIVED) if (how := message(c)) and how != MARKET}
+    used = {how.key for c in (*CATALOGUE, *DERIVED) if (how := message(c)) and how != MARKET} | {"own", "own_rises"}
     assert used == set(IDEA) == set(SIGN)
     assert sum(len(messages) for messages in IDEAS.values()) == len(IDEA)
     written = {k.split(".")[0] for k in EN.section("reasons")}

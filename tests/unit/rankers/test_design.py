@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from tests.unit.rankers.synthetic import S, snapshot_of
 
+from smartaccounts.features.extra import Extra
 from smartaccounts.features.snapshot import CATALOGUE
 from smartaccounts.features.spend import BLOCKS
 from smartaccounts.rankers.curves import CORE
@@ -39,6 +40,17 @@ def test_columns_are_the_catalogue_and_what_is_derived() -> None:
     assert rising == {f.name for f in CATALOGUE.values() if f.rises} | {n for n, d in DERIVED.items() if d.rises}
     assert {"spend_182d", "orders_365d", "half_year_best"} <= rising
     assert not {"recency_days", "growth_91d", "tenure_days"} & rising
+
+
+def test_features_of_the_pipeline_file_come_last_and_their_money_is_over_k() -> None:
+    own = (Extra("mine", "SUM(amount)", "money", "m", rises=True), Extra("share", "AVG(age)", "share", "s"))
+    frame = snapshot_of(3).frame.assign(mine=[50.0, -30.0, np.nan], share=[0.25, np.nan, 7.0])
+    made, without = design(frame, own), design(frame)
+    assert made.names == (*without.names, "mine", "share")
+    assert made.rises == (*without.rises, True, False)
+    np.testing.assert_array_equal(made.matrix[:, :-2], without.matrix)
+    np.testing.assert_allclose(made.matrix[:, -2], [lev(0.5), lev(0), np.nan], rtol=1e-6)
+    np.testing.assert_array_equal(made.matrix[:, -1], np.float32([0.25, np.nan, 7.0]))
 
 
 def test_every_curve_has_a_column() -> None:

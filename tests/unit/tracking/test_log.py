@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from smartaccounts.bundle import Bundle, load
+from smartaccounts.features.extra import Extra
 from smartaccounts.tracking import log, model
 from smartaccounts.tracking.content import Training, files
 from smartaccounts.tracking.library import quiet
@@ -205,6 +206,14 @@ def test_the_signature_names_features_and_never_a_customer(written: Path, frame:
     assert {"as_of", "market", "key_spend", "small_spend", "spend_182d"} <= set(names) <= set(frame.columns)
     assert not {"customer_id", "active", "eligible"} & set(names)
     assert [(c.name, c.type.name) for c in signature.outputs] == [("score", "double"), ("probability", "double")]
+
+
+def test_the_signature_names_the_features_of_the_pipeline_file(training: Training) -> None:
+    own = (Extra("mine", "SUM(amount)", "money", "m"),)
+    bundle = replace(training.bundle, card=replace(training.bundle.card, extra=own))
+    with quiet() as mlflow:
+        names, plain = (model._signature(mlflow, b).inputs.input_names() for b in (bundle, training.bundle))
+    assert names == [*plain, "mine"]
 
 
 def test_no_customer_reaches_the_store(shared_store: Store, run: Any, frame: pd.DataFrame) -> None:

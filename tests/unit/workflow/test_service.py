@@ -11,9 +11,10 @@ import pytest
 from tests.unit.rankers.synthetic import card
 
 from smartaccounts.bundle import Bundle, load, save
-from smartaccounts.config import Pipeline, pipeline_from
+from smartaccounts.config import Features, Pipeline, pipeline_from
 from smartaccounts.errors import ModelError
 from smartaccounts.evaluation.gate import Verdict
+from smartaccounts.features.extra import Extra
 from smartaccounts.rankers.plain import PLAIN
 from smartaccounts.tracking.content import Training
 from smartaccounts.tracking.store import Store
@@ -247,6 +248,28 @@ def test_a_recipe_that_learns_from_other_rows_is_compared_on_shared_dates(
     assert (refused.done, registry.champion) == (False, 1)
     assert refused.sentence.endswith("is challenger: Worse on 6 past dates.")
     assert put(trained(better=True), shop, promote_it=True).done
+
+
+def test_a_recipe_with_other_features_of_the_pipeline_file_is_compared_on_shared_dates(
+    registry: Registry, shop: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = shop.model.model_dump(mode="json") | {"rounds": 7}
+    own = (Extra("mine", "SUM(amount)", "money", "m"),)
+    of_these = replace(MODEL, card=replace(MODEL.card, recipe=recipe, extra=own))
+    registry.bundles, registry.champion = [of_these], 1
+    assert service.recipe_in_service(shop) is None
+    said = {"sql": "SUM(amount)", "unit": "money", "meaning": "otherwise said"}
+    alike = shop.model_copy(update={"features": Features.model_validate({"extra": {"mine": said}})})
+    served = service.recipe_in_service(alike)
+    assert served is not None
+    assert served.rounds == 7
+
+    monkeypatch.setattr(service, "behind_champion", lambda *_: "Worse on 6 past dates.")
+    same = replace(trained(better=True), model=replace(MODEL, card=replace(MODEL.card, recipe=recipe)))
+    refused = put(same, shop, promote_it=True)
+    assert (refused.done, registry.champion) == (False, 1)
+    registry.bundles, registry.champion = [replace(of_these, card=replace(of_these.card, extra=()))], 1
+    assert put(same, shop, promote_it=True).done  # the same recipe again, on newer data
 
 
 def test_a_model_that_cannot_be_read_is_not_rolled_back_to(
