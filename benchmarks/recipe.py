@@ -38,7 +38,7 @@ VARIANTS = [
     ["model.weight_not_eligible=0"],
     ["model.season=false"],
     ["model.monotone=false"],
-    ["model.bags=8"],
+    ["model.bags=4"],
 ]
 
 

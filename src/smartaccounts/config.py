@@ -111,7 +111,7 @@ class Model(_Strict):
     column_sample: float = Field(0.3, gt=0, le=1)
     l2: float = Field(20.0, ge=0)
     bins: int = Field(63, ge=2, le=255)
-    bags: int = Field(4, ge=1)
+    bags: int = Field(8, ge=1, description="the more, the less a seed decides who ranks where")
     rows_per_bag: int = Field(
         60_000, ge=100, description="above it negatives are sampled afresh per bag, weighted back"
     )
