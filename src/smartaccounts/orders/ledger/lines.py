@@ -1,0 +1,108 @@
+"""Read order lines from a ledger: the same lines and the same counts as from the files that it was made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+
+from smartaccounts.config import Pipeline
+from smartaccounts.engine.duckdb import Engine, text
+from smartaccounts.orders import layers
+from smartaccounts.orders.contract import COLUMNS, Intake
+from smartaccounts.orders.intake import TALLY, intake_of, merged_sql, tally_sql
+from smartaccounts.orders.layers import REASONS
+from smartaccounts.orders.ledger.access import check_current, drops, folder_of, opened
+from smartaccounts.orders.ledger.files import changes
+from smartaccounts.orders.ledger.ingest import MARKS, ROW, SOURCE_ROW
+from smartaccounts.orders.ledger.manifest import PARTS, Manifest, Part
+from smartaccounts.orders.source import noted
+from smartaccounts.orders.staging import held_columns, without_duplicates
+from smartaccounts.timeline import day_number
+
+_JUDGED, _REPEATED, _TALLIES = "ledger_judged", "ledger_repeated", "ledger_tallies"
+
+
+@dataclass(frozen=True)
+class Held:
+    """Accepted lines: `sql` selects the contract columns `held`, under the names of the table.
+
+    `first_day` and `last_day`: the least and the greatest day, as day numbers.
+    """
+
+    sql: str
+    held: frozenset[str]
+    intake: Intake
+    first_day: int
+    last_day: int
+
+
+def read_ledger(pipeline: Pipeline, engine: Engine, *, today: date) -> Held:
+    """Read the ledger of a pipeline.
+
+    InputError where there is none yet, it was made in another way or on a later day than `today`, or lacks what the
+    source has; and as in `read`.
+    """
+    folder = folder_of(pipeline)
+    manifest = opened(pipeline, engine, folder, today=today)
+    check_current(changes(pipeline, manifest), folder)
+    return held_lines(pipeline, engine, manifest, folder, today=today)
+
+
+def held_lines(pipeline: Pipeline, engine: Engine, manifest: Manifest, folder: Path, *, today: date) -> Held:
+    """Return the lines of a ledger as they are on a day, and what was counted; errors as in `read`."""
+    held, doubts = held_columns(pipeline), layers.doubts_said(pipeline)
+    columns = [c.held_as for c in COLUMNS if c.held_as in held]
+    read_again = drops(pipeline)  # accepted lines too are judged: the same line may stand in another file
+    accepted = _relation([s.lines for s in manifest.segments], folder)
+    later = _relation([s.later for s in manifest.segments], folder)
+    counted = [row for s in manifest.segments for row in s.tally if not (read_again and row[0] is None)]
+    engine.load(_TALLIES, pa.Table.from_pylist([dict(zip(TALLY.names, r, strict=True)) for r in counted], TALLY))
+    selects = []
+    if accepted and not read_again:
+        selects.append(f"SELECT {', '.join(columns)} FROM {accepted}")
+    judged = _judged(columns, accepted if read_again else "", later, rows=list(ROW) if read_again else [], today=today)
+    if judged:
+        marked = _without_duplicates(judged, pipeline, engine) if read_again else judged
+        engine.run(f"CREATE OR REPLACE TABLE {_JUDGED} AS {marked}")
+        engine.run(f"INSERT INTO {_TALLIES} {tally_sql(_JUDGED, len(doubts))}")
+        engine.run(f"DELETE FROM {_JUDGED} WHERE reason IS NOT NULL")
+        for name in MARKS:
+            engine.run(f"ALTER TABLE {_JUDGED} DROP COLUMN {name}")
+        selects.append(f"SELECT {', '.join(columns)} FROM {_JUDGED}")
+    tally = engine.rows(f"{merged_sql(_TALLIES, len(doubts))} ORDER BY reason")
+    notes = [n for e in manifest.files if (n := noted(Path(e.path).name, e.guessed, e.mixed))]
+    taken = intake_of(pipeline, tally, doubts=doubts, notes=notes)
+    sql = "\nUNION ALL ".join(selects)
+    first, last = engine.rows(f"SELECT min(day), max(day) FROM ({sql})")[0]
+    return Held(sql, held, taken, first, last)
+
+
+def _judged(columns: Sequence[str], accepted: str, later: str, *, rows: Sequence[str], today: date) -> str:
+    """Return SQL of lines with their marks, as they are on a day; '' where there are none."""
+    late = f"CASE WHEN day > {day_number(today)} THEN {REASONS.index('date in the future')} ELSE reason END"
+    marks = {accepted: ("NULL", "CAST(NULL AS VARCHAR)"), later: (late, "culprit")}
+    return "\nUNION ALL ".join(
+        f"SELECT {', '.join([*columns, *rows])}, CAST({reason} AS TINYINT) AS reason, example, "
+        f"{culprit} AS culprit, doubts FROM {relation}"
+        for relation, (reason, culprit) in marks.items()
+        if relation
+    )
+
+
+def _without_duplicates(judged: str, pipeline: Pipeline, engine: Engine) -> str:
+    """Mark duplicates; the texts of lines that stand only once are not read where nobody asks for them."""
+    rows = ", ".join(ROW)
+    engine.run(f"CREATE OR REPLACE TABLE {_REPEATED} AS SELECT {rows} FROM ({judged}) GROUP BY ALL HAVING count(*) > 1")
+    marks = "REPLACE (CASE WHEN reason IS NOT NULL THEN example END AS example)"
+    once = f"SELECT * EXCLUDE ({rows}) {marks} FROM ({judged}) ANTI JOIN {_REPEATED} USING ({rows})"
+    again = f"SELECT * EXCLUDE ({rows}), {SOURCE_ROW} FROM ({judged}) SEMI JOIN {_REPEATED} USING ({rows})"
+    return f"{once}\nUNION ALL SELECT * EXCLUDE (source_row) FROM ({without_duplicates(again, pipeline)})"
+
+
+def _relation(parts: Sequence[Part | None], folder: Path) -> str:
+    names = [text(str(folder / PARTS / p.name)) for p in parts if p is not None]
+    return f"read_parquet([{', '.join(names)}])" if names else ""
