@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import pyarrow as pa
-
 from smartaccounts.config import Pipeline
 from smartaccounts.engine.duckdb import Engine
 from smartaccounts.errors import InputError, culprits
@@ -17,17 +15,6 @@ from smartaccounts.orders.staging import Stage
 
 Tally = Sequence[tuple[Any, ...]]
 """Per reason, ascending: its place (null: accepted), lines, three examples and culprits, the lines of each doubt."""
-
-TALLY = pa.schema(
-    [
-        ("reason", pa.int8()),
-        ("rows", pa.int64()),
-        ("examples", pa.list_(pa.string())),
-        ("culprits", pa.list_(pa.string())),
-        ("doubted", pa.list_(pa.int64())),
-    ]
-)
-"""A tally as a table."""
 
 _EXAMPLES = 3
 

@@ -19,7 +19,7 @@ from smartaccounts.config import Pipeline
 from smartaccounts.engine.duckdb import Engine
 from smartaccounts.orders import layers
 from smartaccounts.orders.contract import COLUMNS, Intake
-from smartaccounts.orders.intake import TALLY, check_currencies, intake_of, merged_sql, tally_sql
+from smartaccounts.orders.intake import check_currencies, intake_of, merged_sql, tally_sql
 from smartaccounts.orders.read import clock
 from smartaccounts.orders.source import File, where
 from smartaccounts.orders.staging import explained, held_columns, staged, without_duplicates
@@ -30,6 +30,16 @@ if TYPE_CHECKING:
 _SOURCE, _STAGE, _TALLIES = "source_part", "stage_part", "tallies"
 _AT_ONCE = 1 << 17
 _TYPES = {"string": pa.string(), "day": pa.int32(), "double": pa.float64()}
+_TALLY = pa.schema(
+    [
+        ("reason", pa.int8()),
+        ("rows", pa.int64()),
+        ("examples", pa.list_(pa.string())),
+        ("culprits", pa.list_(pa.string())),
+        ("doubted", pa.list_(pa.int64())),
+    ]
+)
+"""Rows that are no lines: what was counted in one part. A line has no `rows`."""
 _DOUBLE = pa.schema([("example", pa.string()), ("doubts", pa.int32()), ("source_row", pa.string())])
 """What a line bears until duplicates are marked."""
 
@@ -61,7 +71,7 @@ def read_on_spark(pipeline: Pipeline, spark: Spark, *, today: date | None = None
     if plan.drops:
         laid = laid.mapped(partial(_without_duplicates, plan=plan), plan.lines_schema)
     with laid.kept(), Engine() as engine:
-        tallies = laid.where("rows IS NOT NULL").columns(TALLY.names).arrow()
+        tallies = laid.where("rows IS NOT NULL").columns(_TALLY.names).arrow()
         engine.load(_TALLIES, tallies)
         tally = engine.rows(f"{merged_sql(_TALLIES, len(plan.doubts))} ORDER BY reason")
         taken = intake_of(pipeline, tally, doubts=plan.doubts)
@@ -87,12 +97,9 @@ class _Plan:
 
     @property
     def lines_schema(self) -> pa.Schema:
-        """Return lines and tallies, once duplicates are gone.
-
-        Rows of a tally are no lines: they say what was counted in one part. A line has no `rows`.
-        """
+        """Return lines and tallies, once duplicates are gone."""
         kinds = {c.held_as: _TYPES[c.kind] for c in COLUMNS}
-        return pa.schema([*((name, kinds[name]) for name in self.held), *TALLY])
+        return pa.schema([*((name, kinds[name]) for name in self.held), *_TALLY])
 
     @property
     def schema(self) -> pa.Schema:
@@ -127,7 +134,7 @@ def _mapped(_: int, batches: Iterator[pa.RecordBatch], *, plan: _Plan) -> Iterat
     marks = [*plan.held, *(["example", "doubts", "CAST(source_row AS VARCHAR) AS source_row"] if plan.drops else [])]
     only = "WHERE reason IS NOT NULL" if plan.drops else ""  # the accepted ones are counted without their duplicates
     with Engine() as engine:
-        engine.load(_TALLIES, TALLY.empty_table())
+        engine.load(_TALLIES, _TALLY.empty_table())
         for table in _tables(batches):
             engine.load(_SOURCE, table)
             with explained([plan.where]):
@@ -148,7 +155,7 @@ def _without_duplicates(_: int, batches: Iterator[pa.RecordBatch], *, plan: _Pla
         engine.load(_SOURCE, pa.concat_tables(tables))
         yield engine.arrow(f"SELECT {', '.join(plan.lines_schema.names)} FROM {_SOURCE} WHERE rows IS NOT NULL")
         marks = (
-            f"* EXCLUDE ({', '.join(TALLY.names)}), CAST(NULL AS TINYINT) AS reason, CAST(NULL AS VARCHAR) AS culprit"
+            f"* EXCLUDE ({', '.join(_TALLY.names)}), CAST(NULL AS TINYINT) AS reason, CAST(NULL AS VARCHAR) AS culprit"
         )
         engine.run(f"CREATE TABLE {_STAGE} AS SELECT {marks} FROM {_SOURCE} WHERE rows IS NULL")
         engine.run(f"CREATE TABLE marked AS {plan.drops}")

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-import pyarrow as pa
-
 from smartaccounts.config import Pipeline
 from smartaccounts.engine.duckdb import Engine, text
 from smartaccounts.orders import layers
 from smartaccounts.orders.contract import COLUMNS, Intake
-from smartaccounts.orders.intake import TALLY, intake_of, merged_sql, tally_sql
+from smartaccounts.orders.intake import intake_of, merged_sql, tally_sql
 from smartaccounts.orders.layers import REASONS
 from smartaccounts.orders.ledger.access import check_current, drops, folder_of, opened
 from smartaccounts.orders.ledger.files import changes
@@ -24,6 +23,9 @@ from smartaccounts.orders.staging import held_columns, without_duplicates
 from smartaccounts.timeline import day_number
 
 _JUDGED, _REPEATED, _TALLIES = "ledger_judged", "ledger_repeated", "ledger_tallies"
+_TALLY = """[{"reason": "TINYINT", "rows": "BIGINT", "examples": ["VARCHAR"], "culprits": ["VARCHAR"],
+             "doubted": ["BIGINT"]}]"""
+"""Tallies as the manifest has them."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,10 @@ def held_lines(pipeline: Pipeline, engine: Engine, manifest: Manifest, folder: P
     accepted = _relation([s.lines for s in manifest.segments], folder)
     later = _relation([s.later for s in manifest.segments], folder)
     counted = [row for s in manifest.segments for row in s.tally if not (read_again and row[0] is None)]
-    engine.load(_TALLIES, pa.Table.from_pylist([dict(zip(TALLY.names, r, strict=True)) for r in counted], TALLY))
+    engine.run(
+        f"CREATE OR REPLACE TABLE {_TALLIES} AS SELECT unnest(from_json(?, {text(_TALLY)}), max_depth := 2)",
+        [json.dumps([dict(zip(json.loads(_TALLY)[0], row, strict=True)) for row in counted])],
+    )
     selects = []
     if accepted and not read_again:
         selects.append(f"SELECT {', '.join(columns)} FROM {accepted}")
