@@ -62,7 +62,7 @@ def update_ledger(
     Where another update is at work, `waiting` is called, and after `wait` seconds it is a PipelineError.
     """
     folder, day = folder_of(pipeline), today or clock()
-    with locked(folder, wait=wait, waiting=waiting), Engine() as engine:
+    with locked(folder, wait=wait, waiting=waiting, instead="another folder as `ledger`"), Engine() as engine:
         done = updated(pipeline, engine, today=day, asked=asked, step=step)
         return done, _content(folder, done.manifest, done.held)
 

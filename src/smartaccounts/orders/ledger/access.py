@@ -44,7 +44,10 @@ def settings_of(pipeline: Pipeline) -> dict[str, Any]:
 
 
 def recipe_of(pipeline: Pipeline, engine: Engine, files: Sequence[Entry]) -> str:
-    """Return a digest of the SQL that reads files with such columns; PipelineError where a condition is wrong."""
+    """Return a digest of the SQL that reads files with such columns, and of the version of what runs it.
+
+    PipelineError where a condition is wrong.
+    """
     kinds = dict.fromkeys((tuple(e.columns.items()), e.untyped) for e in files)
     said = {
         staged(
@@ -57,7 +60,8 @@ def recipe_of(pipeline: Pipeline, engine: Engine, files: Sequence[Entry]) -> str
         )
         for columns, untyped in kinds
     }
-    return hashlib.blake2b("\n".join(sorted(said)).encode(), digest_size=20).hexdigest()
+    version = engine.rows("SELECT version()")[0][0]
+    return hashlib.blake2b("\n".join([version, *sorted(said)]).encode(), digest_size=20).hexdigest()
 
 
 def checked(pipeline: Pipeline, engine: Engine, folder: Path) -> Manifest | None:
@@ -74,7 +78,7 @@ def checked(pipeline: Pipeline, engine: Engine, folder: Path) -> Manifest | None
         )
     if manifest.recipe != recipe_of(pipeline, engine, manifest.files):
         raise InputError(
-            f"Expected a ledger that this version of the program would make, got one that another made in {folder}.",
+            f"Expected a ledger made by this version of the program and of DuckDB, got one of another in {folder}.",
             hint=rebuild,
         )
     return manifest

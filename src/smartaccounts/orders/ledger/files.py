@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from smartaccounts.config import Pipeline
-from smartaccounts.errors import InputError
+from smartaccounts.errors import InputError, PipelineError
 from smartaccounts.orders.ledger.manifest import Entry, Manifest
 from smartaccounts.orders.source import paths
 
@@ -50,13 +50,14 @@ class Changes:
 def changes(pipeline: Pipeline, manifest: Manifest, *, thorough: bool = False) -> Changes:
     """Compare the files of a source with a ledger: by size and time, by content where these leave doubt.
 
-    thorough: by content, all of them. InputError where the source has no file at all.
+    thorough: by content, all of them. InputError where the source has no file at all, PipelineError where the ledger
+    lies among its files.
     """
     held = {e.path: e for e in manifest.files}
     new: list[Looked] = []
     changed: list[Looked] = []
     touched: list[Looked] = []
-    there = [looked(pipeline, file) for file in paths(pipeline)]
+    there = [looked(pipeline, file) for file in _apart(paths(pipeline), pipeline)]
     for one in there:
         entry = held.get(one.path)
         if entry is None:
@@ -67,6 +68,16 @@ def changes(pipeline: Pipeline, manifest: Manifest, *, thorough: bool = False) -
             (touched if digest(one.file) == entry.digest else changed).append(one)
     gone = sorted(set(held) - {one.path for one in there})
     return Changes(tuple(new), tuple(changed), tuple(touched), tuple(gone))
+
+
+def _apart(found: list[Path], pipeline: Pipeline) -> list[Path]:
+    folder = Path(os.path.normpath(pipeline.resolve(pipeline.ledger or "")))
+    if pipeline.ledger and (inside := [f for f in found if f.is_relative_to(folder)]):
+        raise PipelineError(
+            f"Expected a ledger apart from the source's files, got {inside[0]} in source.path.",
+            hint="Name a folder as `ledger` that source.path does not match.",
+        )
+    return found
 
 
 def looked(pipeline: Pipeline, file: Path) -> Looked:
@@ -88,30 +99,29 @@ def check_unchanged(before: Looked) -> None:
 
 def digest(file: Path) -> str:
     """Return the digest of the content of a file."""
-    return digests(file, None)[1]
+    return _digests(file, 0)[1]
 
 
-def digests(file: Path, end: int | None) -> tuple[str, str]:
-    """Return the digests of the first `end` bytes of a file (None: of none) and of the whole."""
-    whole, left, first = hashlib.blake2b(digest_size=20), end, ""
-    with file.open("rb") as content:
-        while left:
-            chunk = content.read(min(_AT_ONCE, left))
-            if not chunk:
-                break
-            whole.update(chunk)
-            left -= len(chunk)
-        first = whole.hexdigest()
-        while chunk := content.read(_AT_ONCE):
-            whole.update(chunk)
-    return first, whole.hexdigest()
-
-
-def appended(entry: Entry, now: Looked) -> bool:
-    """Say whether a csv is what it was, with whole lines behind it."""
-    if not entry.header or now.size <= entry.size or digests(now.file, entry.size)[0] != entry.digest:
-        return False
+def grown_to(entry: Entry, now: Looked) -> str | None:
+    """Return the digest of a csv that is what it was, with whole lines behind it; None of any other file."""
+    if not entry.header or now.size <= entry.size:
+        return None
+    first, whole = _digests(now.file, entry.size)
     with now.file.open("rb") as content:
         content.seek(entry.size - 1)
         last, following = content.read(1), content.read(1)
-    return last == b"\n" or following in (b"\r", b"\n")
+    at_a_line = last == b"\n" or following in (b"\r", b"\n")
+    return whole if first == entry.digest and at_a_line else None
+
+
+def _digests(file: Path, end: int) -> tuple[str, str]:
+    """Return the digests of the first `end` bytes of a file and of the whole."""
+    sofar, left = hashlib.blake2b(digest_size=20), end
+    with file.open("rb") as content:
+        while left and (chunk := content.read(min(_AT_ONCE, left))):
+            sofar.update(chunk)
+            left -= len(chunk)
+        first = sofar.hexdigest()
+        while chunk := content.read(_AT_ONCE):
+            sofar.update(chunk)
+    return first, sofar.hexdigest()

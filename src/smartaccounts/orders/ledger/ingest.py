@@ -22,7 +22,7 @@ from smartaccounts.orders import layers
 from smartaccounts.orders.contract import COLUMNS
 from smartaccounts.orders.intake import tally_sql
 from smartaccounts.orders.ledger.access import drops
-from smartaccounts.orders.ledger.files import Looked, appended, check_unchanged, digest
+from smartaccounts.orders.ledger.files import Looked, check_unchanged, digest, grown_to
 from smartaccounts.orders.ledger.manifest import PARTS, Entry, Part, Segment
 from smartaccounts.orders.source import File, opened
 from smartaccounts.orders.staging import explained, held_columns, staged
@@ -65,9 +65,9 @@ def grown(
     pipeline: Pipeline, engine: Engine, found: Looked, before: Entry, folder: Path, *, today: date
 ) -> Entry | None:
     """Read the lines that a csv grew by; None where it did more than grow, or they cannot be read by themselves."""
-    if not appended(before, found):
+    content = grown_to(before, found)
+    if content is None:
         return None
-    content = digest(found.file)
     try:
         with _tail(found.file, before) as tail, opened(pipeline, engine, files={found.file: tail}) as (file,):
             segment = _segment(pipeline, engine, file, folder, end=found.size, today=today)
@@ -106,8 +106,17 @@ def _header(file: File, pipeline: Pipeline) -> int:
         return 0
     with Path(file.path).open("rb") as content:
         line = content.readline(_LONGEST_HEADER)
-    is_whole = line.endswith(b"\n") and line.count(b'"') % 2 == 0 and not line.startswith(b"\x1f\x8b")
+    # a line that is not utf-8 is counted, and the header is read with every tail
+    is_whole = line.endswith(b"\n") and line.count(b'"') % 2 == 0 and (not file.guessed or _is_utf8(line))
     return len(line) if is_whole else 0
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _codec(pipeline: Pipeline) -> str:
@@ -131,7 +140,7 @@ def _segment(pipeline: Pipeline, engine: Engine, file: File, folder: Path, *, en
         today=str(today),
         lines=_written(engine, lines, folder, sort="market, customer_id, day"),
         later=_written(engine, later, folder, sort="day"),
-        tally=tuple(tally),
+        tally=tuple((reason, rows, None if reason is None else some, *more) for reason, rows, some, *more in tally),
     )
 
 

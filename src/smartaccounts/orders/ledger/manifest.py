@@ -12,6 +12,7 @@ from typing import Any
 from smartaccounts.errors import InputError
 
 FORMAT = 1
+"""To be raised where files are opened, or lines counted, in another way; other SQL is noticed by the recipe."""
 MANIFEST, PARTS = "manifest.json", "parts"
 
 
@@ -74,8 +75,8 @@ class Manifest:
     """The content of a ledger.
 
     `settings`: of the pipeline, those that change how a file is read; `recipe`: a digest of the SQL that read it, so
-    that a program that reads otherwise does not go on with it. `files` in the order of their paths. `superseded`: parts
-    that the update before left to those who were reading them.
+    that a program that reads otherwise does not go on with it. `files` in the order of reading from scratch.
+    `superseded`: parts that the last update left to those who were reading them.
     """
 
     settings: dict[str, Any]

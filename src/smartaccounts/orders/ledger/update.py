@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -10,12 +12,15 @@ from pathlib import Path
 
 from smartaccounts.config import Pipeline
 from smartaccounts.engine.duckdb import Engine
-from smartaccounts.errors import InputError
+from smartaccounts.errors import InputError, PipelineError, culprits
 from smartaccounts.orders.ledger import ingest
 from smartaccounts.orders.ledger.access import checked, folder_of, missing, recipe_of, settings_of
 from smartaccounts.orders.ledger.files import Looked, changes
 from smartaccounts.orders.ledger.lines import Held, held_lines
-from smartaccounts.orders.ledger.manifest import PARTS, Entry, Manifest, load, save
+from smartaccounts.orders.ledger.manifest import MANIFEST, PARTS, Entry, Manifest, load, save
+
+_OWN = re.compile(rf"{MANIFEST}|[.].*|{PARTS}|{PARTS}/[0-9a-f]{{24}}[.]parquet([.]partial)?")
+"""What a ledger's folder holds; the lock and a manifest half written begin with a full stop."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,7 @@ def update(
     as in `read`; then, and after an interruption, the ledger is what it was.
     """
     folder = folder_of(pipeline)
+    _check_own(folder)
     before = _superseded(folder) if asked.rebuild else checked(pipeline, engine, folder)
     known = before if before and not asked.rebuild else Manifest(settings_of(pipeline), "", ())
     found = changes(pipeline, known, thorough=asked.thorough)
@@ -78,7 +84,7 @@ def update(
             entries[one.path] = entry
             (appended if grew else whole).append(one.path)
             step(f"{number:,} of {len(found.new) + len(found.changed):,} files read")
-        files = tuple(entries[p] for p in sorted(entries))
+        files = tuple(entries[p] for p in sorted(entries, key=lambda p: os.path.normpath(pipeline.resolve(p))))
         kept = {p.name for e in files for p in e.parts}
         superseded = tuple(p.name for p in (before.parts if before else ()) if p.name not in kept)
         manifest = Manifest(settings_of(pipeline), recipe_of(pipeline, engine, files), files, superseded)
@@ -94,6 +100,17 @@ def _superseded(folder: Path) -> Manifest | None:
         return load(folder)
     except InputError:
         return None
+
+
+def _check_own(folder: Path) -> None:
+    """PipelineError where the folder holds other things than a ledger."""
+    found = [f for f in (folder, folder / PARTS) if f.is_dir() for f in f.iterdir()]
+    others = sorted(str(f.relative_to(folder)) for f in found if not _OWN.fullmatch(str(f.relative_to(folder))))
+    if others:
+        raise PipelineError(
+            f"Expected an empty folder or a ledger, got other files ({culprits(others)}) in {folder}.",
+            hint="Name a folder of its own as `ledger`.",
+        )
 
 
 @contextmanager
