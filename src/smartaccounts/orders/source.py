@@ -130,7 +130,7 @@ def _is_parquet(path: Path) -> bool:
 
 
 def _parquet(path: Path, engine: Engine) -> File:
-    relation = f"read_parquet({text(_literal(path))}, binary_as_string=true)"
+    relation = f"read_parquet({text(literal(path))}, binary_as_string=true)"
     with reading(
         lambda said: InputError(
             f"Expected a whole Parquet file, got one that cannot be read ({_first_line(said)}) in {path}.",
@@ -157,7 +157,7 @@ def _csv(path: Path, pipeline: Pipeline, *, content: Path, decoded: Path) -> Fil
     delimiter, names = _header(header, pipeline, path)
     kinds = ", ".join(f"{text(name)}: 'VARCHAR'" for name in names)
     relation = (
-        f"read_csv({text(_literal(read_from))}, auto_detect=false, header=true, delim={text(delimiter)}, "
+        f"read_csv({text(literal(read_from))}, auto_detect=false, header=true, delim={text(delimiter)}, "
         f"quote='\"', escape='\"', columns={{{kinds}}}"
         f"{', compression=' + text('gzip') if _is_gzip(read_from) else ''})"
     )
@@ -268,7 +268,7 @@ def _open(path: Path) -> IO[bytes]:
     return cast("IO[bytes]", gzip.open(path, "rb")) if _is_gzip(path) else path.open("rb")
 
 
-def _literal(path: Path) -> str:
+def literal(path: Path) -> str:
     """Return a path in which the engine takes no character as a wildcard."""
     return "".join(f"[{c}]" if c in _WILD else c for c in str(path))
 

@@ -18,7 +18,7 @@ from smartaccounts.orders.ledger.access import check_current, drops, folder_of, 
 from smartaccounts.orders.ledger.files import changes
 from smartaccounts.orders.ledger.ingest import MARKS, ROW, SOURCE_ROW
 from smartaccounts.orders.ledger.manifest import PARTS, Manifest, Part
-from smartaccounts.orders.source import noted
+from smartaccounts.orders.source import literal, noted
 from smartaccounts.orders.staging import held_columns, without_duplicates
 from smartaccounts.timeline import day_number
 
@@ -109,5 +109,5 @@ def _without_duplicates(judged: str, pipeline: Pipeline, engine: Engine) -> str:
 
 
 def _relation(parts: Sequence[Part | None], folder: Path) -> str:
-    names = [text(str(folder / PARTS / p.name)) for p in parts if p is not None]
+    names = [text(literal(folder / PARTS / p.name)) for p in parts if p is not None]
     return f"read_parquet([{', '.join(names)}])" if names else ""

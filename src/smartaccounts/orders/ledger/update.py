@@ -67,7 +67,7 @@ def update(
     """
     folder = folder_of(pipeline)
     _check_own(folder)
-    before = _superseded(folder) if asked.rebuild else checked(pipeline, engine, folder)
+    before = _as_it_is(folder) if asked.rebuild else checked(pipeline, engine, folder)
     known = before if before and not asked.rebuild else Manifest(settings_of(pipeline), "", ())
     found = changes(pipeline, known, thorough=asked.thorough)
     if found.gone and not asked.let_go:
@@ -90,12 +90,13 @@ def update(
         manifest = Manifest(settings_of(pipeline), recipe_of(pipeline, engine, files), files, superseded)
         held = held_lines(pipeline, engine, manifest, folder, today=today)
         save(manifest, folder)
+    (folder / ".gitignore").write_text("*\n")  # customers' lines are not for a repository, wherever the folder is
     _sweep(folder, manifest)
     return Updated(manifest, held, tuple(whole), tuple(appended), found.gone)
 
 
-def _superseded(folder: Path) -> Manifest | None:
-    """Return what a ledger was before it is made anew; None where that cannot be told."""
+def _as_it_is(folder: Path) -> Manifest | None:
+    """Return the manifest of a ledger of whatever making; None where there is none that can be read."""
     try:
         return load(folder)
     except InputError:
@@ -122,7 +123,9 @@ def _new_parts(folder: Path) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        for file in set(parts.iterdir()) - before:
+        now = _as_it_is(folder)  # a Ctrl-C may come when the new manifest is just in place
+        needed = {parts / p.name for p in now.parts} if now else set()
+        for file in set(parts.iterdir()) - before - needed:
             file.unlink(missing_ok=True)
         with suppress(OSError):  # not empty: it is a ledger
             parts.rmdir()

@@ -33,7 +33,7 @@ class Shop:
             "name": "shop",
             "source": {"path": "weeks/*"},
             "columns": {"customer_id": "customer", "order_date": "date", "amount": "amount"},
-            "ledger": "ledger" if ledger else None,
+            "ledger": self.more.get("ledger", "ledger") if ledger else None,
         }
         said["source"] |= self.more.get("source", {})
         said["columns"] |= self.more.get("columns", {})

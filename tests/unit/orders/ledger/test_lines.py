@@ -93,3 +93,9 @@ def test_what_is_not_in_the_ledger_yet_is_an_error(shop: Make) -> None:
     source.file("3.csv").unlink()
     with pytest.raises(InputError, match="1 that are gone"):
         source.read()
+
+
+def test_a_folder_may_have_any_name(shop: Make) -> None:
+    source = shop(ledger="it's [1]*")
+    source.update()
+    assert source.is_its_source()

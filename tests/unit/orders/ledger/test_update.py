@@ -13,6 +13,7 @@ from tests.unit.orders.ledger.conftest import HEADER, TODAY, Shop
 
 from smartaccounts.errors import InputError, PipelineError
 from smartaccounts.orders.ledger import ingest
+from smartaccounts.orders.ledger.manifest import Manifest, save
 
 Make = Callable[..., Shop]
 
@@ -23,6 +24,7 @@ def test_the_first_update_reads_all_and_the_next_nothing(shop: Make) -> None:
     again = source.update()
     assert (again.read, again.appended, again.gone) == ((), (), ())
     assert again.held.intake.rows_out == 3
+    assert (source.folder / "ledger" / ".gitignore").read_text() == "*\n"
     assert source.is_its_source()
 
 
@@ -170,6 +172,24 @@ def test_an_interruption_leaves_the_ledger_as_it_was(shop: Make, monkeypatch: py
             source.update()
     assert (source.manifest, source.parts) == before
     assert source.update().read == ("weeks/3.csv",)
+
+
+def test_an_interruption_just_after_the_manifest_was_written_loses_nothing(
+    shop: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = shop()
+    source.update()
+    source.write("3.csv", "c,2025-01-16,4")
+
+    def stop(manifest: Manifest, folder: Path) -> None:
+        save(manifest, folder)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("smartaccounts.orders.ledger.update.save", stop)
+        with pytest.raises(KeyboardInterrupt):
+            source.update()
+    assert source.is_its_source()
 
 
 def test_an_interrupted_first_update_leaves_no_folder_of_parts(shop: Make) -> None:
