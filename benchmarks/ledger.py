@@ -32,7 +32,9 @@ LINES_OF_A_CUSTOMER = 62
 """In four years, about."""
 
 
-def laid_out(folder: Path, lines: int, files: int, kind: str) -> tuple[Path, list[str], str]:
+def laid_out(
+    folder: Path, lines: int, files: int, kind: str, *, duplicates: str = "keep"
+) -> tuple[Path, list[str], str]:
     """Simulate `files` files and one more; return the pipeline file, the files and the as_of after the last line."""
     made = simulate(folder / "orders.parquet", customers=max(100, lines // LINES_OF_A_CUSTOMER), years=4.0, markets=3)
     table = pq.read_table(made.lines).sort_by("order_date")
@@ -49,7 +51,8 @@ def laid_out(folder: Path, lines: int, files: int, kind: str) -> tuple[Path, lis
     (folder / names[-1]).rename(folder / "next")
     as_of = table["order_date"][-1].as_py() + timedelta(days=1)
     columns = {name: name for name in table.column_names}
-    said = {"name": "weeks", "source": {"path": f"weeks/*.{kind}"}, "columns": columns, "ledger": "ledger"}
+    source = {"path": f"weeks/*.{kind}", "duplicates": duplicates}
+    said = {"name": "weeks", "source": source, "columns": columns, "ledger": "ledger"}
     (folder / "weeks.yaml").write_text(yaml.safe_dump(said))
     made.lines.unlink()
     return folder / "weeks.yaml", names, str(as_of)
@@ -89,12 +92,13 @@ def main() -> None:
     options.add_argument("--lines", type=int, default=2_000_000)
     options.add_argument("--files", type=int, default=40)
     options.add_argument("--kind", choices=["csv", "parquet"], default="csv")
+    options.add_argument("--duplicates", choices=["keep", "drop"], default="keep")
     options.add_argument("--repeats", type=int, default=3)
     given = options.parse_args()
     os.environ.setdefault("SMARTACCOUNTS_THREADS", "1")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        pipeline, names, as_of = laid_out(folder, given.lines, given.files, given.kind)
+        pipeline, names, as_of = laid_out(folder, given.lines, given.files, given.kind, duplicates=given.duplicates)
         found = measured(folder, pipeline, names, as_of, given.repeats)
         said = json.loads(
             subprocess.run(

@@ -75,7 +75,7 @@ def show_ledger(pipeline: Pipeline, *, today: date | None = None) -> tuple[Conte
     folder = folder_of(pipeline)
     with Engine() as engine:
         manifest = opened(pipeline, engine, folder, today=today or clock())
-        held = held_lines(pipeline, engine, manifest, folder, today=today or clock())
+        held = held_lines(pipeline, engine, manifest, folder, today=today or clock(), days_only=True)
         return _content(folder, manifest, held), changes(pipeline, manifest)
 
 

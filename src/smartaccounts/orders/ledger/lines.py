@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from smartaccounts.config import Pipeline
 from smartaccounts.engine.duckdb import Engine, text
@@ -54,25 +55,29 @@ def read_ledger(pipeline: Pipeline, engine: Engine, *, today: date) -> Held:
     return held_lines(pipeline, engine, manifest, folder, today=today)
 
 
-def held_lines(pipeline: Pipeline, engine: Engine, manifest: Manifest, folder: Path, *, today: date) -> Held:
-    """Return the lines of a ledger as they are on a day, and what was counted; errors as in `read`."""
+def held_lines(
+    pipeline: Pipeline, engine: Engine, manifest: Manifest, folder: Path, *, today: date, days_only: bool = False
+) -> Held:
+    """Return the lines of a ledger as they are on a day, and what was counted; errors as in `read`.
+
+    days_only: of the lines their day alone, where only the counts are asked for.
+    """
     held, doubts = held_columns(pipeline), layers.doubts_said(pipeline)
-    columns = [c.held_as for c in COLUMNS if c.held_as in held]
-    read_again = drops(pipeline)  # accepted lines too are judged: the same line may stand in another file
+    columns = ["day"] if days_only else [c.held_as for c in COLUMNS if c.held_as in held]
     accepted = _relation([s.lines for s in manifest.segments], folder)
     later = _relation([s.later for s in manifest.segments], folder)
-    counted = [row for s in manifest.segments for row in s.tally if not (read_again and row[0] is None)]
-    engine.run(
-        f"CREATE OR REPLACE TABLE {_TALLIES} AS SELECT unnest(from_json(?, {text(_TALLY)}), max_depth := 2)",
-        [json.dumps([dict(zip(json.loads(_TALLY)[0], row, strict=True)) for row in counted])],
-    )
+    read_again = drops(pipeline)  # accepted lines too are judged: the same line may stand in another file
+    _load(engine, [row for s in manifest.segments for row in s.tally if not (read_again and row[0] is None)])
     selects = []
     if accepted and not read_again:
         selects.append(f"SELECT {', '.join(columns)} FROM {accepted}")
-    judged = _judged(columns, accepted if read_again else "", later, rows=list(ROW) if read_again else [], today=today)
-    if judged:
-        marked = _without_duplicates(judged, pipeline, engine) if read_again else judged
-        engine.run(f"CREATE OR REPLACE TABLE {_JUDGED} AS {marked}")
+    if later or (accepted and read_again):
+        late = f"CASE WHEN day > {day_number(today)} THEN {REASONS.index('date in the future')} ELSE reason END"
+        if read_again:
+            judged = _without_duplicates(columns, accepted, later, late, pipeline, engine)
+        else:
+            judged = _judged(columns, "", later, late)
+        engine.run(f"CREATE OR REPLACE TABLE {_JUDGED} AS {judged}")
         engine.run(f"INSERT INTO {_TALLIES} {tally_sql(_JUDGED, len(doubts))}")
         engine.run(f"DELETE FROM {_JUDGED} WHERE reason IS NOT NULL")
         for name in MARKS:
@@ -86,25 +91,43 @@ def held_lines(pipeline: Pipeline, engine: Engine, manifest: Manifest, folder: P
     return Held(sql, held, taken, first, last)
 
 
-def _judged(columns: Sequence[str], accepted: str, later: str, *, rows: Sequence[str], today: date) -> str:
-    """Return SQL of lines with their marks, as they are on a day; '' where there are none."""
-    late = f"CASE WHEN day > {day_number(today)} THEN {REASONS.index('date in the future')} ELSE reason END"
-    marks = {accepted: ("NULL", "CAST(NULL AS VARCHAR)"), later: (late, "culprit")}
+def _load(engine: Engine, tally: Sequence[Sequence[Any]]) -> None:
+    named = [dict(zip(json.loads(_TALLY)[0], row, strict=True)) for row in tally]
+    rows = f"SELECT unnest(from_json(?, {text(_TALLY)}), max_depth := 2)"
+    engine.run(f"CREATE OR REPLACE TABLE {_TALLIES} AS {rows}", [json.dumps(named)])
+
+
+def _judged(columns: Sequence[str], accepted: str, later: str, late: str, *, example: str = "example") -> str:
+    """Return SQL of lines with their marks; `late`: the reason of those that were later than the day of reading.
+
+    example: SQL for that of accepted lines.
+    """
+    none = "CAST(NULL AS VARCHAR)"
+    marks = {accepted: ("NULL", example, none), later: (late, "example", "culprit")}
     return "\nUNION ALL ".join(
-        f"SELECT {', '.join([*columns, *rows])}, CAST({reason} AS TINYINT) AS reason, example, "
-        f"{culprit} AS culprit, doubts FROM {relation}"
-        for relation, (reason, culprit) in marks.items()
+        f"SELECT {', '.join(columns)}, CAST({reason} AS TINYINT) AS reason, {shown} AS example, {culprit} AS culprit, "
+        f"doubts FROM {relation}"
+        for relation, (reason, shown, culprit) in marks.items()
         if relation
     )
 
 
-def _without_duplicates(judged: str, pipeline: Pipeline, engine: Engine) -> str:
-    """Mark duplicates; the texts of lines that stand only once are not read where nobody asks for them."""
+def _without_duplicates(
+    columns: Sequence[str], accepted: str, later: str, late: str, pipeline: Pipeline, engine: Engine
+) -> str:
+    """Return SQL of all lines with their marks, duplicates marked.
+
+    The texts that show a line are read of lines that stand more than once, not of the many others.
+    """
     rows = ", ".join(ROW)
-    engine.run(f"CREATE OR REPLACE TABLE {_REPEATED} AS SELECT {rows} FROM ({judged}) GROUP BY ALL HAVING count(*) > 1")
-    marks = "REPLACE (CASE WHEN reason IS NOT NULL THEN example END AS example)"
-    once = f"SELECT * EXCLUDE ({rows}) {marks} FROM ({judged}) ANTI JOIN {_REPEATED} USING ({rows})"
-    again = f"SELECT * EXCLUDE ({rows}), {SOURCE_ROW} FROM ({judged}) SEMI JOIN {_REPEATED} USING ({rows})"
+    everywhere = " UNION ALL ".join(f"SELECT {rows} FROM {r}" for r in (accepted, later) if r)
+    engine.run(
+        f"CREATE OR REPLACE TABLE {_REPEATED} AS SELECT {rows} FROM ({everywhere}) GROUP BY ALL HAVING count(*) > 1"
+    )
+    lines = _judged([*columns, *ROW], accepted, later, late)
+    lines_unshown = _judged([*columns, *ROW], accepted, later, late, example="CAST(NULL AS VARCHAR)")
+    once = f"SELECT * EXCLUDE ({rows}) FROM ({lines_unshown}) ANTI JOIN {_REPEATED} USING ({rows})"
+    again = f"SELECT * EXCLUDE ({rows}), {SOURCE_ROW} FROM ({lines}) SEMI JOIN {_REPEATED} USING ({rows})"
     return f"{once}\nUNION ALL SELECT * EXCLUDE (source_row) FROM ({without_duplicates(again, pipeline)})"
 
 

@@ -88,7 +88,7 @@ def update(
         kept = {p.name for e in files for p in e.parts}
         superseded = tuple(p.name for p in (before.parts if before else ()) if p.name not in kept)
         manifest = Manifest(settings_of(pipeline), recipe_of(pipeline, engine, files), files, superseded)
-        held = held_lines(pipeline, engine, manifest, folder, today=today)
+        held = held_lines(pipeline, engine, manifest, folder, today=today, days_only=True)
         save(manifest, folder)
     (folder / ".gitignore").write_text("*\n")  # customers' lines are not for a repository, wherever the folder is
     _sweep(folder, manifest)
