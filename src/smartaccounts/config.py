@@ -249,6 +249,9 @@ class Pipeline(_Strict):
     growth_list: GrowthList = GrowthList()
     engine: Literal["embedded", "spark"] = Field("embedded", description="spark: features on a cluster")
     spark: Spark = Spark()
+    ledger: str | None = Field(
+        None, min_length=1, description="a folder: lines that were read and checked are kept there (docs/ledger.md)"
+    )
     _folder: Path = PrivateAttr(default_factory=Path.cwd)
 
     @model_validator(mode="after")
@@ -257,6 +260,8 @@ class Pipeline(_Strict):
             raise ValueError("source needs path, or table with engine: spark, and not both")
         if self.source.table is not None and self.engine != "spark":
             raise ValueError("source.table is a table of Spark: it needs engine: spark")
+        if self.ledger is not None and self.engine == "spark":
+            raise ValueError("a ledger needs engine: embedded")
         if self.growth_list.per is not None and self.customers is None:
             raise ValueError("growth_list.per needs a customers table")
         return self

@@ -34,6 +34,7 @@ COMMANDS = (
     "check",
     "features",
     "simulate",
+    "ledger",
 )
 
 

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from smartaccounts.cli import compare, data, lists, models, search
+from smartaccounts.cli import compare, data, ledger, lists, models, search
 from smartaccounts.errors import SmartAccountsError
 
 WRONG, INTERRUPTED = 2, 130
@@ -19,7 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (lists, models, compare, search, data):
+for group in (lists, models, compare, search, data, ledger):
     group.register(app)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 from smartaccounts.config import Source
 from smartaccounts.engine.duckdb import text
@@ -108,7 +108,10 @@ def blank(column: str, sql_type: str) -> str:
     return f"{column} IS NULL"
 
 
-def whole_row(values: Sequence[str]) -> str:
-    """Return SQL for one text of several values, different where any of them differs (null is not '')."""
-    parts = [f"coalesce(CAST({v} AS VARCHAR), chr(30))" for v in values]
+def whole_row(values: Mapping[str, str]) -> str:
+    """Return SQL for one text of several values (name -> SQL), different where any of them differs (null is not '').
+
+    A value that is null leaves no trace: a file without the column has the same text.
+    """
+    parts = [f"{text(name + '=')} || CAST({values[name]} AS VARCHAR)" for name in sorted(values)]
     return f"concat_ws(chr(31), {', '.join(parts)})"

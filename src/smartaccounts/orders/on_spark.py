@@ -117,7 +117,7 @@ def _planned(pipeline: Pipeline, source: Frame, *, today: date) -> _Plan:
         used = layers.check_conditions(pipeline, layers.typed(pipeline, file), engine) | {*mapped.values()}
         columns = tuple(c for c in file.columns if drops or c in used)
         read = File(place, _SOURCE, {c: file.columns[c] for c in columns}, untyped=False)
-        sql = staged(pipeline, engine, read, today=today, row_of=columns if drops else ())
+        sql = staged(pipeline, engine, read, today=today, with_row=drops)
     held = held_columns(pipeline)
     return _Plan(
         columns=columns,

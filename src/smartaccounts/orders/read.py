@@ -11,19 +11,23 @@ from smartaccounts.engine.duckdb import Engine
 from smartaccounts.errors import PipelineError
 from smartaccounts.orders.contract import COLUMNS, OrderLines
 from smartaccounts.orders.intake import check_currencies, intake
+from smartaccounts.orders.ledger.lines import read_ledger
 from smartaccounts.orders.staging import MARKS, stage, stage_rejected
 
 TABLE = "order_lines"
 
 
 def read(pipeline: Pipeline, engine: Engine, *, today: date | None = None) -> OrderLines:
-    """Read the source of a pipeline as `order_lines` of the engine, replacing what was read before.
+    """Read the source of a pipeline, or its ledger, as `order_lines` of the engine, replacing what was read before.
 
     One row per accepted line; see `OrderLines`. Dates after `today` (default: the clock's) are rejected. InputError
     where the source cannot be read, lacks a column, holds two currencies in a market, has no acceptable line, or has
-    dates or amounts that mostly cannot be read; PipelineError where a condition of the pipeline file is wrong.
+    dates or amounts that mostly cannot be read, and where the ledger does not hold the source as it is; PipelineError
+    where a condition of the pipeline file is wrong.
     """
     engine.run(f"DROP VIEW IF EXISTS {TABLE}")
+    if pipeline.ledger is not None:
+        return _from_ledger(pipeline, engine, today=today or clock())
     staged = stage(pipeline, engine, table=f"{TABLE}_held", today=today or clock())
     taken = intake(pipeline, engine, staged)
     if "currency" in staged.provided:
@@ -35,6 +39,15 @@ def read(pipeline: Pipeline, engine: Engine, *, today: date | None = None) -> Or
     whole(engine, staged.table, held=staged.held)
     first, last = engine.rows(f"SELECT min(day), max(day) FROM {TABLE}")[0]
     return OrderLines(engine, TABLE, staged.provided, first, last, taken)
+
+
+def _from_ledger(pipeline: Pipeline, engine: Engine, *, today: date) -> OrderLines:
+    kept = read_ledger(pipeline, engine, today=today)
+    provided = frozenset(pipeline.columns.mapped())
+    if "currency" in provided:
+        check_currencies(pipeline, engine, f"(SELECT market, currency, NULL AS reason FROM ({kept.sql}))")
+    whole(engine, f"({kept.sql})", held=kept.held)
+    return OrderLines(engine, TABLE, provided, kept.first_day, kept.last_day, kept.intake)
 
 
 def whole(engine: Engine, table: str, *, held: Collection[str]) -> None:

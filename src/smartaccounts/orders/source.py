@@ -10,7 +10,7 @@ import io
 import os
 import re
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,21 +30,42 @@ _UNDEFINED = frozenset({0x81, 0x8D, 0x8F, 0x90, 0x9D})
 
 @dataclass(frozen=True)
 class File:
-    """One file of a source: `relation` is SQL to read FROM, `columns` are name -> SQL type (csv: all text)."""
+    """One file of a source: `relation` is SQL to read FROM, `columns` are name -> SQL type (csv: all text).
+
+    guessed: the encoding that was found, '' where none had to be; mixed: how many of its lines are no utf-8.
+    """
 
     path: Path | str
     relation: str
     columns: dict[str, str]
     untyped: bool
-    note: str = ""
+    guessed: str = ""
+    mixed: int = 0
+
+    @property
+    def note(self) -> str:
+        """Return what is to be said of the encoding; '' where it is as expected."""
+        return noted(Path(self.path).name, self.guessed, self.mixed)
+
+
+def noted(name: str, guessed: str, mixed: int) -> str:
+    """Return what is to be said of the encoding that was found for a file of this name; '' for utf-8."""
+    if guessed == MIXED:
+        return f"{name}: {mixed:,} lines are not utf-8, read as windows-1252 (source.encoding says otherwise)."
+    if guessed in ("", "utf-8"):
+        return ""
+    return f"{name} is not utf-8 and was read as {guessed} (source.encoding says otherwise)."
 
 
 @contextmanager
-def opened(pipeline: Pipeline, engine: Engine) -> Iterator[tuple[File, ...]]:
+def opened(
+    pipeline: Pipeline, engine: Engine, *, files: Mapping[Path, Path] | None = None
+) -> Iterator[tuple[File, ...]]:
     """Yield the files of the pipeline's source, in the order of their names; csv in other encodings is decoded first.
 
-    The relations can be read only inside the block. InputError where a file is missing, empty, a folder, damaged, of
-    another format, or where its delimiter or encoding cannot be told.
+    files: in place of the whole source, some of its files and where the content of each is (itself, or a copy of a part
+    with its header). The relations can be read only inside the block. InputError where a file is missing, empty, a
+    folder, damaged, of another format, or where its delimiter or encoding cannot be told.
     """
     if pipeline.engine == "spark":
         raise PipelineError(
@@ -52,13 +73,13 @@ def opened(pipeline: Pipeline, engine: Engine) -> Iterator[tuple[File, ...]]:
             hint="Add --set engine=embedded, with source.path; or compute the features on Spark.",
         )
     with tempfile.TemporaryDirectory(prefix="smartaccounts-") as folder:
-        files = []
-        for number, path in enumerate(_paths(pipeline)):
+        found = []
+        for number, (path, content) in enumerate((files or {p: p for p in paths(pipeline)}).items()):
             if _is_parquet(path):
-                files.append(_parquet(path, engine))
+                found.append(_parquet(path, engine))
             else:
-                files.append(_csv(path, pipeline, decoded=Path(folder) / f"{number}.csv"))
-        yield tuple(files)
+                found.append(_csv(path, pipeline, content=content, decoded=Path(folder) / f"{number}.csv"))
+        yield tuple(found)
 
 
 def place(pipeline: Pipeline) -> Path:
@@ -72,7 +93,8 @@ def where(pipeline: Pipeline) -> str:
     return said if pipeline.source.table or _ADDRESS.match(said) else str(place(pipeline))
 
 
-def _paths(pipeline: Pipeline) -> list[Path]:
+def paths(pipeline: Pipeline) -> list[Path]:
+    """Return the files of the pipeline's source in the order of their names; InputError where there is none."""
     path = place(pipeline)
     if path.is_dir():
         said = (pipeline.source.path or "").rstrip("/")
@@ -108,7 +130,7 @@ def _is_parquet(path: Path) -> bool:
 
 
 def _parquet(path: Path, engine: Engine) -> File:
-    relation = f"read_parquet({text(_literal(path))}, binary_as_string=true)"
+    relation = f"read_parquet({text(literal(path))}, binary_as_string=true)"
     with reading(
         lambda said: InputError(
             f"Expected a whole Parquet file, got one that cannot be read ({_first_line(said)}) in {path}.",
@@ -119,12 +141,13 @@ def _parquet(path: Path, engine: Engine) -> File:
     return File(path, relation, columns, untyped=False)
 
 
-def _csv(path: Path, pipeline: Pipeline, *, decoded: Path) -> File:
-    encoding, note = _encoding(path, pipeline.source.encoding)
-    read_from = path
+def _csv(path: Path, pipeline: Pipeline, *, content: Path, decoded: Path) -> File:
+    given = pipeline.source.encoding
+    encoding, mixed = (_known(given), 0) if given else _guessed(content, path)
+    read_from = content
     try:
         if encoding == MIXED or codecs.lookup(encoding).name not in {"utf-8", "utf-8-sig"}:
-            _decode(path, encoding, decoded)
+            _decode(content, encoding, decoded)
             read_from = decoded
         with _open(read_from) as file, io.TextIOWrapper(file, "utf-8-sig", newline="") as lines:
             header = [line for line, _ in zip(lines, range(50), strict=False)]
@@ -134,11 +157,12 @@ def _csv(path: Path, pipeline: Pipeline, *, decoded: Path) -> File:
     delimiter, names = _header(header, pipeline, path)
     kinds = ", ".join(f"{text(name)}: 'VARCHAR'" for name in names)
     relation = (
-        f"read_csv({text(_literal(read_from))}, auto_detect=false, header=true, delim={text(delimiter)}, "
+        f"read_csv({text(literal(read_from))}, auto_detect=false, header=true, delim={text(delimiter)}, "
         f"quote='\"', escape='\"', columns={{{kinds}}}"
         f"{', compression=' + text('gzip') if _is_gzip(read_from) else ''})"
     )
-    return File(path, relation, dict.fromkeys(names, "VARCHAR"), untyped=True, note=note)
+    guessed = "" if given else encoding
+    return File(path, relation, dict.fromkeys(names, "VARCHAR"), untyped=True, guessed=guessed, mixed=mixed)
 
 
 def _header(lines: Sequence[str], pipeline: Pipeline, path: Path) -> tuple[str, list[str]]:
@@ -175,24 +199,20 @@ def _distinct(names: Iterable[str]) -> list[str]:
     return distinct
 
 
-def _encoding(path: Path, given: str | None) -> tuple[str, str]:
-    """Return the encoding and, where it had to be guessed and is not utf-8, a note."""
-    if given:
-        try:
-            return codecs.lookup(given).name, ""
-        except LookupError:
-            raise PipelineError(
-                f"Expected an encoding, got {given!r} in source.encoding.", hint="Known are utf-8, latin-1 and utf-16."
-            ) from None
+def _known(encoding: str) -> str:
     try:
-        encoding, mixed = _guess(path)
+        return codecs.lookup(encoding).name
+    except LookupError:
+        raise PipelineError(
+            f"Expected an encoding, got {encoding!r} in source.encoding.", hint="Known are utf-8, latin-1 and utf-16."
+        ) from None
+
+
+def _guessed(content: Path, path: Path) -> tuple[str, int]:
+    try:
+        return _guess(content)
     except (OSError, EOFError) as error:
         raise InputError(f"Expected a whole file, got one that cannot be read ({error}) in {path}.") from None
-    if encoding == MIXED:
-        said = f"{path.name}: {mixed:,} lines are not utf-8, read as windows-1252 (source.encoding says otherwise)."
-        return encoding, said
-    note = f"{path.name} is not utf-8 and was read as {encoding} (source.encoding says otherwise)."
-    return encoding, "" if encoding == "utf-8" else note
 
 
 def _guess(path: Path) -> tuple[str, int]:
@@ -248,7 +268,7 @@ def _open(path: Path) -> IO[bytes]:
     return cast("IO[bytes]", gzip.open(path, "rb")) if _is_gzip(path) else path.open("rb")
 
 
-def _literal(path: Path) -> str:
+def literal(path: Path) -> str:
     """Return a path in which the engine takes no character as a wildcard."""
     return "".join(f"[{c}]" if c in _WILD else c for c in str(path))
 

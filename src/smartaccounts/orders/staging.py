@@ -15,6 +15,7 @@ from smartaccounts.orders import layers, mapping
 from smartaccounts.orders.contract import COLUMNS
 from smartaccounts.orders.layers import REASONS
 from smartaccounts.orders.source import File, opened
+from smartaccounts.timeline import day_number
 
 MARKS = ("reason", "example", "culprit", "doubts")
 """Columns of a stage beside the contract's: see `stage`."""
@@ -53,8 +54,7 @@ def stage(pipeline: Pipeline, engine: Engine, *, table: str, today: date, for_ch
     """
     with opened(pipeline, engine) as files:
         with_row = for_check or pipeline.source.duplicates == "drop"
-        row_of = _columns(files) if with_row else ()
-        selects = [staged(pipeline, engine, f, today=today, row_of=row_of) for f in files]
+        selects = [staged(pipeline, engine, f, today=today, with_row=with_row) for f in files]
         sql = without_duplicates("\nUNION ALL\n".join(selects), pipeline)
         hidden = "" if for_check else f" EXCLUDE (cancels, moment{', source_row' if with_row else ''})"
         with explained([f.path for f in files]):
@@ -76,11 +76,11 @@ def held_columns(pipeline: Pipeline) -> frozenset[str]:
 def stage_rejected(pipeline: Pipeline, engine: Engine, *, table: str, today: date) -> None:
     """Read the rejected lines into `table`: the source's columns as text, and `rejected_because`."""
     with opened(pipeline, engine) as files:
-        row_of, selects = _columns(files), []
+        columns, selects = tuple(dict.fromkeys(c for f in files for c in f.columns)), []
         for file in files:
             layer = layers.typed(pipeline, file)
             layers.check_conditions(pipeline, layer, engine)
-            raw = [f"{text(c)}: CAST({layer.raw.get(c, 'NULL')} AS VARCHAR)" for c in row_of]
+            raw = [f"{text(c)}: CAST({layer.raw.get(c, 'NULL')} AS VARCHAR)" for c in columns]
             extra = {"source_row": f"{{{', '.join(raw)}}}"}
             mapped = layers.mapped_layer(pipeline, layer, extra=extra)
             selects.append(f"SELECT source_row, {layers.reason(today=today)} AS reason FROM ({mapped})")
@@ -93,14 +93,13 @@ def stage_rejected(pipeline: Pipeline, engine: Engine, *, table: str, today: dat
             )
 
 
-def _columns(files: Sequence[File]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(c for f in files for c in f.columns))
-
-
-def staged(pipeline: Pipeline, engine: Engine, file: File, *, today: date, row_of: Sequence[str]) -> str:
+def staged(
+    pipeline: Pipeline, engine: Engine, file: File, *, today: date, with_row: bool, for_later: bool = False
+) -> str:
     """Return a SELECT of one file: contract columns and marks, alike for every file, one row at a time.
 
-    row_of: the columns of which `source_row` is made. No line is a duplicate yet (`without_duplicates`).
+    with_row: also `source_row`. No line is a duplicate yet (`without_duplicates`). for_later: no line is rejected for
+    lying after `today`, but bears `later` where nothing before that is wrong with it: another day will tell.
     """
     layer = layers.typed(pipeline, file)
     layers.check_conditions(pipeline, layer, engine)
@@ -113,12 +112,14 @@ def staged(pipeline: Pipeline, engine: Engine, file: File, *, today: date, row_o
     extra["amount_text"] = " || ' x ' || ".join(amounts)
     extra["cancels"] = "FALSE" if cancelled is None else f"coalesce((\n{cancelled}\n), FALSE)"
     extra["moment"] = f"CAST({quoted(mapped['order_date'])} AS TIMESTAMP)"
-    if row_of:
-        extra["source_row"] = f"md5_number({mapping.whole_row([layer.raw.get(c, 'NULL') for c in row_of])})"
+    if with_row:
+        extra["source_row"] = f"md5_number({mapping.whole_row(layer.raw)})"
     columns = [_held(name, has=name in mapped) for name in layers.columns_needed(pipeline)]
     line = [f"{text(c + '=')} || left(coalesce(shown_{i}, ''), 24)" for i, c in enumerate(shown)]
     # only rejected lines are worth the text, but which ones are duplicates shows later
-    worth = "TRUE" if pipeline.source.duplicates == "drop" else "reason IS NOT NULL"
+    worth = "TRUE" if pipeline.source.duplicates == "drop" else "(reason IS NOT NULL OR later)"
+    future = REASONS.index("date in the future")
+    later = f"coalesce(order_date > {day_number(today)} AND coalesce(reason > {future}, TRUE), FALSE)"
     marks = [
         "reason",
         f"CASE WHEN {worth} THEN concat_ws(', ', {', '.join(line)}) END AS example",
@@ -126,10 +127,12 @@ def staged(pipeline: Pipeline, engine: Engine, file: File, *, today: date, row_o
         "doubts",
         "cancels",
         "moment",
-        *(["source_row"] if row_of else []),
+        *(["source_row"] if with_row else []),
+        *(["later"] if for_later else []),
     ]
     layers_below = layers.mapped_layer(pipeline, layer, extra=extra)
-    with_reason = f"SELECT *, {layers.reason(today=today)} AS reason FROM ({layers_below})"
+    reason = layers.reason(today=date.max if for_later else today)
+    with_reason = f"SELECT *, {reason} AS reason, {later if for_later else 'FALSE'} AS later FROM ({layers_below})"
     return f"SELECT {', '.join([*columns, *marks])} FROM ({with_reason})"
 
 

@@ -19,20 +19,26 @@ LOCK = ".lock"
 
 
 @contextmanager
-def locked(folder: Path, *, wait: float = WAIT_SECONDS, waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
+def locked(
+    folder: Path,
+    *,
+    wait: float = WAIT_SECONDS,
+    waiting: Callable[[], None] = lambda: None,
+    instead: str = "another --out",
+) -> Iterator[None]:
     """Hold a folder against other processes; it is made where it is missing.
 
     The lock is the operating system's on the file LOCK inside, so it ends with the process that holds it, however that
     ends. Where another holds it, `waiting` is called once, and after `wait` seconds PipelineError. At the end the file
     is gone, and so are folders that were made for it and stayed empty. PipelineError where `folder` is a file or
-    cannot be written.
+    cannot be written. instead: what an error tells to choose.
     """
-    check_folder(folder)
+    check_folder(folder, instead=instead)
     folder = folder.absolute()
     made = [p for p in (folder, *folder.parents) if not p.exists()]
     lock = FileLock(folder / LOCK)
     try:
-        _acquire(lock, folder, wait=wait, waiting=waiting)
+        _acquire(lock, folder, wait=wait, waiting=waiting, instead=instead)
         try:
             yield
         finally:
@@ -44,7 +50,7 @@ def locked(folder: Path, *, wait: float = WAIT_SECONDS, waiting: Callable[[], No
                 one.rmdir()
 
 
-def _acquire(lock: FileLock, folder: Path, *, wait: float, waiting: Callable[[], None]) -> None:
+def _acquire(lock: FileLock, folder: Path, *, wait: float, waiting: Callable[[], None], instead: str) -> None:
     end = time.monotonic() + wait
     patience = 0.0  # for the first look
     while True:
@@ -58,12 +64,12 @@ def _acquire(lock: FileLock, folder: Path, *, wait: float, waiting: Callable[[],
                 raise PipelineError(
                     f"Expected to be the only run that writes into a folder, got another one at work in {folder} "
                     f"(waited {wait:,.0f} seconds).",
-                    hint="Let it end and run the command again, choose another --out, or wait longer with --wait.",
+                    hint=f"Let it end and run the command again, choose {instead}, or wait longer with --wait.",
                 ) from None
             if not patience:
                 waiting()
             patience = max(0.01, end - time.monotonic())
         except OSError as error:
-            raise unwritable(error.strerror or str(error), folder) from None
+            raise unwritable(error.strerror or str(error), folder, instead=instead) from None
         else:
             return

@@ -35,16 +35,16 @@ def staged(folder: Path) -> Iterator[Path]:
             folder.rmdir()
 
 
-def check_folder(folder: Path) -> None:
+def check_folder(folder: Path, *, instead: str = "another --out") -> None:
     """PipelineError where `folder` or what it is to lie in is a file: to be said before the work, not after it."""
     there = next(p for p in (folder, *folder.absolute().parents) if p.exists())
     if not there.is_dir():
-        raise unwritable("a file", there)
+        raise unwritable("a file", there, instead=instead)
 
 
-def unwritable(got: str, where: Path) -> PipelineError:
-    """Return the error of a folder that cannot be written."""
-    return PipelineError(f"Expected a folder that can be written, got {got} in {where}.", hint="Choose another --out.")
+def unwritable(got: str, where: Path, *, instead: str = "another --out") -> PipelineError:
+    """Return the error of a folder that cannot be written; instead: what to choose."""
+    return PipelineError(f"Expected a folder that can be written, got {got} in {where}.", hint=f"Choose {instead}.")
 
 
 @contextmanager
