@@ -107,22 +107,24 @@ def staged(pipeline: Pipeline, engine: Engine, file: File, *, today: date, row_o
     shown = layers.shown_columns(pipeline)
     mapped = pipeline.columns.mapped()
     cancelled = pipeline.source.cancelled
-    extra = {f"shown_{i}": f"CAST({layer.raw[c]} AS VARCHAR)" for i, c in enumerate(shown)}
-    extra["date_text"] = f"CAST({layer.raw[mapped['order_date']]} AS VARCHAR)"
-    amounts = [f"CAST({layer.raw[mapped[p]]} AS VARCHAR)" for p in layers.amount_parts(pipeline)]
-    extra["amount_text"] = " || ' x ' || ".join(amounts)
+    # made into text further up, where the few lines that show it are known: numbers are slow to write
+    extra = {f"shown_{i}": layer.raw[c] for i, c in enumerate(shown)}
+    date_text, *amounts = (
+        f"CAST(shown_{shown.index(mapped[name])} AS VARCHAR)" for name in ("order_date", *layers.amount_parts(pipeline))
+    )
+    amount_text = " || ' x ' || ".join(amounts)
     extra["cancels"] = "FALSE" if cancelled is None else f"coalesce((\n{cancelled}\n), FALSE)"
     extra["moment"] = f"CAST({quoted(mapped['order_date'])} AS TIMESTAMP)"
     if row_of:
         extra["source_row"] = f"md5_number({mapping.whole_row([layer.raw.get(c, 'NULL') for c in row_of])})"
     columns = [_held(name, has=name in mapped) for name in layers.columns_needed(pipeline)]
-    line = [f"{text(c + '=')} || left(coalesce(shown_{i}, ''), 24)" for i, c in enumerate(shown)]
+    line = [f"{text(c + '=')} || left(coalesce(CAST(shown_{i} AS VARCHAR), ''), 24)" for i, c in enumerate(shown)]
     # only rejected lines are worth the text, but which ones are duplicates shows later
     worth = "TRUE" if pipeline.source.duplicates == "drop" else "reason IS NOT NULL"
     marks = [
         "reason",
         f"CASE WHEN {worth} THEN concat_ws(', ', {', '.join(line)}) END AS example",
-        f"CASE WHEN reason IN ({_DATES}) THEN date_text WHEN reason IN ({_AMOUNTS}) THEN amount_text END AS culprit",
+        f"CASE WHEN reason IN ({_DATES}) THEN {date_text} WHEN reason IN ({_AMOUNTS}) THEN {amount_text} END AS culprit",
         "doubts",
         "cancels",
         "moment",
