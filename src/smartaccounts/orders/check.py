@@ -91,7 +91,7 @@ def check(pipeline: Pipeline, engine: Engine, *, as_of: date | None = None, toda
     Errors as in `read`, but for two currencies: a report is made of any source that has an acceptable line.
     """
     staged = stage(pipeline, engine, table=_TABLE, today=today or clock(), for_check=True)
-    taken = intake(pipeline, engine, staged)
+    taken, _, _ = intake(pipeline, engine, staged)
     target, months = pipeline.target, findings.calendar(engine, _TABLE)
     end = months.last_day + timedelta(days=1)
     customers, in_several = findings.customers(engine, _TABLE)

@@ -19,12 +19,16 @@ Tally = Sequence[tuple[Any, ...]]
 _EXAMPLES = 3
 
 
-def tally_sql(table: str, doubts: int) -> str:
-    """Return a SELECT of the tally of a stage's table, with the columns reason, rows, examples, culprits, doubted."""
+def tally_sql(table: str, doubts: int, *, days: bool = False) -> str:
+    """Return a SELECT of the tally of a stage's table, with the columns reason, rows, examples, culprits, doubted.
+
+    With `days` also the first and the last day.
+    """
     bits = ", ".join(f"count(*) FILTER (doubts & {1 << i} > 0)" for i in range(doubts))
     return (
         f"SELECT reason, count(*) AS rows, min(example, {_EXAMPLES}) AS examples, "
-        f"min(culprit, {_EXAMPLES}) AS culprits, [{bits}] AS doubted FROM {table} GROUP BY reason"
+        f"min(culprit, {_EXAMPLES}) AS culprits, [{bits}] AS doubted{', min(day), max(day)' if days else ''} "
+        f"FROM {table} GROUP BY reason"
     )
 
 
@@ -41,10 +45,15 @@ def merged_sql(table: str, doubts: int) -> str:
     )
 
 
-def intake(pipeline: Pipeline, engine: Engine, staged: Stage) -> Intake:
-    """Count accepted and rejected lines; InputError where nothing is left or most dates or amounts are unreadable."""
-    tally = engine.rows(f"{tally_sql(staged.table, len(staged.doubts))} ORDER BY reason")
-    return intake_of(pipeline, tally, doubts=staged.doubts, notes=staged.notes)
+def intake(pipeline: Pipeline, engine: Engine, staged: Stage) -> tuple[Intake, int, int]:
+    """Count accepted and rejected lines; return also the first and the last day of the accepted ones.
+
+    InputError where nothing is left or most dates or amounts are unreadable.
+    """
+    found = engine.rows(f"{tally_sql(staged.table, len(staged.doubts), days=True)} ORDER BY reason")
+    taken = intake_of(pipeline, [row[:-2] for row in found], doubts=staged.doubts, notes=staged.notes)
+    first, last = next(row[-2:] for row in found if row[0] is None)
+    return taken, first, last
 
 
 def intake_of(pipeline: Pipeline, tally: Tally, *, doubts: Sequence[str], notes: Sequence[str] = ()) -> Intake:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -173,8 +173,8 @@ def _doubts(pipeline: Pipeline, layer: Typed) -> str:
     return " + ".join(f"CASE WHEN {bit} THEN {1 << i} ELSE 0 END" for i, bit in enumerate(bits))
 
 
-def reason(*, today: date) -> str:
-    """Return SQL over `mapped_layer` for the place in `REASONS`; null where the line is accepted."""
+def reason(*, today: date, only: Collection[str] = REASONS) -> str:
+    """Return SQL over `mapped_layer` for the place in `REASONS`; null where the line is accepted, or for none of `only`."""
     tests = {
         "no customer": "customer_id IS NULL",
         "no date": "no_date",
@@ -188,8 +188,8 @@ def reason(*, today: date) -> str:
         "amount beyond 1e15": "abs(amount) > 1e15",
         "not kept": "NOT kept",
     }
-    cases = " ".join(f"WHEN {test} THEN {REASONS.index(name)}" for name, test in tests.items())
-    return f"CAST(CASE {cases} END AS TINYINT)"
+    cases = " ".join(f"WHEN {test} THEN {REASONS.index(name)}" for name, test in tests.items() if name in only)
+    return f"CAST({f'CASE {cases} END' if cases else 'NULL'} AS TINYINT)"
 
 
 def shown_columns(pipeline: Pipeline) -> list[str]:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import os
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 from smartaccounts.config import Pipeline
 from smartaccounts.engine.duckdb import Engine
-from smartaccounts.errors import PipelineError
+from smartaccounts.errors import InputError, PipelineError, culprits
 from smartaccounts.orders.contract import COLUMNS, OrderLines
 from smartaccounts.orders.intake import check_currencies, intake
-from smartaccounts.orders.staging import MARKS, stage, stage_rejected
+from smartaccounts.orders.source import File, parquet
+from smartaccounts.orders.staging import MARKS, explained, stage, stage_in_place, stage_rejected
 
 TABLE = "order_lines"
 
@@ -25,7 +28,7 @@ def read(pipeline: Pipeline, engine: Engine, *, today: date | None = None) -> Or
     """
     engine.run(f"DROP VIEW IF EXISTS {TABLE}")
     staged = stage(pipeline, engine, table=f"{TABLE}_held", today=today or clock())
-    taken = intake(pipeline, engine, staged)
+    taken, first, last = intake(pipeline, engine, staged)
     if "currency" in staged.provided:
         check_currencies(pipeline, engine, staged.table)
     if taken.rejected:
@@ -33,8 +36,43 @@ def read(pipeline: Pipeline, engine: Engine, *, today: date | None = None) -> Or
     for column in MARKS:
         engine.run(f"ALTER TABLE {staged.table} DROP COLUMN {column}")
     whole(engine, staged.table, held=staged.held)
-    first, last = engine.rows(f"SELECT min(day), max(day) FROM {TABLE}")[0]
     return OrderLines(engine, TABLE, staged.provided, first, last, taken)
+
+
+@contextmanager
+def read_in_place(pipeline: Pipeline, engine: Engine, *, today: date | None = None) -> Iterator[OrderLines]:
+    """Read as `read` does, for one answer: Parquet is not copied, each statement inside the block reads the columns it needs.
+
+    Lines that come as CSV, or without duplicates, are copied. InputError also where a file changes inside the block.
+    """
+    files = parquet(pipeline, engine) if pipeline.source.duplicates == "keep" else ()
+    if not files:
+        yield read(pipeline, engine, today=today)
+        return
+    before, day, view = _states(files), today or clock(), f"{TABLE}_in_place"
+    engine.run(f"DROP VIEW IF EXISTS {TABLE}")
+    with explained([file.path for file in files]):
+        staged = stage_in_place(pipeline, engine, files, view=view, today=day)
+        taken, first, last = intake(pipeline, engine, staged)
+        if "currency" in staged.provided:
+            check_currencies(pipeline, engine, view)
+        # a reason that rejected no line needs no second look
+        found = {r.reason for r in taken.rejected}
+        stage_in_place(pipeline, engine, files, view=view, today=day, reasons=found)
+        whole(engine, f"{view} WHERE reason IS NULL" if found else view, held=staged.held)
+        yield OrderLines(engine, TABLE, staged.provided, first, last, taken)
+    changed = [str(file.path) for file, one, two in zip(files, before, _states(files), strict=True) if one != two]
+    if changed:
+        raise InputError(
+            f"Expected files that stay as they are while they are read, got a change in {culprits(changed)}.",
+            hint="Run the command again when the file is complete.",
+        )
+
+
+def _states(files: Sequence[File]) -> list[tuple[int, ...]]:
+    """Return what changes when a file is written or replaced."""
+    found = [os.stat(file.path) for file in files]
+    return [(f.st_dev, f.st_ino, f.st_size, f.st_mtime_ns) for f in found]
 
 
 def whole(engine: Engine, table: str, *, held: Collection[str]) -> None:

@@ -46,11 +46,7 @@ def opened(pipeline: Pipeline, engine: Engine) -> Iterator[tuple[File, ...]]:
     The relations can be read only inside the block. InputError where a file is missing, empty, a folder, damaged, of
     another format, or where its delimiter or encoding cannot be told.
     """
-    if pipeline.engine == "spark":
-        raise PipelineError(
-            "Expected engine: embedded, got engine: spark for a command that does not run on Spark: `features` does.",
-            hint="Add --set engine=embedded, with source.path; or compute the features on Spark.",
-        )
+    _refuse_spark(pipeline)
     with tempfile.TemporaryDirectory(prefix="smartaccounts-") as folder:
         files = []
         for number, path in enumerate(_paths(pipeline)):
@@ -59,6 +55,21 @@ def opened(pipeline: Pipeline, engine: Engine) -> Iterator[tuple[File, ...]]:
             else:
                 files.append(_csv(path, pipeline, decoded=Path(folder) / f"{number}.csv"))
         yield tuple(files)
+
+
+def parquet(pipeline: Pipeline, engine: Engine) -> tuple[File, ...]:
+    """Return the files of the source where all are Parquet, which can be read in place; else none. Errors as in `opened`."""
+    _refuse_spark(pipeline)
+    paths = _paths(pipeline)
+    return tuple(_parquet(path, engine) for path in paths) if all(map(_is_parquet, paths)) else ()
+
+
+def _refuse_spark(pipeline: Pipeline) -> None:
+    if pipeline.engine == "spark":
+        raise PipelineError(
+            "Expected engine: embedded, got engine: spark for a command that does not run on Spark: `features` does.",
+            hint="Add --set engine=embedded, with source.path; or compute the features on Spark.",
+        )
 
 
 def place(pipeline: Pipeline) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
@@ -31,7 +31,7 @@ _AMOUNTS = ", ".join(str(REASONS.index(r)) for r in ("amount not a number", "amo
 
 @dataclass(frozen=True)
 class Stage:
-    """A table with every line of a source; `held` are its contract columns, under the names of the table.
+    """A table or view with every line of a source; `held` are its contract columns, under the names of the table.
 
     `doubts` are texts; bit i of the column of that name says that text i is true of the line.
     """
@@ -59,6 +59,29 @@ def stage(pipeline: Pipeline, engine: Engine, *, table: str, today: date, for_ch
         hidden = "" if for_check else f" EXCLUDE (cancels, moment{', source_row' if with_row else ''})"
         with explained([f.path for f in files]):
             engine.run(f"CREATE OR REPLACE TABLE {table} AS SELECT *{hidden} FROM ({sql})")
+        return _stage(pipeline, table, files)
+
+
+def stage_in_place(
+    pipeline: Pipeline,
+    engine: Engine,
+    files: Sequence[File],
+    *,
+    view: str,
+    today: date,
+    reasons: Collection[str] = REASONS,
+) -> Stage:
+    """Make a view with the rows and columns that `stage` gives its table; nothing is read yet.
+
+    The files are Parquet, and duplicates are kept. reasons: the only ones that are looked for.
+    """
+    selects = [staged(pipeline, engine, f, today=today, row_of=(), reasons=reasons) for f in files]
+    sql = "\nUNION ALL\n".join(selects)
+    engine.run(f"CREATE OR REPLACE VIEW {view} AS SELECT * EXCLUDE (cancels, moment) FROM ({sql})")
+    return _stage(pipeline, view, files)
+
+
+def _stage(pipeline: Pipeline, table: str, files: Sequence[File]) -> Stage:
     return Stage(
         table,
         held=held_columns(pipeline),
@@ -97,10 +120,19 @@ def _columns(files: Sequence[File]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(c for f in files for c in f.columns))
 
 
-def staged(pipeline: Pipeline, engine: Engine, file: File, *, today: date, row_of: Sequence[str]) -> str:
+def staged(
+    pipeline: Pipeline,
+    engine: Engine,
+    file: File,
+    *,
+    today: date,
+    row_of: Sequence[str],
+    reasons: Collection[str] = REASONS,
+) -> str:
     """Return a SELECT of one file: contract columns and marks, alike for every file, one row at a time.
 
-    row_of: the columns of which `source_row` is made. No line is a duplicate yet (`without_duplicates`).
+    row_of: the columns of which `source_row` is made. No line is a duplicate yet (`without_duplicates`). reasons: the
+    only ones that are looked for.
     """
     layer = layers.typed(pipeline, file)
     layers.check_conditions(pipeline, layer, engine)
@@ -131,7 +163,7 @@ def staged(pipeline: Pipeline, engine: Engine, file: File, *, today: date, row_o
         *(["source_row"] if row_of else []),
     ]
     layers_below = layers.mapped_layer(pipeline, layer, extra=extra)
-    with_reason = f"SELECT *, {layers.reason(today=today)} AS reason FROM ({layers_below})"
+    with_reason = f"SELECT *, {layers.reason(today=today, only=reasons)} AS reason FROM ({layers_below})"
     return f"SELECT {', '.join([*columns, *marks])} FROM ({with_reason})"
 
 
