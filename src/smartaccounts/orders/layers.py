@@ -174,7 +174,10 @@ def _doubts(pipeline: Pipeline, layer: Typed) -> str:
 
 
 def reason(*, today: date, only: Collection[str] = REASONS) -> str:
-    """Return SQL over `mapped_layer` for the place in `REASONS`; null where the line is accepted, or for none of `only`."""
+    """Return SQL over `mapped_layer` for the place in `REASONS`; null where the line is accepted.
+
+    only: the reasons that are looked for.
+    """
     tests = {
         "no customer": "customer_id IS NULL",
         "no date": "no_date",

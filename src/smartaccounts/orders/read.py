@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
@@ -41,7 +40,7 @@ def read(pipeline: Pipeline, engine: Engine, *, today: date | None = None) -> Or
 
 @contextmanager
 def read_in_place(pipeline: Pipeline, engine: Engine, *, today: date | None = None) -> Iterator[OrderLines]:
-    """Read as `read` does, for one answer: Parquet is not copied, each statement inside the block reads the columns it needs.
+    """Read as `read` does, for one answer: each statement inside the block reads the columns of Parquet that it needs.
 
     Lines that come as CSV, or without duplicates, are copied. InputError also where a file changes inside the block.
     """
@@ -71,7 +70,7 @@ def read_in_place(pipeline: Pipeline, engine: Engine, *, today: date | None = No
 
 def _states(files: Sequence[File]) -> list[tuple[int, ...]]:
     """Return what changes when a file is written or replaced."""
-    found = [os.stat(file.path) for file in files]
+    found = [Path(file.path).stat() for file in files]
     return [(f.st_dev, f.st_ino, f.st_size, f.st_mtime_ns) for f in found]
 
 

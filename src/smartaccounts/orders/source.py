@@ -58,7 +58,10 @@ def opened(pipeline: Pipeline, engine: Engine) -> Iterator[tuple[File, ...]]:
 
 
 def parquet(pipeline: Pipeline, engine: Engine) -> tuple[File, ...]:
-    """Return the files of the source where all are Parquet, which can be read in place; else none. Errors as in `opened`."""
+    """Return the files of the source where all are Parquet, which can be read in place; else none.
+
+    Errors as in `opened`.
+    """
     _refuse_spark(pipeline)
     paths = _paths(pipeline)
     return tuple(_parquet(path, engine) for path in paths) if all(map(_is_parquet, paths)) else ()

@@ -145,6 +145,7 @@ def staged(
         f"CAST(shown_{shown.index(mapped[name])} AS VARCHAR)" for name in ("order_date", *layers.amount_parts(pipeline))
     )
     amount_text = " || ' x ' || ".join(amounts)
+    culprit = f"WHEN reason IN ({_DATES}) THEN {date_text} WHEN reason IN ({_AMOUNTS}) THEN {amount_text}"
     extra["cancels"] = "FALSE" if cancelled is None else f"coalesce((\n{cancelled}\n), FALSE)"
     extra["moment"] = f"CAST({quoted(mapped['order_date'])} AS TIMESTAMP)"
     if row_of:
@@ -156,7 +157,7 @@ def staged(
     marks = [
         "reason",
         f"CASE WHEN {worth} THEN concat_ws(', ', {', '.join(line)}) END AS example",
-        f"CASE WHEN reason IN ({_DATES}) THEN {date_text} WHEN reason IN ({_AMOUNTS}) THEN {amount_text} END AS culprit",
+        f"CASE {culprit} END AS culprit",
         "doubts",
         "cancels",
         "moment",
