@@ -28,11 +28,15 @@ def is_temporal(sql_type: str) -> bool:
     return sql_type.startswith(("DATE", "TIMESTAMP"))
 
 
+def plain(column: str) -> str:
+    """Say whether a text begins and ends with a letter, digit or sign of ASCII: no blank needs to be cut off."""
+    return f"{column} >= '!' AND {column} < chr(128) AND ({column})[-1] BETWEEN '!' AND '~'"
+
+
 def stripped(column: str) -> str:
     """Return text without outer blanks; null where nothing is left."""
-    # between these nothing needs to be cut off, and finding that out costs a tenth of cutting
-    plain = f"{column} >= '!' AND {column} < chr(128) AND ({column})[-1] BETWEEN '!' AND '~'"
-    return f"CASE WHEN {plain} THEN {column} ELSE nullif(trim({column}, {_BLANKS}), '') END"
+    # finding out that nothing needs to be cut off costs a tenth of cutting
+    return f"CASE WHEN {plain(column)} THEN {column} ELSE nullif(trim({column}, {_BLANKS}), '') END"
 
 
 def identifier(column: str, sql_type: str, *, untyped: bool) -> str:

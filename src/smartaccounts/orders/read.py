@@ -11,7 +11,8 @@ from smartaccounts.config import Pipeline
 from smartaccounts.engine.duckdb import Engine
 from smartaccounts.errors import InputError, PipelineError, culprits
 from smartaccounts.orders.contract import COLUMNS, OrderLines
-from smartaccounts.orders.intake import check_currencies, intake
+from smartaccounts.orders.intake import check_currencies, counted
+from smartaccounts.orders.layers import Known, texts
 from smartaccounts.orders.source import File, parquet
 from smartaccounts.orders.staging import MARKS, explained, stage, stage_in_place, stage_rejected
 
@@ -27,15 +28,15 @@ def read(pipeline: Pipeline, engine: Engine, *, today: date | None = None) -> Or
     """
     engine.run(f"DROP VIEW IF EXISTS {TABLE}")
     staged = stage(pipeline, engine, table=f"{TABLE}_held", today=today or clock())
-    taken, first, last = intake(pipeline, engine, staged)
+    found = counted(pipeline, engine, staged)
     if "currency" in staged.provided:
         check_currencies(pipeline, engine, staged.table)
-    if taken.rejected:
+    if found.intake.rejected:
         engine.run(f"DELETE FROM {staged.table} WHERE reason IS NOT NULL")
     for column in MARKS:
         engine.run(f"ALTER TABLE {staged.table} DROP COLUMN {column}")
     whole(engine, staged.table, held=staged.held)
-    return OrderLines(engine, TABLE, staged.provided, first, last, taken)
+    return OrderLines(engine, TABLE, staged.provided, found.first_day, found.last_day, found.intake)
 
 
 @contextmanager
@@ -52,14 +53,16 @@ def read_in_place(pipeline: Pipeline, engine: Engine, *, today: date | None = No
     engine.run(f"DROP VIEW IF EXISTS {TABLE}")
     with explained([file.path for file in files]):
         staged = stage_in_place(pipeline, engine, files, view=view, today=day)
-        taken, first, last = intake(pipeline, engine, staged)
+        found = counted(pipeline, engine, staged, in_place=True)
         if "currency" in staged.provided:
             check_currencies(pipeline, engine, view)
-        # a reason that rejected no line needs no second look
-        found = {r.reason for r in taken.rejected}
-        stage_in_place(pipeline, engine, files, view=view, today=day, reasons=found)
-        whole(engine, f"{view} WHERE reason IS NULL" if found else view, held=staged.held)
-        yield OrderLines(engine, TABLE, staged.provided, first, last, taken)
+        known = Known(
+            frozenset(r.reason for r in found.intake.rejected),
+            frozenset(name for i, name in enumerate(texts(pipeline)) if not found.unplain & 1 << i),
+        )
+        stage_in_place(pipeline, engine, files, view=view, today=day, known=known)
+        whole(engine, f"{view} WHERE reason IS NULL" if known.reasons else view, held=staged.held)
+        yield OrderLines(engine, TABLE, staged.provided, found.first_day, found.last_day, found.intake)
     changed = [str(file.path) for file, one, two in zip(files, before, _states(files), strict=True) if one != two]
     if changed:
         raise InputError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
@@ -13,11 +13,14 @@ from smartaccounts.engine.duckdb import Engine, quoted, reading, text
 from smartaccounts.errors import InputError
 from smartaccounts.orders import layers, mapping
 from smartaccounts.orders.contract import COLUMNS
-from smartaccounts.orders.layers import REASONS
+from smartaccounts.orders.layers import NOTHING, REASONS, Known
 from smartaccounts.orders.source import File, opened
 
 MARKS = ("reason", "example", "culprit", "doubts")
 """Columns of a stage beside the contract's: see `stage`."""
+
+_PASSING = ("cancels", "moment", "unplain")
+"""Marks that only some ask for."""
 
 _STAND_INS = {
     "market": ("''", "coalesce(market, '')"),
@@ -56,9 +59,9 @@ def stage(pipeline: Pipeline, engine: Engine, *, table: str, today: date, for_ch
         row_of = _columns(files) if with_row else ()
         selects = [staged(pipeline, engine, f, today=today, row_of=row_of) for f in files]
         sql = without_duplicates("\nUNION ALL\n".join(selects), pipeline)
-        hidden = "" if for_check else f" EXCLUDE (cancels, moment{', source_row' if with_row else ''})"
+        hidden = ["unplain"] if for_check else [*_PASSING, *(["source_row"] if with_row else [])]
         with explained([f.path for f in files]):
-            engine.run(f"CREATE OR REPLACE TABLE {table} AS SELECT *{hidden} FROM ({sql})")
+            engine.run(f"CREATE OR REPLACE TABLE {table} AS SELECT * EXCLUDE ({', '.join(hidden)}) FROM ({sql})")
         return _stage(pipeline, table, files)
 
 
@@ -69,13 +72,13 @@ def stage_in_place(
     *,
     view: str,
     today: date,
-    reasons: Collection[str] = REASONS,
+    known: Known = NOTHING,
 ) -> Stage:
-    """Make a view with the rows and columns that `stage` gives its table; nothing is read yet.
+    """Make a view with the rows and columns that `stage` gives its table, and `unplain`; nothing is read yet.
 
-    The files are Parquet, and duplicates are kept. reasons: the only ones that are looked for.
+    The files are Parquet, and duplicates are kept.
     """
-    selects = [staged(pipeline, engine, f, today=today, row_of=(), reasons=reasons) for f in files]
+    selects = [staged(pipeline, engine, f, today=today, row_of=(), known=known) for f in files]
     sql = "\nUNION ALL\n".join(selects)
     engine.run(f"CREATE OR REPLACE VIEW {view} AS SELECT * EXCLUDE (cancels, moment) FROM ({sql})")
     return _stage(pipeline, view, files)
@@ -127,12 +130,11 @@ def staged(
     *,
     today: date,
     row_of: Sequence[str],
-    reasons: Collection[str] = REASONS,
+    known: Known = NOTHING,
 ) -> str:
     """Return a SELECT of one file: contract columns and marks, alike for every file, one row at a time.
 
-    row_of: the columns of which `source_row` is made. No line is a duplicate yet (`without_duplicates`). reasons: the
-    only ones that are looked for.
+    row_of: the columns of which `source_row` is made. No line is a duplicate yet (`without_duplicates`).
     """
     layer = layers.typed(pipeline, file)
     layers.check_conditions(pipeline, layer, engine)
@@ -147,6 +149,7 @@ def staged(
     amount_text = " || ' x ' || ".join(amounts)
     culprit = f"WHEN reason IN ({_DATES}) THEN {date_text} WHEN reason IN ({_AMOUNTS}) THEN {amount_text}"
     extra["cancels"] = "FALSE" if cancelled is None else f"coalesce((\n{cancelled}\n), FALSE)"
+    extra["unplain"] = layers.unplain(pipeline, layer)
     extra["moment"] = f"CAST({quoted(mapped['order_date'])} AS TIMESTAMP)"
     if row_of:
         extra["source_row"] = f"md5_number({mapping.whole_row([layer.raw.get(c, 'NULL') for c in row_of])})"
@@ -161,10 +164,11 @@ def staged(
         "doubts",
         "cancels",
         "moment",
+        "unplain",
         *(["source_row"] if row_of else []),
     ]
-    layers_below = layers.mapped_layer(pipeline, layer, extra=extra)
-    with_reason = f"SELECT *, {layers.reason(today=today, only=reasons)} AS reason FROM ({layers_below})"
+    layers_below = layers.mapped_layer(pipeline, layer, extra=extra, known=known)
+    with_reason = f"SELECT *, {layers.reason(today=today, known=known)} AS reason FROM ({layers_below})"
     return f"SELECT {', '.join([*columns, *marks])} FROM ({with_reason})"
 
 

@@ -77,39 +77,38 @@ def too_large(lines: OrderLines, *, known_before: date) -> bool:
 
 
 def keyed(lines: OrderLines, *, known_before: date) -> Keys:
-    """Return the keys of the lines known before a day; they are read once."""
+    """Return the keys of the lines known before a day."""
     engine = lines.engine
     source = f"(SELECT * FROM {lines.table} WHERE known_day < {day_number(known_before)})"
-    # grouping by each alone reads the lines thrice
-    sets = ", ".join(f"(market, {column})" for column in _KEYS.values())
-    engine.run(f"""CREATE OR REPLACE TABLE swept_keys AS
-        SELECT GROUPING({", ".join(_KEYS.values())}) AS missing, market, {", ".join(_KEYS.values())},
-          COUNT(*) AS lines, MIN(known_day) AS first_known, {_most(lines)} AS most
-        FROM {source} GROUP BY GROUPING SETS ({sets})""")
+    engine.run(f"""CREATE OR REPLACE TABLE swept_c AS
+        SELECT market, customer_id, COUNT(*) AS lines, MIN(known_day) AS first_known, {_most(lines)} AS most
+        FROM {source} GROUP BY market, customer_id""")
+    engine.run(f"""CREATE OR REPLACE TABLE swept_items AS
+        SELECT GROUPING(product_id) = 1 AS is_category, market, product_id, category
+        FROM {source} GROUP BY GROUPING SETS ((market, product_id), (market, category))""")
+    for name, where in (("product", "NOT is_category"), ("category", "is_category")):
+        engine.run(
+            f"CREATE OR REPLACE VIEW swept_{name} AS SELECT market, {_KEYS[name]} FROM swept_items WHERE {where}"
+        )
     salt = next((s for s in range(_SALTS) if not _alike(lines, s)), None)
     if salt is None:
         raise AssertionError(f"{_SALTS} hashes of 64 bits that all take two keys for one")
 
-    def table(name: str, more: str) -> pa.Table:
+    def table(name: str, more: str = "") -> pa.Table:
         column = _KEYS[name]
-        return engine.arrow(f"""SELECT market, {column}, {more}{_hash(column, salt)} AS hash FROM swept_keys
-            WHERE missing = {_MISSING[name]} AND {column} IS NOT NULL ORDER BY market, {column}""")
+        return engine.arrow(f"""SELECT market, {column}, {more}{_hash(column, salt)} AS hash FROM swept_{name}
+            WHERE {column} IS NOT NULL ORDER BY market, {column}""")
 
     customers = table("c", "lines, first_known, DENSE_RANK() OVER (ORDER BY customer_id) - 1 AS person, ")
-    products, categories = table("product", ""), table("category", "")
-    most = engine.rows(f"SELECT MAX(most) FROM swept_keys WHERE missing = {_MISSING['c']}")[0][0]
-    engine.run("DROP TABLE swept_keys")
+    products, categories = table("product"), table("category")
+    most = engine.rows("SELECT MAX(most) FROM swept_c")[0][0]
     return Keys(source, customers, products, categories, salt, most or 0)
-
-
-_MISSING = {"c": 0b011, "product": 0b101, "category": 0b110}
-"""What GROUPING says of the keys."""
 
 
 def _alike(lines: OrderLines, salt: int) -> bool:
     """Say whether two keys of one kind, null among them, have the same hash."""
     doubles = [
-        f"SELECT COUNT(*) - COUNT(DISTINCT {_hash(column, salt)}) AS n FROM swept_keys WHERE missing = {_MISSING[name]}"
+        f"SELECT COUNT(*) - COUNT(DISTINCT {_hash(column, salt)}) AS n FROM swept_{name}"
         for name, column in _KEYS.items()
     ]
     return bool(lines.engine.rows(f"SELECT SUM(n) FROM ({' UNION ALL '.join(doubles)})")[0][0])
