@@ -18,7 +18,7 @@ from smartaccounts.config import Target
 from smartaccounts.features import by_sql
 from smartaccounts.features.snapshot import CATALOGUE, KEY, snapshot
 from smartaccounts.features.sweep import run
-from smartaccounts.features.sweep.coded import too_large
+from smartaccounts.features.sweep.keys import too_large
 from smartaccounts.orders.contract import OrderLines
 
 TARGET = Target(min_active=3, horizon_days=91)

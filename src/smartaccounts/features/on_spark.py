@@ -22,12 +22,14 @@ import pyarrow as pa
 from smartaccounts.config import Target
 from smartaccounts.engine.duckdb import Engine
 from smartaccounts.engine.memory import unbounded
+from smartaccounts.engine.sql import NARROW_LIMIT
 from smartaccounts.errors import InputError
 from smartaccounts.features.extra import Extra, absent_extra, beside, extra_frame
 from smartaccounts.features.families import CATALOGUE, absent_features
 from smartaccounts.features.snapshot import KEY, STANDING, as_table
 from smartaccounts.features.sweep import coded, products, run, standing
 from smartaccounts.features.sweep.coded import CATEGORY, PRODUCT, Coded
+from smartaccounts.features.sweep.keys import keyed
 from smartaccounts.features.sweep.peers import LEVELS, PEERS, Rows, peers
 from smartaccounts.features.sweep.program import Column, program
 from smartaccounts.orders.contract import Intake, OrderLines
@@ -136,15 +138,15 @@ def _coded(
         engine.load("part_lines", pa.Table.from_batches(some))
         whole(engine, "part_lines", held=held)
         lines = OrderLines(engine, TABLE, provided, 0, 0, Intake(0, 0, ()))
-        if coded.too_large(lines, known_before=dates[-1]):
+        keys = keyed(lines, known_before=dates[-1])
+        if keys.most >= NARROW_LIMIT:
             raise InputError(
                 f"Expected money of one customer that sums up to less than 9e9 before {dates[-1]}, got more.",
                 hint="Use engine: embedded for this source, or give the amounts in thousands.",
             )
-        numbers = coded.coded(lines, known_before=dates[-1])
-        if not len(numbers.first_known):
+        if not keys.customers.num_rows:
             return
-        names = engine.arrow("SELECT market, product_id FROM swept_products ORDER BY code")
+        numbers, names = coded.coded(lines, keys), keys.products.select(["market", "product_id"])
         own = {pd.Timestamp(d): extra_frame(lines, d, extra) for d in dates} if extra else {}
         row = {
             "part": [part],

@@ -11,12 +11,13 @@ import pandas as pd
 import pyarrow as pa
 
 from smartaccounts.config import Target
+from smartaccounts.engine.sql import NARROW_LIMIT
 from smartaccounts.features import by_sql
 from smartaccounts.features.catalogue import Feature
 from smartaccounts.features.extra import Extra, absent_extra, with_extra
 from smartaccounts.features.families import CATALOGUE, FAMILIES, absent_features
 from smartaccounts.features.sweep import run
-from smartaccounts.features.sweep.coded import too_large
+from smartaccounts.features.sweep.keys import keyed, too_large
 from smartaccounts.orders.contract import OrderLines
 
 __all__ = [
@@ -136,11 +137,12 @@ def _frames(
     the future have no say in that.
     """
     dates = sorted(set(as_ofs))
-    fits = len(dates)
-    if too_large(lines, known_before=dates[-1]):
+    fits, keys = len(dates), keyed(lines, known_before=dates[-1])
+    if keys.most >= NARROW_LIMIT:
         fits = bisect_left(dates, 1, key=lambda d: int(too_large(lines, known_before=d)))
+        keys = keyed(lines, known_before=dates[max(fits, 1) - 1])
     if dates[:fits]:
-        yield from run.frames(lines, dates[:fits], targets, rows=rows)
+        yield from run.frames(lines, dates[:fits], targets, keys=keys, rows=rows)
     if dates[fits:]:
         yield from by_sql.frames(lines, dates[fits:], targets)
 

@@ -12,7 +12,7 @@ from smartaccounts.engine.duckdb import Engine
 from smartaccounts.orders import findings
 from smartaccounts.orders.contract import COLUMNS, Intake
 from smartaccounts.orders.findings import Calendar, Cancellations, Market, OddCodes, Oddities
-from smartaccounts.orders.intake import intake
+from smartaccounts.orders.intake import counted
 from smartaccounts.orders.read import clock
 from smartaccounts.orders.staging import stage
 from smartaccounts.timeline import day_number, firsts_of_months, training_dates
@@ -91,7 +91,7 @@ def check(pipeline: Pipeline, engine: Engine, *, as_of: date | None = None, toda
     Errors as in `read`, but for two currencies: a report is made of any source that has an acceptable line.
     """
     staged = stage(pipeline, engine, table=_TABLE, today=today or clock(), for_check=True)
-    taken = intake(pipeline, engine, staged)
+    taken = counted(pipeline, engine, staged).intake
     target, months = pipeline.target, findings.calendar(engine, _TABLE)
     end = months.last_day + timedelta(days=1)
     customers, in_several = findings.customers(engine, _TABLE)

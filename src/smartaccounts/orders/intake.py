@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from smartaccounts.config import Pipeline
@@ -19,12 +22,16 @@ Tally = Sequence[tuple[Any, ...]]
 _EXAMPLES = 3
 
 
-def tally_sql(table: str, doubts: int) -> str:
-    """Return a SELECT of the tally of a stage's table, with the columns reason, rows, examples, culprits, doubted."""
+def tally_sql(table: str, doubts: int, *, also: Sequence[str] = ()) -> str:
+    """Return a SELECT of the tally of a stage's table, with the columns reason, rows, examples, culprits, doubted.
+
+    also: further aggregates, which come first.
+    """
     bits = ", ".join(f"count(*) FILTER (doubts & {1 << i} > 0)" for i in range(doubts))
     return (
-        f"SELECT reason, count(*) AS rows, min(example, {_EXAMPLES}) AS examples, "
-        f"min(culprit, {_EXAMPLES}) AS culprits, [{bits}] AS doubted FROM {table} GROUP BY reason"
+        f"SELECT {''.join(f'{a}, ' for a in also)}reason, count(*) AS rows, min(example, {_EXAMPLES}) AS examples, "
+        f"min(culprit, {_EXAMPLES}) AS culprits, [{bits}] AS doubted "
+        f"FROM {table} GROUP BY reason"
     )
 
 
@@ -41,10 +48,23 @@ def merged_sql(table: str, doubts: int) -> str:
     )
 
 
-def intake(pipeline: Pipeline, engine: Engine, staged: Stage) -> Intake:
+@dataclass(frozen=True)
+class Counted:
+    """What one look at all lines shows: the first and the last day of the accepted ones, `unplain` as in a stage."""
+
+    intake: Intake
+    first_day: int
+    last_day: int
+    unplain: int
+
+
+def counted(pipeline: Pipeline, engine: Engine, staged: Stage, *, in_place: bool = False) -> Counted:
     """Count accepted and rejected lines; InputError where nothing is left or most dates or amounts are unreadable."""
-    tally = engine.rows(f"{tally_sql(staged.table, len(staged.doubts))} ORDER BY reason")
-    return intake_of(pipeline, tally, doubts=staged.doubts, notes=staged.notes)
+    also = ("min(day)", "max(day)", "bit_or(unplain)" if in_place else "0")
+    found = engine.rows(f"{tally_sql(staged.table, len(staged.doubts), also=also)} ORDER BY reason")
+    taken = intake_of(pipeline, [row[3:] for row in found], doubts=staged.doubts, notes=staged.notes)
+    first, last = next((first, last) for first, last, _, reason, *_ in found if reason is None)
+    return Counted(taken, first, last, unplain=reduce(or_, (row[2] for row in found)))
 
 
 def intake_of(pipeline: Pipeline, tally: Tally, *, doubts: Sequence[str], notes: Sequence[str] = ()) -> Intake:

@@ -113,7 +113,21 @@ def check_conditions(pipeline: Pipeline, layer: Typed, engine: Engine) -> frozen
     return frozenset(used)
 
 
-def mapped_layer(pipeline: Pipeline, layer: Typed, *, extra: Mapping[str, str]) -> str:
+@dataclass(frozen=True)
+class Known:
+    """What an earlier look at the same files has shown, so that it need not be looked for again.
+
+    reasons: those that can reject a line; plain: contract columns whose texts have no blanks around them.
+    """
+
+    reasons: frozenset[str] = frozenset(REASONS)
+    plain: frozenset[str] = frozenset()
+
+
+NOTHING = Known()
+
+
+def mapped_layer(pipeline: Pipeline, layer: Typed, *, extra: Mapping[str, str], known: Known = NOTHING) -> str:
     """Return a SELECT of the mapped contract columns, of flags that reasons need, and of `extra` (name -> SQL)."""
     mapped, optional = pipeline.columns.mapped(), _optional_numbers(pipeline)
 
@@ -127,6 +141,8 @@ def mapped_layer(pipeline: Pipeline, layer: Typed, *, extra: Mapping[str, str]) 
                 if name in optional
                 else f"CAST({quoted(column)} AS DOUBLE)"
             )
+        if name in known.plain:
+            return f"CAST({layer.raw[column]} AS VARCHAR)"
         return mapping.identifier(layer.raw[column], layer.file.columns[column], untyped=layer.file.untyped)
 
     def blank(name: str) -> str:
@@ -137,8 +153,8 @@ def mapped_layer(pipeline: Pipeline, layer: Typed, *, extra: Mapping[str, str]) 
     if parts != ("amount",):
         selected["amount"] = f"{value('quantity')} * {value('unit_price')}"
     selected["no_date"] = blank("order_date")
-    known = f"NOT {blank('known_date')} AND {value('known_date')} IS NULL" if "known_date" in mapped else "FALSE"
-    selected["bad_known_date"] = known
+    late = f"NOT {blank('known_date')} AND {value('known_date')} IS NULL" if "known_date" in mapped else "FALSE"
+    selected["bad_known_date"] = late
     selected["no_amount"] = " OR ".join(blank(p) for p in parts)
     selected["kept"] = "TRUE" if pipeline.keep is None else f"coalesce((\n{pipeline.keep}\n), FALSE)"
     selected["doubts"] = _doubts(pipeline, layer)
@@ -154,6 +170,22 @@ def doubts_said(pipeline: Pipeline) -> tuple[str, ...]:
         for n in _optional_numbers(pipeline)
     ]
     return (*unread, f"{mapped['customer_id']!r} (customer_id) had blanks around it, which were cut off")
+
+
+def texts(pipeline: Pipeline) -> tuple[str, ...]:
+    """Return the mapped contract columns of texts that are worth a look at their blanks: order_id is used but once."""
+    return tuple(n for n in pipeline.columns.mapped() if _KIND[n] == "string" and n != "order_id")
+
+
+def unplain(pipeline: Pipeline, layer: Typed) -> str:
+    """Return SQL for a number whose bit i says that text i of `texts` may have blanks around it, or is no text."""
+    bits = []
+    for i, name in enumerate(texts(pipeline)):
+        column = pipeline.columns.mapped()[name]
+        is_text = mapping.is_text(layer.file.columns[column]) and not layer.file.untyped
+        ref = f"CAST({layer.raw[column]} AS VARCHAR)"
+        bits.append(f"CASE WHEN NOT ({mapping.plain(ref)}) THEN {1 << i} ELSE 0 END" if is_text else str(1 << i))
+    return " + ".join(bits)
 
 
 def _optional_numbers(pipeline: Pipeline) -> list[str]:
@@ -174,7 +206,7 @@ def _doubts(pipeline: Pipeline, layer: Typed) -> str:
     return " + ".join(f"CASE WHEN {bit} THEN {1 << i} ELSE 0 END" for i, bit in enumerate(bits))
 
 
-def reason(*, today: date) -> str:
+def reason(*, today: date, known: Known = NOTHING) -> str:
     """Return SQL over `mapped_layer` for the place in `REASONS`; null where the line is accepted."""
     tests = {
         "no customer": "customer_id IS NULL",
@@ -189,8 +221,8 @@ def reason(*, today: date) -> str:
         "amount beyond 1e15": "abs(amount) > 1e15",
         "not kept": "NOT kept",
     }
-    cases = " ".join(f"WHEN {test} THEN {REASONS.index(name)}" for name, test in tests.items())
-    return f"CAST(CASE {cases} END AS TINYINT)"
+    cases = " ".join(f"WHEN {test} THEN {REASONS.index(name)}" for name, test in tests.items() if name in known.reasons)
+    return f"CAST({f'CASE {cases} END' if cases else 'NULL'} AS TINYINT)"
 
 
 def shown_columns(pipeline: Pipeline) -> list[str]:

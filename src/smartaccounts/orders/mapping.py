@@ -28,9 +28,15 @@ def is_temporal(sql_type: str) -> bool:
     return sql_type.startswith(("DATE", "TIMESTAMP"))
 
 
+def plain(column: str) -> str:
+    """Say whether a text begins and ends with a letter, digit or sign of ASCII: no blank needs to be cut off."""
+    return f"{column} >= '!' AND {column} < chr(128) AND ({column})[-1] BETWEEN '!' AND '~'"
+
+
 def stripped(column: str) -> str:
     """Return text without outer blanks; null where nothing is left."""
-    return f"nullif(trim({column}, {_BLANKS}), '')"
+    # finding out that nothing needs to be cut off costs a tenth of cutting
+    return f"CASE WHEN {plain(column)} THEN {column} ELSE nullif(trim({column}, {_BLANKS}), '') END"
 
 
 def identifier(column: str, sql_type: str, *, untyped: bool) -> str:
@@ -104,7 +110,7 @@ def day(column: str) -> str:
 def blank(column: str, sql_type: str) -> str:
     """Say whether the source has no value."""
     if is_text(sql_type):
-        return f"coalesce(trim(CAST({column} AS VARCHAR), {_BLANKS}), '') = ''"
+        return f"({stripped(f'CAST({column} AS VARCHAR)')}) IS NULL"
     return f"{column} IS NULL"
 
 

@@ -22,7 +22,7 @@ from smartaccounts.orders.contract import COLUMNS, Intake
 from smartaccounts.orders.intake import check_currencies, intake_of, merged_sql, tally_sql
 from smartaccounts.orders.read import clock
 from smartaccounts.orders.source import File, where
-from smartaccounts.orders.staging import explained, held_columns, staged, without_duplicates
+from smartaccounts.orders.staging import Also, explained, held_columns, staged, without_duplicates
 
 if TYPE_CHECKING:
     from smartaccounts.engine.spark import Frame, Spark
@@ -117,7 +117,7 @@ def _planned(pipeline: Pipeline, source: Frame, *, today: date) -> _Plan:
         used = layers.check_conditions(pipeline, layers.typed(pipeline, file), engine) | {*mapped.values()}
         columns = tuple(c for c in file.columns if drops or c in used)
         read = File(place, _SOURCE, {c: file.columns[c] for c in columns}, untyped=False)
-        sql = staged(pipeline, engine, read, today=today, with_row=drops)
+        sql = staged(pipeline, engine, read, today=today, also=Also(row=drops))
     held = held_columns(pipeline)
     return _Plan(
         columns=columns,

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 from smartaccounts.config import Pipeline
 from smartaccounts.engine.duckdb import Engine
-from smartaccounts.errors import PipelineError
+from smartaccounts.errors import InputError, PipelineError, culprits
 from smartaccounts.orders.contract import COLUMNS, OrderLines
-from smartaccounts.orders.intake import check_currencies, intake
+from smartaccounts.orders.intake import check_currencies, counted
+from smartaccounts.orders.layers import Known, texts
 from smartaccounts.orders.ledger.lines import read_ledger
-from smartaccounts.orders.staging import MARKS, stage, stage_rejected
+from smartaccounts.orders.source import File, parquet
+from smartaccounts.orders.staging import MARKS, explained, stage, stage_in_place, stage_rejected
 
 TABLE = "order_lines"
 
@@ -29,16 +32,55 @@ def read(pipeline: Pipeline, engine: Engine, *, today: date | None = None) -> Or
     if pipeline.ledger is not None:
         return _from_ledger(pipeline, engine, today=today or clock())
     staged = stage(pipeline, engine, table=f"{TABLE}_held", today=today or clock())
-    taken = intake(pipeline, engine, staged)
+    found = counted(pipeline, engine, staged)
     if "currency" in staged.provided:
         check_currencies(pipeline, engine, staged.table)
-    if taken.rejected:
+    if found.intake.rejected:
         engine.run(f"DELETE FROM {staged.table} WHERE reason IS NOT NULL")
     for column in MARKS:
         engine.run(f"ALTER TABLE {staged.table} DROP COLUMN {column}")
     whole(engine, staged.table, held=staged.held)
-    first, last = engine.rows(f"SELECT min(day), max(day) FROM {TABLE}")[0]
-    return OrderLines(engine, TABLE, staged.provided, first, last, taken)
+    return OrderLines(engine, TABLE, staged.provided, found.first_day, found.last_day, found.intake)
+
+
+@contextmanager
+def read_in_place(pipeline: Pipeline, engine: Engine, *, today: date | None = None) -> Iterator[OrderLines]:
+    """Read as `read` does, for one answer: each statement inside the block reads the columns of Parquet that it needs.
+
+    Lines that come as CSV, or without duplicates, are copied; those of a ledger lie in place anyway. InputError also
+    where a file changes inside the block.
+    """
+    apart = pipeline.ledger is not None or pipeline.source.duplicates == "drop"
+    files = () if apart else parquet(pipeline, engine)
+    if not files:
+        yield read(pipeline, engine, today=today)
+        return
+    before, day, view = _states(files), today or clock(), f"{TABLE}_in_place"
+    engine.run(f"DROP VIEW IF EXISTS {TABLE}")
+    with explained([file.path for file in files]):
+        staged = stage_in_place(pipeline, engine, files, view=view, today=day)
+        found = counted(pipeline, engine, staged, in_place=True)
+        if "currency" in staged.provided:
+            check_currencies(pipeline, engine, view)
+        known = Known(
+            frozenset(r.reason for r in found.intake.rejected),
+            frozenset(name for i, name in enumerate(texts(pipeline)) if not found.unplain & 1 << i),
+        )
+        stage_in_place(pipeline, engine, files, view=view, today=day, known=known)
+        whole(engine, f"{view} WHERE reason IS NULL" if known.reasons else view, held=staged.held)
+        yield OrderLines(engine, TABLE, staged.provided, found.first_day, found.last_day, found.intake)
+    changed = [str(file.path) for file, one, two in zip(files, before, _states(files), strict=True) if one != two]
+    if changed:
+        raise InputError(
+            f"Expected files that stay as they are while they are read, got a change in {culprits(changed)}.",
+            hint="Run the command again when the file is complete.",
+        )
+
+
+def _states(files: Sequence[File]) -> list[tuple[int, ...]]:
+    """Return what changes when a file is written or replaced."""
+    found = [Path(file.path).stat() for file in files]
+    return [(f.st_dev, f.st_ino, f.st_size, f.st_mtime_ns) for f in found]
 
 
 def _from_ledger(pipeline: Pipeline, engine: Engine, *, today: date) -> OrderLines:

@@ -67,11 +67,7 @@ def opened(
     with its header). The relations can be read only inside the block. InputError where a file is missing, empty, a
     folder, damaged, of another format, or where its delimiter or encoding cannot be told.
     """
-    if pipeline.engine == "spark":
-        raise PipelineError(
-            "Expected engine: embedded, got engine: spark for a command that does not run on Spark: `features` does.",
-            hint="Add --set engine=embedded, with source.path; or compute the features on Spark.",
-        )
+    _refuse_spark(pipeline)
     with tempfile.TemporaryDirectory(prefix="smartaccounts-") as folder:
         found = []
         for number, (path, content) in enumerate((files or {p: p for p in paths(pipeline)}).items()):
@@ -80,6 +76,24 @@ def opened(
             else:
                 found.append(_csv(path, pipeline, content=content, decoded=Path(folder) / f"{number}.csv"))
         yield tuple(found)
+
+
+def parquet(pipeline: Pipeline, engine: Engine) -> tuple[File, ...]:
+    """Return the files of the source where all are Parquet, which can be read in place; else none.
+
+    Errors as in `opened`.
+    """
+    _refuse_spark(pipeline)
+    found = paths(pipeline)
+    return tuple(_parquet(path, engine) for path in found) if all(map(_is_parquet, found)) else ()
+
+
+def _refuse_spark(pipeline: Pipeline) -> None:
+    if pipeline.engine == "spark":
+        raise PipelineError(
+            "Expected engine: embedded, got engine: spark for a command that does not run on Spark: `features` does.",
+            hint="Add --set engine=embedded, with source.path; or compute the features on Spark.",
+        )
 
 
 def place(pipeline: Pipeline) -> Path:

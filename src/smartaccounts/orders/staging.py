@@ -13,12 +13,15 @@ from smartaccounts.engine.duckdb import Engine, quoted, reading, text
 from smartaccounts.errors import InputError
 from smartaccounts.orders import layers, mapping
 from smartaccounts.orders.contract import COLUMNS
-from smartaccounts.orders.layers import REASONS
+from smartaccounts.orders.layers import NOTHING, REASONS, Known
 from smartaccounts.orders.source import File, opened
 from smartaccounts.timeline import day_number
 
 MARKS = ("reason", "example", "culprit", "doubts")
 """Columns of a stage beside the contract's: see `stage`."""
+
+_PASSING = ("cancels", "moment", "unplain")
+"""Marks that only some ask for."""
 
 _STAND_INS = {
     "market": ("''", "coalesce(market, '')"),
@@ -32,7 +35,7 @@ _AMOUNTS = ", ".join(str(REASONS.index(r)) for r in ("amount not a number", "amo
 
 @dataclass(frozen=True)
 class Stage:
-    """A table with every line of a source; `held` are its contract columns, under the names of the table.
+    """A table or view with every line of a source; `held` are its contract columns, under the names of the table.
 
     `doubts` are texts; bit i of the column of that name says that text i is true of the line.
     """
@@ -42,6 +45,21 @@ class Stage:
     provided: frozenset[str]
     doubts: tuple[str, ...]
     notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Also:
+    """Further marks of the lines of a file.
+
+    row: `source_row`, by which duplicates are told. later: no line is rejected for lying after `today`, but bears
+    `later` where nothing before that is wrong with it: another day will tell.
+    """
+
+    row: bool = False
+    later: bool = False
+
+
+NO_MORE = Also()
 
 
 def stage(pipeline: Pipeline, engine: Engine, *, table: str, today: date, for_check: bool = False) -> Stage:
@@ -54,11 +72,34 @@ def stage(pipeline: Pipeline, engine: Engine, *, table: str, today: date, for_ch
     """
     with opened(pipeline, engine) as files:
         with_row = for_check or pipeline.source.duplicates == "drop"
-        selects = [staged(pipeline, engine, f, today=today, with_row=with_row) for f in files]
+        selects = [staged(pipeline, engine, f, today=today, also=Also(row=with_row)) for f in files]
         sql = without_duplicates("\nUNION ALL\n".join(selects), pipeline)
-        hidden = "" if for_check else f" EXCLUDE (cancels, moment{', source_row' if with_row else ''})"
+        hidden = ["unplain"] if for_check else [*_PASSING, *(["source_row"] if with_row else [])]
         with explained([f.path for f in files]):
-            engine.run(f"CREATE OR REPLACE TABLE {table} AS SELECT *{hidden} FROM ({sql})")
+            engine.run(f"CREATE OR REPLACE TABLE {table} AS SELECT * EXCLUDE ({', '.join(hidden)}) FROM ({sql})")
+        return _stage(pipeline, table, files)
+
+
+def stage_in_place(
+    pipeline: Pipeline,
+    engine: Engine,
+    files: Sequence[File],
+    *,
+    view: str,
+    today: date,
+    known: Known = NOTHING,
+) -> Stage:
+    """Make a view with the rows and columns that `stage` gives its table, and `unplain`; nothing is read yet.
+
+    The files are Parquet, and duplicates are kept.
+    """
+    selects = [staged(pipeline, engine, f, today=today, known=known) for f in files]
+    sql = "\nUNION ALL\n".join(selects)
+    engine.run(f"CREATE OR REPLACE VIEW {view} AS SELECT * EXCLUDE (cancels, moment) FROM ({sql})")
+    return _stage(pipeline, view, files)
+
+
+def _stage(pipeline: Pipeline, table: str, files: Sequence[File]) -> Stage:
     return Stage(
         table,
         held=held_columns(pipeline),
@@ -94,28 +135,37 @@ def stage_rejected(pipeline: Pipeline, engine: Engine, *, table: str, today: dat
 
 
 def staged(
-    pipeline: Pipeline, engine: Engine, file: File, *, today: date, with_row: bool, for_later: bool = False
+    pipeline: Pipeline,
+    engine: Engine,
+    file: File,
+    *,
+    today: date,
+    also: Also = NO_MORE,
+    known: Known = NOTHING,
 ) -> str:
     """Return a SELECT of one file: contract columns and marks, alike for every file, one row at a time.
 
-    with_row: also `source_row`. No line is a duplicate yet (`without_duplicates`). for_later: no line is rejected for
-    lying after `today`, but bears `later` where nothing before that is wrong with it: another day will tell.
+    No line is a duplicate yet (`without_duplicates`). known: what an earlier look at the file has shown.
     """
     layer = layers.typed(pipeline, file)
     layers.check_conditions(pipeline, layer, engine)
     shown = layers.shown_columns(pipeline)
     mapped = pipeline.columns.mapped()
     cancelled = pipeline.source.cancelled
-    extra = {f"shown_{i}": f"CAST({layer.raw[c]} AS VARCHAR)" for i, c in enumerate(shown)}
-    extra["date_text"] = f"CAST({layer.raw[mapped['order_date']]} AS VARCHAR)"
-    amounts = [f"CAST({layer.raw[mapped[p]]} AS VARCHAR)" for p in layers.amount_parts(pipeline)]
-    extra["amount_text"] = " || ' x ' || ".join(amounts)
+    # made into text further up, where the few lines that show it are known: numbers are slow to write
+    extra = {f"shown_{i}": layer.raw[c] for i, c in enumerate(shown)}
+    date_text, *amounts = (
+        f"CAST(shown_{shown.index(mapped[name])} AS VARCHAR)" for name in ("order_date", *layers.amount_parts(pipeline))
+    )
+    amount_text = " || ' x ' || ".join(amounts)
+    culprit = f"WHEN reason IN ({_DATES}) THEN {date_text} WHEN reason IN ({_AMOUNTS}) THEN {amount_text}"
     extra["cancels"] = "FALSE" if cancelled is None else f"coalesce((\n{cancelled}\n), FALSE)"
+    extra["unplain"] = layers.unplain(pipeline, layer)
     extra["moment"] = f"CAST({quoted(mapped['order_date'])} AS TIMESTAMP)"
-    if with_row:
+    if also.row:
         extra["source_row"] = f"md5_number({mapping.whole_row(layer.raw)})"
     columns = [_held(name, has=name in mapped) for name in layers.columns_needed(pipeline)]
-    line = [f"{text(c + '=')} || left(coalesce(shown_{i}, ''), 24)" for i, c in enumerate(shown)]
+    line = [f"{text(c + '=')} || left(coalesce(CAST(shown_{i} AS VARCHAR), ''), 24)" for i, c in enumerate(shown)]
     # only rejected lines are worth the text, but which ones are duplicates shows later
     worth = "TRUE" if pipeline.source.duplicates == "drop" else "(reason IS NOT NULL OR later)"
     future = REASONS.index("date in the future")
@@ -123,16 +173,17 @@ def staged(
     marks = [
         "reason",
         f"CASE WHEN {worth} THEN concat_ws(', ', {', '.join(line)}) END AS example",
-        f"CASE WHEN reason IN ({_DATES}) THEN date_text WHEN reason IN ({_AMOUNTS}) THEN amount_text END AS culprit",
+        f"CASE {culprit} END AS culprit",
         "doubts",
         "cancels",
         "moment",
-        *(["source_row"] if with_row else []),
-        *(["later"] if for_later else []),
+        "unplain",
+        *(["source_row"] if also.row else []),
+        *(["later"] if also.later else []),
     ]
-    layers_below = layers.mapped_layer(pipeline, layer, extra=extra)
-    reason = layers.reason(today=date.max if for_later else today)
-    with_reason = f"SELECT *, {reason} AS reason, {later if for_later else 'FALSE'} AS later FROM ({layers_below})"
+    layers_below = layers.mapped_layer(pipeline, layer, extra=extra, known=known)
+    reason = layers.reason(today=date.max if also.later else today, known=known)
+    with_reason = f"SELECT *, {reason} AS reason, {later if also.later else 'FALSE'} AS later FROM ({layers_below})"
     return f"SELECT {', '.join([*columns, *marks])} FROM ({with_reason})"
 
 

@@ -14,7 +14,7 @@ from smartaccounts.features.extra import absent_extra
 from smartaccounts.features.on_spark import snapshot_on_spark
 from smartaccounts.features.snapshot import CATALOGUE, absent_features, snapshot_tables
 from smartaccounts.orders.on_spark import read_on_spark
-from smartaccounts.orders.read import read
+from smartaccounts.orders.read import read_in_place
 from smartaccounts.outputs.staged import written_beside
 from smartaccounts.outputs.tables import Parts
 from smartaccounts.timeline import from_day_number, too_short
@@ -53,8 +53,7 @@ def write_features(
             f"Expected a file in a folder that exists, got {out} in --out.", hint="Make the folder first."
         )
     extra = checked_extra(pipeline)
-    with Engine(memory) as engine, written_beside(out) as beside:
-        lines = read(pipeline, engine)
+    with Engine(memory) as engine, written_beside(out) as beside, read_in_place(pipeline, engine) as lines:
         step("order lines read")
         rows, seen = 0, set()
         with Parts(beside) as parts:

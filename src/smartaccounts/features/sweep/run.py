@@ -21,6 +21,7 @@ from smartaccounts.features.assortment import PRIOR_CUSTOMERS
 from smartaccounts.features.families import CATALOGUE, absent_features
 from smartaccounts.features.sweep import coded, customers, market, products, standing
 from smartaccounts.features.sweep.coded import CATEGORY, DAY, KNOWN, PRODUCT, Coded
+from smartaccounts.features.sweep.keys import Keys, keyed
 from smartaccounts.features.sweep.peers import Rows, peers
 from smartaccounts.features.sweep.program import MONTHS, OWN_RULES, Column, Program, program
 from smartaccounts.features.swept import Own
@@ -51,14 +52,19 @@ class Seen:
 
 
 def frames(
-    lines: OrderLines, as_ofs: Sequence[date], targets: Sequence[Target], *, rows: int | None = None
+    lines: OrderLines,
+    as_ofs: Sequence[date],
+    targets: Sequence[Target],
+    *,
+    keys: Keys | None = None,
+    rows: int | None = None,
 ) -> Iterator[tuple[int, list[pd.DataFrame]]]:
     """Yield, a few as_of dates at a time, how many they were and per target the rows of those with enough history.
 
-    With `rows` in pieces of so many at most; with all but the last of some dates the number of dates is 0.
+    keys: of the lines known before the last of them, where they are there already. With `rows` in pieces of so many at most; with all but the last of some dates the number of dates is 0.
     """
     dates = sorted(set(as_ofs))
-    held = coded.coded(lines, known_before=dates[-1])
+    held = coded.coded(lines, keys or keyed(lines, known_before=dates[-1]))
     absent = frozenset(absent_features(lines.provided))
     room = lines.engine.room
     bought = [None if absent.issuperset(names) else items(held, column, room) for names, column in CODES]

@@ -1,27 +1,85 @@
-"""Lines to their customer's place."""
+"""Lines to their customer's place: compiled."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from smartaccounts.features.sweep.compiled import compiled
 
+UNSEEN = -1
+
+Array = npt.NDArray[Any]
+
 
 @compiled
-def placed(
-    c: npt.NDArray[np.int32],
-    some_ints: npt.NDArray[np.int32],
-    some_longs: npt.NDArray[np.int64],
-    place: npt.NDArray[np.int64],
-    ints: npt.NDArray[np.int32],
-    longs: npt.NDArray[np.int64],
-) -> None:
-    """Write the rows of some lines of the customers `c` to the next free rows of each, and move `place` on."""
+def slotted(hashes: Array, slots: Array) -> None:
+    """Write the place of each hash to a free slot; `slots` are a power of two, more than there are hashes, all UNSEEN."""
+    mask = np.uint64(len(slots) - 1)
+    for i in range(len(hashes)):
+        s = hashes[i] & mask
+        while slots[s] >= 0:
+            s = (s + np.uint64(1)) & mask
+        slots[s] = i
+
+
+@compiled
+def numbered(asked: Array, hashes: Array, slots: Array, found: Array) -> None:
+    """Write the place of each hash that is asked for among `hashes`, UNSEEN where it is not there."""
+    mask = np.uint64(len(slots) - 1)
+    for i in range(len(asked)):
+        s = asked[i] & mask
+        place = slots[s]
+        while place >= 0 and hashes[place] != asked[i]:
+            s = (s + np.uint64(1)) & mask
+            place = slots[s]
+        found[i] = place
+
+
+@compiled
+def queued(c: Array, range_of: Array, free: Array, starts: Array, ranges: Array, rows: Array) -> bool:
+    """Write the range and the next free row of it for each line of the customers `c`, and move `free` on.
+
+    Say whether there was room for all, and a customer for each.
+    """
     for i in range(len(c)):
-        row = place[c[i]]
-        place[c[i]] = row + 1
-        for k in range(some_ints.shape[1]):
-            ints[row, k] = some_ints[i, k]
-        for k in range(some_longs.shape[1]):
-            longs[row, k] = some_longs[i, k]
+        if c[i] < 0:
+            return False
+        r = range_of[c[i]]
+        if free[r] >= starts[r + 1]:
+            return False
+        ranges[i] = r
+        rows[i] = free[r]
+        free[r] += 1
+    return True
+
+
+@compiled
+def filed(values: Array, ranges: Array, rows: Array, starts: Array, column: int, table: Array) -> None:
+    """Write a column of some lines to their ranges: of each, `table` has one column after the other for now."""
+    width, flat = table.shape[1], table.reshape(-1)
+    for i in range(len(values)):
+        first, end = starts[ranges[i]], starts[ranges[i] + 1]
+        flat[first * width + column * (end - first) + rows[i] - first] = values[i]
+
+
+@compiled
+def placed(c: Array, free: Array, ends: Array, rows: Array) -> bool:
+    """Write the next free row of each line's customer, and move `free` on; say whether there was room for all."""
+    for i in range(len(c)):
+        if free[c[i]] >= ends[c[i]]:
+            return False
+        rows[i] = free[c[i]]
+        free[c[i]] += 1
+    return True
+
+
+@compiled
+def settled(columns: Array, rows: Array, table: Array) -> None:
+    """Write the lines of one range, one column after the other, to their rows of `table`."""
+    n, width = table.shape
+    for i in range(n):
+        for k in range(width):
+            table[rows[i], k] = columns[k * n + i]

@@ -14,7 +14,7 @@ from smartaccounts.errors import InputError, PipelineError, culprits
 from smartaccounts.orders.ledger.files import Changes
 from smartaccounts.orders.ledger.manifest import Entry, Manifest, differing, load
 from smartaccounts.orders.source import File
-from smartaccounts.orders.staging import staged
+from smartaccounts.orders.staging import Also, staged
 
 UPDATE = "smartaccounts ledger update PIPELINE"
 
@@ -55,8 +55,7 @@ def recipe_of(pipeline: Pipeline, engine: Engine, files: Sequence[Entry]) -> str
             engine,
             File("a file of the ledger", "source_lines", dict(columns), untyped=untyped),
             today=date.max,
-            with_row=drops(pipeline),
-            for_later=True,
+            also=Also(row=drops(pipeline), later=True),
         )
         for columns, untyped in kinds
     }

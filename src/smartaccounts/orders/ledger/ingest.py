@@ -25,7 +25,7 @@ from smartaccounts.orders.ledger.access import drops
 from smartaccounts.orders.ledger.files import Looked, check_unchanged, digest, grown_to
 from smartaccounts.orders.ledger.manifest import PARTS, Entry, Part, Segment
 from smartaccounts.orders.source import File, opened
-from smartaccounts.orders.staging import explained, held_columns, staged
+from smartaccounts.orders.staging import Also, explained, held_columns, staged
 
 _STAGE = "ledger_stage"
 _LONGEST_HEADER = 1 << 20
@@ -124,9 +124,9 @@ def _codec(pipeline: Pipeline) -> str:
 
 
 def _segment(pipeline: Pipeline, engine: Engine, file: File, folder: Path, *, end: int, today: date) -> Segment:
-    sql = staged(pipeline, engine, file, today=today, with_row=drops(pipeline), for_later=True)
+    sql = staged(pipeline, engine, file, today=today, also=Also(row=drops(pipeline), later=True))
     with explained([file.path]):
-        engine.run(f"CREATE OR REPLACE TABLE {_STAGE} AS SELECT * EXCLUDE (cancels, moment) FROM ({sql})")
+        engine.run(f"CREATE OR REPLACE TABLE {_STAGE} AS SELECT * EXCLUDE (cancels, moment, unplain) FROM ({sql})")
     rows = list(ROW) if drops(pipeline) else []
     held = [c.held_as for c in COLUMNS if c.held_as in held_columns(pipeline)]
     stage = f"SELECT *{''.join(f', {sql} AS {name}' for name, sql in ROW.items()) if rows else ''} FROM {_STAGE}"

@@ -1,0 +1,125 @@
+"""Who buys what: the customers, products and categories of some lines, and the numbers that lines know them by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from smartaccounts.engine.sql import NARROW_LIMIT
+from smartaccounts.features.sweep.measures import GIVEN
+from smartaccounts.features.sweep.scatter import UNSEEN, numbered, slotted
+from smartaccounts.orders.contract import OrderLines
+from smartaccounts.timeline import day_number
+
+_SALTS = 16
+
+
+@dataclass(frozen=True)
+class Index:
+    """Which number a hash stands for; a hash of null, or of what the index does not hold, for -1."""
+
+    hashes: npt.NDArray[np.uint64]
+    slots: npt.NDArray[np.int32]
+
+    @classmethod
+    def of(cls, hashes: npt.NDArray[np.uint64]) -> Index:
+        """Number some hashes, all different, from 0."""
+        slots = np.full(1 << max(int(2 * len(hashes)).bit_length(), 4), UNSEEN, dtype=np.int32)
+        slotted(hashes, slots)
+        return cls(hashes, slots)
+
+    def numbers(self, hashes: npt.NDArray[np.uint64]) -> npt.NDArray[np.int32]:
+        """Return the number of each."""
+        found = np.empty(len(hashes), dtype=np.int32)
+        numbered(hashes, self.hashes, self.slots, found)
+        return found
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The keys of the lines known before a day, ascending; a key's number is its place.
+
+    source: SQL of those lines. customers: market, customer_id, lines, first_known (day), person (equal for equal
+    customer_ids). products: market, product_id; categories: market, category; both without nulls. salt: of the hashes,
+    which are then all different. most: the largest sum of money over one customer (`too_large`).
+    """
+
+    source: str
+    customers: pa.Table
+    products: pa.Table
+    categories: pa.Table
+    salt: int
+    most: float
+
+    def indexes(self) -> dict[str, Index]:
+        """Return an index of each kind of key, by the name of its column in `hashes`."""
+        tables = {"c": self.customers, "product": self.products, "category": self.categories}
+        return {name: Index.of(table["hash"].to_numpy()) for name, table in tables.items()}
+
+    def hashes(self) -> list[str]:
+        """Return SQL for the hashes of a line's keys."""
+        return [f"{_hash(column, self.salt)} AS {name}" for name, column in _KEYS.items()]
+
+
+_KEYS = {"c": "customer_id", "product": "product_id", "category": "category"}
+
+
+def too_large(lines: OrderLines, *, known_before: date) -> bool:
+    """Say whether a sum of scaled money over what was known of one customer by then could pass 64 bits."""
+    largest = f"SELECT {_most(lines)} AS most FROM {lines.table} WHERE known_day < {day_number(known_before)}"
+    asked = (largest, f"SELECT MAX(most) FROM ({largest} GROUP BY market, customer_id) sums")  # the first is cheap
+    return all((lines.engine.rows(sql)[0][0] or 0) >= NARROW_LIMIT for sql in asked)
+
+
+def keyed(lines: OrderLines, *, known_before: date) -> Keys:
+    """Return the keys of the lines known before a day."""
+    engine = lines.engine
+    source = f"(SELECT * FROM {lines.table} WHERE known_day < {day_number(known_before)})"
+    engine.run(f"""CREATE OR REPLACE TABLE swept_c AS
+        SELECT market, customer_id, COUNT(*) AS lines, MIN(known_day) AS first_known, {_most(lines)} AS most
+        FROM {source} GROUP BY market, customer_id""")
+    engine.run(f"""CREATE OR REPLACE TABLE swept_items AS
+        SELECT GROUPING(product_id) = 1 AS is_category, market, product_id, category
+        FROM {source} GROUP BY GROUPING SETS ((market, product_id), (market, category))""")
+    for name, where in (("product", "NOT is_category"), ("category", "is_category")):
+        engine.run(
+            f"CREATE OR REPLACE VIEW swept_{name} AS SELECT market, {_KEYS[name]} FROM swept_items WHERE {where}"
+        )
+    salt = next((s for s in range(_SALTS) if not _alike(lines, s)), None)
+    if salt is None:
+        raise AssertionError(f"{_SALTS} hashes of 64 bits that all take two keys for one")
+
+    def table(name: str, more: str = "") -> pa.Table:
+        column = _KEYS[name]
+        return engine.arrow(f"""SELECT market, {column}, {more}{_hash(column, salt)} AS hash FROM swept_{name}
+            WHERE {column} IS NOT NULL ORDER BY market, {column}""")
+
+    customers = table("c", "lines, first_known, DENSE_RANK() OVER (ORDER BY customer_id) - 1 AS person, ")
+    products, categories = table("product"), table("category")
+    most = engine.rows("SELECT MAX(most) FROM swept_c")[0][0]
+    return Keys(source, customers, products, categories, salt, most or 0)
+
+
+def _alike(lines: OrderLines, salt: int) -> bool:
+    """Say whether two keys of one kind, null among them, have the same hash."""
+    doubles = [
+        f"SELECT COUNT(*) - COUNT(DISTINCT {_hash(column, salt)}) AS n FROM swept_{name}"
+        for name, column in _KEYS.items()
+    ]
+    return bool(lines.engine.rows(f"SELECT SUM(n) FROM ({' UNION ALL '.join(doubles)})")[0][0])
+
+
+def _hash(column: str, salt: int) -> str:
+    return f"hash(market, {column}{f', {salt}' if salt else ''})"
+
+
+def _most(lines: OrderLines) -> str:
+    """Return SQL for the largest of the sums of the absolute money of lines."""
+    given: list[Any] = [v.replace("l.", "") for v, _, needs in GIVEN.values() if lines.provided >= set(needs)]
+    sums = ", ".join(f"COALESCE(SUM(ABS({v})), 0)" for v in dict.fromkeys(["amount", *given]))
+    return f"GREATEST({sums}, 0)"
