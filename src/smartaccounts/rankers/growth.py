@@ -157,9 +157,10 @@ class Growth:
         sampled = len(samples[0][0]) < used.sum()  # else every bag has the same rows, and one data set serves all
         apart = Parallel(n_jobs=threads(), prefer="threads")
         sets = apart(delayed(data)(bag) for bag in range(bags if sampled else 1))
-        boosters = apart(delayed(boost)(bag, sets[bag % len(sets)]) for bag in range(bags))
         picked, each = sample(bags)
-        curves = fit_curves(matrix[seen[picked]], made.names, y[picked], each)
+        jobs = [delayed(boost)(bag, sets[bag % len(sets)]) for bag in range(bags)]
+        jobs.append(delayed(fit_curves)(matrix[seen[picked]], made.names, y[picked], each))
+        *boosters, curves = apart(jobs)
         strength, positives = self.model.curve_strength, float((y * weight)[used & at_key].sum())
         share = curve_share(positives, strength=strength)
         extra = rows.snapshot.extra

@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
+from smartaccounts.engine.threads import threads
 from smartaccounts.features.extra import Extra
 from smartaccounts.panel import Panel
 from smartaccounts.rankers.base import Floats
@@ -42,10 +44,12 @@ class Lesson:
 
 def designs(frame: pd.DataFrame, levels: Sequence[float], extra: Sequence[Extra] = ()) -> tuple[Design, ...]:
     """Return the design of a snapshot's rows at K, then at each level, as if K and S were so many times as high."""
-    return tuple(
-        design(frame.assign(key_spend=frame["key_spend"] * times, small_spend=frame["small_spend"] * times), extra)
-        for times in (1.0, *levels)
-    )
+
+    def at(times: float) -> Design:
+        key, small = frame["key_spend"] * times, frame["small_spend"] * times
+        return design(frame.assign(key_spend=key, small_spend=small), extra)
+
+    return tuple(Parallel(n_jobs=threads(), prefer="threads")(delayed(at)(times) for times in (1.0, *levels)))
 
 
 def lesson(made: Sequence[Design], rows: Panel, levels: Sequence[float]) -> Lesson:
