@@ -137,6 +137,19 @@ def test_money_that_becomes_too_large_later_changes_no_bit_of_earlier_dates(orde
     pd.testing.assert_frame_equal(after.at(dates).frame, before, check_exact=True)
 
 
+def test_a_market_without_products_and_one_that_gets_them_later(order_lines: MakeLines) -> None:
+    rows, dates = random_history(3, CENTS), as_ofs(3)
+    customers = sorted({row["customer_id"] for row in rows})
+    market_of = {c: "ABC"[i % 3] for i, c in enumerate(customers)}
+    placed = [row | {"market": market_of[row["customer_id"]]} for row in rows]
+    without = [row | {"product_id": None} if row["market"] == "A" else row for row in placed]
+    assert wrong(order_lines(without), dates) == []
+    before = snapshot(order_lines(without), dates, TARGET).frame
+    later = {"customer_id": "late", "market": "A", "day": dates[-1], "amount": 1.0, "product_id": "p"}
+    after = snapshot(order_lines([*without, later]), [*dates, dates[-1] + timedelta(days=9)], TARGET).at(dates)
+    pd.testing.assert_frame_equal(after.frame, before, check_exact=True)
+
+
 def test_dates_before_the_history_leave_no_trace(order_lines: MakeLines) -> None:
     lines, dates = order_lines(random_history(5, CENTS)), as_ofs(5)
     early = [START + timedelta(days=d) for d in range(2 * run.AT_ONCE)]

@@ -75,7 +75,7 @@ def snapshot(
     extra: Sequence[Extra] = (),
     step: Callable[[int], None] = lambda _: None,
 ) -> Snapshot:
-    """Compute the snapshot of several as_of dates (one at least); the lines are scanned once.
+    """Compute the snapshot of several as_of dates (one at least), all in one sweep.
 
     An as_of with less history than the horizon has no rows. `step` is told after every few dates how many are done. extra: as
     `extra_features` checked them; PipelineError where the SQL of one fails on the lines.

@@ -21,6 +21,8 @@ from smartaccounts.growth_list.words import Words
 from smartaccounts.orders.keep import columns_of
 
 EVERYBODY = "TRUE"
+ROW = "_row"
+"""Where an account stands: no figure and no feature of a pipeline file is called so."""
 
 
 @cache
@@ -61,7 +63,7 @@ def plays(
         read = check_rules(rules, engine, own)
         columns = {name: figure(name, accounts, costs) for name in sorted({n for names in read for n in names})}
         table = pa.table(
-            {"at": np.arange(len(accounts)), **{n: pa.array(v, from_pandas=True) for n, v in columns.items()}}
+            {ROW: np.arange(len(accounts)), **{n: pa.array(v, from_pandas=True) for n, v in columns.items()}}
         )
         engine.load("account", table)
         fired = np.full(len(accounts), len(rules) - 1)
@@ -112,7 +114,7 @@ def why(
 def _where(rule: PlayRule, place: str, engine: Engine) -> list[int]:
     """Return the places of the accounts for which a rule's condition is true."""
     # the newline ends a comment in the condition
-    sql = f"SELECT {quoted('at')} FROM account WHERE (\n{rule.when}\n)"
+    sql = f"SELECT {quoted(ROW)} FROM account WHERE (\n{rule.when}\n)"
     try:
         with reading(lambda said: InputError(" ".join(said.splitlines()[0].split()))):
             return [row[0] for row in engine.rows(sql)]

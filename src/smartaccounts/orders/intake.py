@@ -68,7 +68,7 @@ def counted(pipeline: Pipeline, engine: Engine, staged: Stage, *, in_place: bool
 
 
 def intake_of(pipeline: Pipeline, tally: Tally, *, doubts: Sequence[str], notes: Sequence[str] = ()) -> Intake:
-    """Return what a tally says; errors as in `intake`."""
+    """Return what a tally says; errors as in `counted`."""
     rows_in = sum(rows for _, rows, *_ in tally)
     rejected = tuple(Rejection(REASONS[r], n, tuple(examples)) for r, n, examples, *_ in tally if r is not None)
     values = {REASONS[r]: (n, tuple(found or ())) for r, n, _, found, _ in tally if r is not None}

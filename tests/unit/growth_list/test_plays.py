@@ -41,6 +41,12 @@ def test_a_rule_may_name_a_feature_of_the_pipeline_file() -> None:
         plays(frame, rules(("leave", "mine > 0.5")))
 
 
+def test_no_name_of_a_feature_gets_between_the_rows() -> None:
+    frame = accounts({}, {}, {}).assign(at=[7.0, 8.0, 9.0])
+    made = plays(frame, rules(("leave", '"at" >= 8')), own=["at"])
+    assert (made["play"] == "leave").tolist() == [False, True, True]
+
+
 def test_the_first_rule_that_fires_wins_and_the_last_takes_the_rest() -> None:
     made = plays(
         accounts({"spend_365d": 90}, {"spend_365d": 60}, {"spend_365d": 10}),

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from smartaccounts.engine.memory import Room, release
 from smartaccounts.engine.sql import MONEY_SCALE, NARROW, scaled
@@ -74,6 +75,7 @@ def coded(lines: OrderLines, keys: Keys) -> Coded:
     bounds = np.unique(np.append(np.searchsorted(offsets, np.arange(0, offsets[-1], RANGE)), len(customers)))
     ints, longs = _placed(_batches(lines, keys, names), offsets, bounds, FIRST_GIVEN + len(names), lines.engine.room)
     markets = customers["market"].combine_chunks().dictionary_encode()
+    sold_in = pc.index_in(keys.products["market"], value_set=markets.dictionary)  # a market may have no products
     starts = np.flatnonzero(np.diff(np.asarray(markets.indices), prepend=-1))
     return Coded(
         customers=customers.select(["market", "customer_id", "person"]),
@@ -83,7 +85,7 @@ def coded(lines: OrderLines, keys: Keys) -> Coded:
         longs=longs,
         given=names,
         markets=np.append(starts, len(customers)).astype(np.int64),
-        product_market=keys.products["market"].combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int32),
+        product_market=sold_in.to_numpy().astype(np.int32),
         first_known=customers["first_known"].to_numpy().astype(np.int32),
     )
 

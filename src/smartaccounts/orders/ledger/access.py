@@ -12,7 +12,7 @@ from smartaccounts.config import Pipeline
 from smartaccounts.engine.duckdb import Engine
 from smartaccounts.errors import InputError, PipelineError, culprits
 from smartaccounts.orders.ledger.files import Changes
-from smartaccounts.orders.ledger.manifest import Entry, Manifest, differing, load
+from smartaccounts.orders.ledger.manifest import PARTS, Entry, Manifest, differing, load
 from smartaccounts.orders.source import File
 from smartaccounts.orders.staging import Also, staged
 
@@ -64,7 +64,10 @@ def recipe_of(pipeline: Pipeline, engine: Engine, files: Sequence[Entry]) -> str
 
 
 def checked(pipeline: Pipeline, engine: Engine, folder: Path) -> Manifest | None:
-    """Return the manifest of a ledger, None where there is none; InputError where it was made in another way."""
+    """Return the manifest of a ledger, None where there is none.
+
+    InputError where it was made in another way, or a part of it is missing.
+    """
     manifest = load(folder)
     if manifest is None:
         return None
@@ -78,6 +81,13 @@ def checked(pipeline: Pipeline, engine: Engine, folder: Path) -> Manifest | None
     if manifest.recipe != recipe_of(pipeline, engine, manifest.files):
         raise InputError(
             f"Expected a ledger made by this version of the program and of DuckDB, got one of another in {folder}.",
+            hint=rebuild,
+        )
+    parts = [(folder / PARTS / p.name, p.bytes) for p in manifest.parts]
+    if damaged := [path.name for path, size in parts if not path.is_file() or path.stat().st_size != size]:
+        raise InputError(
+            f"Expected the {len(parts):,} files of a ledger as they were written, got {len(damaged):,} missing "
+            f"or of another size ({culprits(damaged)}) in {folder / PARTS}.",
             hint=rebuild,
         )
     return manifest

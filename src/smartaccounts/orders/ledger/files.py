@@ -110,7 +110,7 @@ def grown_to(entry: Entry, now: Looked) -> str | None:
     with now.file.open("rb") as content:
         content.seek(entry.size - 1)
         last, following = content.read(1), content.read(1)
-    at_a_line = last == b"\n" or following in (b"\r", b"\n")
+    at_a_line = b"\n" in (last, following)  # another end of line than the file's own would show to the whole alone
     return whole if first == entry.digest and at_a_line else None
 
 

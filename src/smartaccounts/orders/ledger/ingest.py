@@ -44,7 +44,7 @@ def whole(pipeline: Pipeline, engine: Engine, found: Looked, folder: Path, *, to
     """Read a file of the source; its parts are written into the ledger's folder. Errors as in `read`."""
     content = digest(found.file)
     with opened(pipeline, engine, files={found.file: found.file}) as (file,):
-        segment = _segment(pipeline, engine, file, folder, end=found.size, today=today)
+        segment = _segment(pipeline, engine, file, folder, today=today)
     check_unchanged(found)
     return Entry(
         path=found.path,
@@ -70,7 +70,7 @@ def grown(
         return None
     try:
         with _tail(found.file, before) as tail, opened(pipeline, engine, files={found.file: tail}) as (file,):
-            segment = _segment(pipeline, engine, file, folder, end=found.size, today=today)
+            segment = _segment(pipeline, engine, file, folder, today=today)
     except InputError:
         return None  # said of the whole file, the error is about what the user has
     check_unchanged(found)
@@ -123,7 +123,7 @@ def _codec(pipeline: Pipeline) -> str:
     return codecs.lookup(pipeline.source.encoding or "utf-8").name
 
 
-def _segment(pipeline: Pipeline, engine: Engine, file: File, folder: Path, *, end: int, today: date) -> Segment:
+def _segment(pipeline: Pipeline, engine: Engine, file: File, folder: Path, *, today: date) -> Segment:
     sql = staged(pipeline, engine, file, today=today, also=Also(row=drops(pipeline), later=True))
     with explained([file.path]):
         engine.run(f"CREATE OR REPLACE TABLE {_STAGE} AS SELECT * EXCLUDE (cancels, moment, unplain) FROM ({sql})")
@@ -136,7 +136,6 @@ def _segment(pipeline: Pipeline, engine: Engine, file: File, folder: Path, *, en
     doubts = len(layers.doubts_said(pipeline))
     tally = engine.rows(tally_sql(f"(SELECT * FROM {_STAGE} WHERE NOT later)", doubts) + " ORDER BY reason")
     return Segment(
-        end=end,
         today=str(today),
         lines=_written(engine, lines, folder, sort="market, customer_id, day"),
         later=_written(engine, later, folder, sort="day"),
@@ -145,9 +144,9 @@ def _segment(pipeline: Pipeline, engine: Engine, file: File, folder: Path, *, en
 
 
 def _written(engine: Engine, sql: str, folder: Path, *, sort: str) -> Part | None:
-    rows, first, last = engine.rows(f"SELECT count(*), min(day), max(day) FROM ({sql})")[0]
+    rows = engine.rows(f"SELECT count(*) FROM ({sql})")[0][0]
     if not rows:
         return None
     file = folder / PARTS / f"{secrets.token_hex(12)}.parquet"
     engine.write_parquet(f"{sql} ORDER BY {sort}", file)
-    return Part(file.name, rows, file.stat().st_size, first, last)
+    return Part(file.name, rows, file.stat().st_size)

@@ -18,25 +18,22 @@ MANIFEST, PARTS = "manifest.json", "parts"
 
 @dataclass(frozen=True)
 class Part:
-    """A Parquet file of lines in the folder `PARTS`; `first_day` and `last_day` are day numbers."""
+    """A Parquet file of lines in the folder `PARTS`."""
 
     name: str
     rows: int
     bytes: int
-    first_day: int
-    last_day: int
 
 
 @dataclass(frozen=True)
 class Segment:
     """What one reading of a file, or of what a file grew by, gave.
 
-    `end`: how many bytes of the file were read by then. `today`: the day on which it was read. `lines`: the lines
+    `today`: the day on which it was read. `lines`: the lines
     accepted; `later`: those whose day had not come by then, to be judged when the ledger is read. `tally`: what was
     counted of all others, see `intake.Tally`.
     """
 
-    end: int
     today: str
     lines: Part | None
     later: Part | None

@@ -70,10 +70,12 @@ def update(
     before = _as_it_is(folder) if asked.rebuild else checked(pipeline, engine, folder)
     known = before if before and not asked.rebuild else Manifest(settings_of(pipeline), "", ())
     found = changes(pipeline, known, thorough=asked.thorough)
-    if found.gone and not asked.let_go:
-        raise missing(found.gone, folder)
+    there = {one.path for one in found.new}
+    gone = tuple(sorted({e.path for e in before.files} - there)) if asked.rebuild and before else found.gone
+    if gone and not asked.let_go:
+        raise missing(gone, folder)
     old = {e.path: e for e in known.files}
-    entries: dict[str, Entry] = {p: e for p, e in old.items() if p not in found.gone}
+    entries: dict[str, Entry] = {p: e for p, e in old.items() if p not in gone}
     for one in found.touched:
         entries[one.path] = replace(old[one.path], mtime_ns=one.mtime_ns, read_ns=one.at_ns)
     whole: list[str] = []
@@ -92,7 +94,7 @@ def update(
         save(manifest, folder)
     (folder / ".gitignore").write_text("*\n")  # customers' lines are not for a repository, wherever the folder is
     _sweep(folder, manifest)
-    return Updated(manifest, held, tuple(whole), tuple(appended), found.gone)
+    return Updated(manifest, held, tuple(whole), tuple(appended), gone)
 
 
 def _as_it_is(folder: Path) -> Manifest | None:

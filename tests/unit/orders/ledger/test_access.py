@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -37,6 +38,20 @@ def test_other_settings_are_named(shop: Make, more: dict[str, Any], named: str) 
         assert "--rebuild" in error.value.hint
     other.update(rebuild=True)
     assert other.is_its_source()
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda part: part.write_bytes(b"PAR1")], ids=["gone", "cut"])
+def test_a_part_that_is_missing_or_cut_is_named(shop: Make, damage: Callable[[Path], object]) -> None:
+    source = shop()
+    source.update()
+    part = next((source.folder / "ledger" / "parts").iterdir())
+    damage(part)
+    for refused in (source.read, source.update):
+        with pytest.raises(InputError, match=f"got 1 missing or of another size .'{part.name}'") as error:
+            refused()
+        assert "--rebuild" in error.value.hint
+    source.update(rebuild=True)
+    assert source.is_its_source()
 
 
 def test_settings_that_change_no_line_are_none(shop: Make) -> None:

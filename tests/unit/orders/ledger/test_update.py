@@ -140,6 +140,33 @@ def test_lines_of_a_file_that_is_gone_go_only_when_asked(shop: Make) -> None:
     assert source.is_its_source()
 
 
+def test_a_rebuild_forgets_no_file_unasked(shop: Make) -> None:
+    source = shop()
+    source.update()
+    source.file("1.csv").unlink()
+    with pytest.raises(InputError, match=r"1 that are gone \('weeks/1.csv'\)"):
+        source.update(rebuild=True)
+    assert len(source.manifest.files) == 2
+    assert source.update(rebuild=True, let_go=True).gone == ("weeks/1.csv",)
+    assert source.is_its_source()
+
+
+def test_another_end_of_line_than_the_file_s_own_is_read_with_the_whole(shop: Make) -> None:
+    source = shop()
+    source.file("1.csv").write_bytes(b"customer,date,amount\na,2025-01-02,1")
+    source.update()
+    with source.file("1.csv").open("ab") as file:
+        file.write(b"\r\nb,2025-01-03,2\n")
+    try:
+        whole = source.read(ledger=False)[0]
+    except InputError:
+        with pytest.raises(InputError):
+            source.update()
+    else:
+        assert source.update().read == ("weeks/1.csv",)
+        assert source.read()[0] == whole
+
+
 @pytest.mark.parametrize(
     "content", ["", "customer,date\na,2025-01-02\n", HEADER + '"a,2025-01-02,1\n'], ids=["empty", "column", "quote"]
 )
