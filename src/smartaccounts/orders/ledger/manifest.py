@@ -29,9 +29,8 @@ class Part:
 class Segment:
     """What one reading of a file, or of what a file grew by, gave.
 
-    `today`: the day on which it was read. `lines`: the lines
-    accepted; `later`: those whose day had not come by then, to be judged when the ledger is read. `tally`: what was
-    counted of all others, see `intake.Tally`.
+    `today`: the day on which it was read. `lines`: the lines accepted; `later`: those whose day had not come by then, to
+    be judged when the ledger is read. `tally`: what was counted of all others, see `intake.Tally`.
     """
 
     today: str
@@ -136,7 +135,7 @@ def _entry(content: Mapping[str, Any]) -> Entry:
 
 def _segment(content: Mapping[str, Any]) -> Segment:
     lines, later = (None if content[k] is None else Part(**content[k]) for k in ("lines", "later"))
-    return Segment(content["end"], content["today"], lines, later, tuple(tuple(row) for row in content["tally"]))
+    return Segment(content["today"], lines, later, tuple(tuple(row) for row in content["tally"]))
 
 
 def _unreadable(got: str, file: Path) -> InputError:
