@@ -29,8 +29,8 @@ class Part:
 class Segment:
     """What one reading of a file, or of what a file grew by, gave.
 
-    `today`: the day on which it was read. `lines`: the lines accepted; `later`: those whose day had not come by then, to
-    be judged when the ledger is read. `tally`: what was counted of all others, see `intake.Tally`.
+    `today`: the day on which it was read. `lines`: the lines accepted; `later`: those whose day had not come by then,
+    to be judged when the ledger is read. `tally`: what was counted of all others, see `intake.Tally`.
     """
 
     today: str
