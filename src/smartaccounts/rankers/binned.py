@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
+from typing import Protocol
 
 import lightgbm as lgb
 import numpy as np
@@ -17,6 +18,19 @@ from smartaccounts.rankers.design import Design
 Rows = NDArray[np.intp]
 
 LEAST = "min_data_in_leaf"
+
+
+class Taught(Protocol):
+    """Rows of a design, of which some can be had by their number."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns."""
+        ...
+
+    def rows(self, at: Rows) -> Design:
+        """Return the design of some of them."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,8 +55,8 @@ class Binned:
     _made: dict[str, list[_Made]] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
-    def of(self, made: Design, rows: Rows, y: Floats, parameters: Mapping[str, object]) -> lgb.Dataset:
-        """Return the data set of the rows of a design, with their 0 and 1, without weights.
+    def of(self, made: Taught, rows: Rows, y: Floats, parameters: Mapping[str, object]) -> lgb.Dataset:
+        """Return the data set of some rows of a design, with their 0 and 1, without weights.
 
         Rows of the same numbers are taken for the same rows: one Binned is of one design. For fits that run side by
         side, ask before they begin.
@@ -53,7 +67,9 @@ class Binned:
         served = _serves(known, least)
         if served is not None:
             return served
-        data = lgb.Dataset(made.matrix[rows], y, feature_name=list(made.names), params=dict(parameters)).construct()
+        data = lgb.Dataset(
+            made.rows(rows).matrix, y, feature_name=list(made.names), params=dict(parameters)
+        ).construct()
         bins = tuple(data.feature_num_bin(i) for i in range(len(made.names)))
         alike = [m for m in known if m.bins == bins and m.least <= least]
         with self._lock:

@@ -129,14 +129,15 @@ class Growth:
         return self._learn(taught, rows, alike > 0, bags=self.model.bags, weight=alike)
 
     def _lesson(self, made: Sequence[Design], rows: Panel) -> Lesson:
-        taught = lesson(made, rows, self.model.key_levels)
-        return replace(taught, design=without_empty(taught.design))
+        known = without_empty(made[0])  # what is unknown at K is at other levels too
+        others = (Design(d.of(known.names), known.names, known.rises) for d in made[1:])
+        return lesson((known, *others), rows, self.model.key_levels)
 
     def _learn(self, taught: Lesson, rows: Panel, mask: NDArray[np.bool_], *, bags: int, weight: Floats) -> GrowthModel:
         """Fit bags and curves side by side, each on one thread: as fast as the cores allow, the same on any machine."""
-        made, of = taught.design, taught.of
+        made, of = taught.designs[0], taught.of
         seen = np.flatnonzero(mask[of])
-        y, of, matrix = taught.y[seen], of[seen], made.matrix
+        y, of = taught.y[seen], of[seen]
         eligible = rows.snapshot.frame["eligible"].to_numpy(dtype=bool)[of]
         used = eligible | (self.model.weight_not_eligible > 0)
         weight = weight[of]
@@ -147,7 +148,7 @@ class Growth:
 
         def data(bag: int) -> lgb.Dataset:
             picked, each = samples[bag]
-            return weighted(taught.binned.of(made, seen[picked], y[picked], self._parameters(made, bag)), each)
+            return weighted(taught.binned.of(taught, seen[picked], y[picked], self._parameters(made, bag)), each)
 
         def boost(bag: int, of: lgb.Dataset) -> str:
             return str(lgb.train(self._parameters(made, bag), of, self.model.rounds).model_to_string())
@@ -159,7 +160,7 @@ class Growth:
         sets = apart(delayed(data)(bag) for bag in range(bags if sampled else 1))
         picked, each = sample(bags)
         jobs = [delayed(boost)(bag, sets[bag % len(sets)]) for bag in range(bags)]
-        jobs.append(delayed(fit_curves)(matrix[seen[picked]], made.names, y[picked], each))
+        jobs.append(delayed(fit_curves)(taught.rows(seen[picked]).matrix, made.names, y[picked], each))
         *boosters, curves = apart(jobs)
         strength, positives = self.model.curve_strength, float((y * weight)[used & at_key].sum())
         share = curve_share(positives, strength=strength)

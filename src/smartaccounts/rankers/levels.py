@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -25,21 +26,43 @@ from smartaccounts.target import grown
 
 @dataclass(frozen=True)
 class Lesson:
-    """What a learner is given. design: a row per row of a panel, in its order, then rows of it at other levels.
+    """What a learner is given: a row per row of a panel, in its order, then rows of it at other levels.
 
-    y: 1 where the row reached its level in the horizon, else 0. of: the row of the panel that a row of the design is.
-    binned: what was binned of the design so far.
+    designs: of the panel's rows at K, then at each level, columns alike; kept: which rows of each are given. They are
+    not laid out side by side: a learner takes some of them. y: 1 where the row reached its level in the horizon, else 0.
+    binned: what was binned of the rows so far.
     """
 
-    design: Design
+    designs: tuple[Design, ...]
+    kept: tuple[NDArray[np.intp], ...]
     y: Floats
-    of: NDArray[np.intp]
     binned: Binned = field(default_factory=Binned)
+
+    @cached_property
+    def of(self) -> NDArray[np.intp]:
+        """Return the row of the panel that each row is."""
+        return np.concatenate(self.kept)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the columns."""
+        return self.designs[0].names
 
     @property
     def own(self) -> NDArray[np.float32]:
         """Return the matrix of the panel's rows at K itself."""
-        return self.design.matrix[: int(self.of.max(initial=-1)) + 1]
+        return self.designs[0].matrix
+
+    def rows(self, at: NDArray[np.intp]) -> Design:
+        """Return the design of some of the rows."""
+        first = self.designs[0]
+        matrix = np.empty((len(at), len(first.names)), np.float32)
+        end = 0
+        for made, kept in zip(self.designs, self.kept, strict=True):
+            start, end = end, end + len(kept)
+            here = (at >= start) & (at < end)
+            matrix[here] = made.matrix[kept[at[here] - start]]
+        return Design(matrix, first.names, first.rises)
 
 
 def designs(frame: pd.DataFrame, levels: Sequence[float], extra: Sequence[Extra] = ()) -> tuple[Design, ...]:
@@ -53,7 +76,7 @@ def designs(frame: pd.DataFrame, levels: Sequence[float], extra: Sequence[Extra]
 
 
 def lesson(made: Sequence[Design], rows: Panel, levels: Sequence[float]) -> Lesson:
-    """Stack the `designs` of training rows; at another level only of rows that were below it in the last horizon."""
+    """Join the `designs` of training rows; at another level only of rows that were below it in the last horizon."""
     frame, ahead, target = rows.snapshot.frame, rows.outcome, rows.snapshot.target
     kept, reached = [np.arange(len(frame))], [ahead["target"].to_numpy()]
     for times in levels:
@@ -61,7 +84,4 @@ def lesson(made: Sequence[Design], rows: Panel, levels: Sequence[float]) -> Less
         below = np.flatnonzero(frame["spend_h"] < key)
         kept.append(below)
         reached.append(grown(ahead["spend_ahead"], ahead["months_ahead"], key, target).to_numpy()[below])
-    first = made[0]
-    matrices = [first.matrix, *(d.matrix[below] for d, below in zip(made[1:], kept[1:], strict=True))]
-    stacked = np.vstack(matrices) if levels else first.matrix
-    return Lesson(Design(stacked, first.names, first.rises), np.concatenate(reached), np.concatenate(kept))
+    return Lesson(tuple(made), tuple(kept), np.concatenate(reached))

@@ -37,7 +37,8 @@ def test_a_row_at_another_level_is_that_row_with_another_k() -> None:
     frame = panel.snapshot.frame
     made = lesson(designs(frame, (1.4,)), panel, (1.4,))
     higher = frame.assign(key_spend=frame["key_spend"] * 1.4, small_spend=frame["small_spend"] * 1.4)
-    np.testing.assert_array_equal(made.design.matrix[len(frame) :], design(higher).matrix)
+    at = np.arange(len(frame), len(made.y))
+    np.testing.assert_array_equal(made.rows(at).matrix, design(higher).matrix)
     reached = (panel.outcome["spend_ahead"] >= 140) & (panel.outcome["months_ahead"] >= 2)
     np.testing.assert_array_equal(made.y[len(frame) :], reached.astype(float))
 
@@ -55,7 +56,8 @@ def test_whoever_reaches_a_level_reaches_the_lower_ones() -> None:
 def test_without_levels_the_panel_alone_teaches() -> None:
     panel = rows()
     made = lesson(designs(panel.snapshot.frame, ()), panel, ())
-    assert len(made.design.matrix) == len(panel.outcome)
+    assert len(made.y) == len(made.own) == len(panel.outcome)
+    np.testing.assert_array_equal(made.rows(np.arange(len(made.y))).matrix, made.own)
 
 
 def test_rows_that_are_held_back_are_held_back_at_every_level() -> None:
