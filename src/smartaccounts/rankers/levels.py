@@ -29,8 +29,8 @@ class Lesson:
     """What a learner is given: a row per row of a panel, in its order, then rows of it at other levels.
 
     designs: of the panel's rows at K, then at each level, columns alike; kept: which rows of each are given. They are
-    not laid out side by side: a learner takes some of them. y: 1 where the row reached its level in the horizon, else 0.
-    binned: what was binned of the rows so far.
+    not laid out side by side: a learner takes some of them. y: 1 where the row reached its level, else 0. binned: what
+    was binned of the rows so far.
     """
 
     designs: tuple[Design, ...]
