@@ -41,7 +41,7 @@ LIST: dict[str, Any] = {
 }  # fmt: skip
 """The list of pipelines/demo.yaml: whose the accounts are, and assumptions on what serving and working them costs."""
 
-QUICK = {"rounds": 200, "rows_per_bag": 20_000, "training_dates": 24}
+QUICK = {"bags": 4, "rounds": 200, "rows_per_bag": 20_000, "training_dates": 24}
 """The model of pipelines/demo.yaml: a demonstration shall not take minutes."""
 
 
