@@ -5,7 +5,13 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
+
+import pyarrow.parquet as pq
+
+from smartaccounts.config import Pipeline, pipeline_from
+from smartaccounts.orders.simulate import simulate
 
 Row = dict[str, Any]
 
@@ -92,3 +98,11 @@ def as_ofs(seed: int) -> list[date]:
     r = random.Random(seed)
     fixed = [START + timedelta(days=20), date(2019, 9, 1), date(2020, 2, 29), date(2020, 3, 1), date(2021, 1, 1)]
     return sorted({*r.sample(fixed, 3), START + timedelta(days=r.randint(300, DAYS + 200))})
+
+
+def work_for_two(folder: Path) -> tuple[Pipeline, list[date], date]:
+    """Simulate a supplier that is large enough for two threads; return its pipeline, as_of dates and last day."""
+    made = simulate(folder / "orders.parquet", customers=3000, years=4, seed=3, markets=2)
+    columns = {name: name for name in pq.read_schema(made.lines).names}
+    pipeline = pipeline_from({"name": "test", "source": {"path": str(made.lines)}, "columns": columns}, folder=folder)
+    return pipeline, [made.start + timedelta(days=d) for d in (400, 800, 1200)], made.end

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from tests.conftest import MakeLines, lines_of
-from tests.oracle.histories import CENTS, FINE, HUGE, TIES, as_ofs, random_history
+from tests.oracle.histories import CENTS, FINE, HUGE, TIES, as_ofs, random_history, work_for_two
 from tests.property.test_backtest_sees_no_future import HORIZON, TEST
 from tests.property.test_snapshot_invariants import assert_identical, from_the_future
 
@@ -21,7 +21,6 @@ from smartaccounts.evaluation.backtest import backtest
 from smartaccounts.features.extra import Extra, extra_features
 from smartaccounts.features.snapshot import snapshot
 from smartaccounts.orders.read import read
-from smartaccounts.orders.simulate import simulate
 from smartaccounts.panel import Panel
 from smartaccounts.rankers.base import Fitted
 from smartaccounts.rankers.plain import PLAIN
@@ -121,15 +120,12 @@ def test_row_order_threads_and_other_dates_change_no_bit(
 def test_threads_change_no_bit_where_there_is_work_for_two(
     monkeypatch: pytest.MonkeyPatch, own: tuple[Extra, ...], tmp_path: Path
 ) -> None:
-    made = simulate(tmp_path / "orders.parquet", customers=3000, years=4, seed=3, markets=2)
-    columns = {c: c for c in pd.read_parquet(made.lines).columns}
-    spec = {"name": "test", "source": {"path": str(made.lines)}, "columns": columns}
-    dates = [made.start + timedelta(days=d) for d in (400, 800, 1200)]
+    pipeline, dates, today = work_for_two(tmp_path)
     frames = []
     for threads in (1, 2, 4):
         monkeypatch.setenv("SMARTACCOUNTS_THREADS", str(threads))
         with Engine() as engine:
-            lines = read(pipeline_from(spec, folder=tmp_path), engine, today=made.end)
+            lines = read(pipeline, engine, today=today)
             frames.append(snapshot(lines, dates, Target(), extra=own).frame)
     assert filled(frames[0]) == {*SQL}
     assert_identical(frames[1], frames[0])

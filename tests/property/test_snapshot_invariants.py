@@ -12,14 +12,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from tests.conftest import MakeLines, lines_of
-from tests.oracle.histories import CENTS, FINE, HUGE, TIES, Row, as_ofs, random_history
+from tests.oracle.histories import CENTS, FINE, HUGE, TIES, Row, as_ofs, random_history, work_for_two
 
-from smartaccounts.config import Target, pipeline_from
+from smartaccounts.config import Target
 from smartaccounts.engine.duckdb import Engine
 from smartaccounts.features.snapshot import CATALOGUE, snapshot
 from smartaccounts.features.sweep.run import AT_ONCE
 from smartaccounts.orders.read import read
-from smartaccounts.orders.simulate import simulate
 from smartaccounts.panel import panel
 from smartaccounts.target import complete, outcome
 
@@ -148,13 +147,10 @@ def test_threads_change_nothing(with_threads: Callable[[int], Engine], seed: int
 def test_threads_change_nothing_where_there_is_work_for_two(
     with_threads: Callable[[int], Engine], tmp_path: Path
 ) -> None:
-    made = simulate(tmp_path / "orders.parquet", customers=3000, years=4, seed=3, markets=2)
-    columns = {c: c for c in pd.read_parquet(made.lines).columns}
-    spec = {"name": "test", "source": {"path": str(made.lines)}, "columns": columns}
-    dates = [made.start + timedelta(days=d) for d in (400, 800, 1200)]
+    pipeline, dates, today = work_for_two(tmp_path)
     frames = []
     for threads in (1, 2, 4):
-        lines = read(pipeline_from(spec, folder=tmp_path), with_threads(threads), today=made.end)
+        lines = read(pipeline, with_threads(threads), today=today)
         frames.append(snapshot(lines, dates, Target()).frame)
     assert len(frames[0]) > 3000
     assert_identical(frames[1], frames[0])

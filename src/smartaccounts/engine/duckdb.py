@@ -132,6 +132,11 @@ def reading(explain: Callable[[str], InputError]) -> Iterator[None]:
         raise explain(str(error)) from error
 
 
+def first_line(said: str) -> InputError:
+    """Return an error of DuckDB's as the first line of its text: the others show the statement."""
+    return InputError(" ".join(said.splitlines()[0].split()))
+
+
 def quoted(name: str) -> str:
     """Return an SQL identifier.
 

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
-from smartaccounts.engine.duckdb import Engine, quoted, reading
+from smartaccounts.engine.duckdb import Engine
 from smartaccounts.engine.sql import exact_sum
 from smartaccounts.errors import InputError, PipelineError
-from smartaccounts.orders.expression import Place, check_functions, check_kind, column, nodes, parsed
+from smartaccounts.orders.expression import Place, check_functions, function, parsed, type_of, used
 
 GROUPED = ("as_of", "market", "customer_id")
 """Columns that have one value in a group: they may stand outside an aggregate."""
@@ -48,17 +48,13 @@ def columns_of(sql: str, *, columns: Mapping[str, str], key: str, engine: Engine
     a subquery, a window, a current date or time, a random number or a file function.
     """
     at = _place(key)
-    parts = list(nodes(parsed(sql, at=at, engine=engine)))
-    for node in parts:
-        check_kind(node, at)
-    used = {column(node, columns, at) for node in parts if node["class"] == "COLUMN_REF"}
-    functions = {_function(node) for node in parts if node["class"] == "FUNCTION"}
+    read, functions = used(sql, columns=columns, at=at, engine=engine)
     check_functions(functions, at=at, engine=engine, aggregates=AGGREGATES)
     if not functions & {*AGGREGATES}:
         raise at.wrong(f"{sql!r} without one")
     for text in (sql, exact(sql, key=key, engine=engine)):
         _check_types(text, columns=columns, at=at, engine=engine)
-    return tuple(sorted(used))
+    return tuple(sorted(read))
 
 
 def exact(sql: str, *, key: str, engine: Engine) -> str:
@@ -77,7 +73,7 @@ def _exact(tree: Any, templates: Mapping[str, Any]) -> Any:
         return [_exact(part, templates) for part in tree]
     if not isinstance(tree, dict):
         return tree
-    name = _function(tree) if tree.get("class") == "FUNCTION" else ""
+    name = function(tree) if tree.get("class") == "FUNCTION" else ""
     if name in templates and len(tree["arguments"]) == 1:
         return _filled(templates[name], tree)
     tree = {key: _exact(value, templates) for key, value in tree.items()}
@@ -98,7 +94,7 @@ def _filled(template: Any, call: Mapping[str, Any]) -> Any:
     if template.get("class") == "COLUMN_REF":
         return deepcopy(call["arguments"][0]["expression"])
     made = {key: _filled(value, call) for key, value in template.items()}
-    if made.get("class") == "FUNCTION" and _function(made) in AGGREGATES:
+    if made.get("class") == "FUNCTION" and function(made) in AGGREGATES:
         made |= {"filter": deepcopy(call["filter"]), "distinct": call["distinct"]}
     return made
 
@@ -107,17 +103,10 @@ def _ascending(expression: Any) -> dict[str, Any]:
     return {"type": "ASCENDING", "null_order": "NULLS_LAST", "expression": deepcopy(expression)}
 
 
-def _function(node: Mapping[str, Any]) -> str:
-    return str(node["function_name"]).lower()
-
-
 def _check_types(sql: str, *, columns: Mapping[str, str], at: Place, engine: Engine) -> None:
     """Bind the aggregate to columns of these types: it must be a number."""
-    nulls = ", ".join(f"CAST(NULL AS {kind}) AS {quoted(name)}" for name, kind in columns.items())
-    grouped = f"SELECT (\n{sql}\n) AS answer FROM (SELECT {nulls}) GROUP BY {', '.join(GROUPED)}"
     try:
-        with reading(lambda said: InputError(" ".join(said.splitlines()[0].split()))):
-            kind = engine.columns(f"({grouped})")["answer"]
+        kind = type_of(sql, columns=columns, engine=engine, grouped=GROUPED)
     except InputError as error:
         raise PipelineError(
             f"Expected an aggregate that fits its columns, got {error.message} in {at.key}.",

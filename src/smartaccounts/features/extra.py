@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from smartaccounts.config import ExtraUnit, Pipeline
-from smartaccounts.engine.duckdb import Engine, quoted, reading
+from smartaccounts.engine.duckdb import Engine, first_line, quoted, reading
 from smartaccounts.errors import InputError, PipelineError
 from smartaccounts.features.aggregate import GROUPED, columns_of, exact
 from smartaccounts.features.catalogue import Message
@@ -144,7 +144,7 @@ def _window(lines: OrderLines, as_of: date, extra: Sequence[Extra]) -> pd.DataFr
           SELECT *, {day} AS as_of FROM {lines.table} WHERE known_day < {day} AND day < {day}{from_day}))
         GROUP BY {", ".join(GROUPED)}"""
     try:
-        with reading(lambda said: InputError(" ".join(said.splitlines()[0].split()))):
+        with reading(first_line):
             frame = engine.frame(sql)
     except InputError as error:
         if len(extra) > 1:  # which one was it

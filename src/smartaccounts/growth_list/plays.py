@@ -14,7 +14,7 @@ import yaml
 from numpy.typing import NDArray
 
 from smartaccounts.config import Costs, Pipeline, PlayRule
-from smartaccounts.engine.duckdb import Engine, quoted, reading
+from smartaccounts.engine.duckdb import Engine, first_line, quoted, reading
 from smartaccounts.errors import InputError, PipelineError
 from smartaccounts.growth_list.rule_figures import KNOWN, figure
 from smartaccounts.growth_list.words import Words
@@ -116,7 +116,7 @@ def _where(rule: PlayRule, place: str, engine: Engine) -> list[int]:
     # the newline ends a comment in the condition
     sql = f"SELECT {quoted(ROW)} FROM account WHERE (\n{rule.when}\n)"
     try:
-        with reading(lambda said: InputError(" ".join(said.splitlines()[0].split()))):
+        with reading(first_line):
             return [row[0] for row in engine.rows(sql)]
     except InputError as error:
         raise PipelineError(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from smartaccounts.engine.duckdb import Engine
+from smartaccounts.engine.duckdb import Engine, first_line, quoted, reading
 from smartaccounts.errors import PipelineError, culprits
 
 _HARMLESS = {"BETWEEN", "CASE", "CAST", "COLLATE", "COLUMN_REF", "COMPARISON", "CONJUNCTION", "CONSTANT", "FUNCTION",
@@ -63,25 +63,55 @@ def parsed(expression: str, *, at: Place, engine: Engine) -> Any:
     return node["select_list"][0]
 
 
-def nodes(tree: Any) -> Iterator[dict[str, Any]]:
+def used(
+    expression: str, *, columns: Mapping[str, str], at: Place, engine: Engine
+) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the columns and the functions of a single expression; PipelineError where a part of it is refused.
+
+    `columns` is name -> SQL type as the expression will see them; functions are in small letters, not looked at yet.
+    """
+    parts = list(_nodes(parsed(expression, at=at, engine=engine)))
+    for node in parts:
+        _check_kind(node, at)
+    read = frozenset(_column(node, columns, at) for node in parts if node["class"] == "COLUMN_REF")
+    return read, frozenset(function(node) for node in parts if node["class"] == "FUNCTION")
+
+
+def function(node: Mapping[str, Any]) -> str:
+    """Return the name of a function, in small letters."""
+    return str(node["function_name"]).lower()
+
+
+def type_of(expression: str, *, columns: Mapping[str, str], engine: Engine, grouped: Sequence[str] = ()) -> str:
+    """Return the SQL type of an expression over columns of these types; InputError where it does not fit them.
+
+    grouped: columns that have one value in a group, where the expression is an aggregate.
+    """
+    nulls = ", ".join(f"CAST(NULL AS {kind}) AS {quoted(name)}" for name, kind in columns.items())
+    by = f" GROUP BY {', '.join(grouped)}" if grouped else ""
+    with reading(first_line):
+        return engine.columns(f"(SELECT (\n{expression}\n) AS answer FROM (SELECT {nulls}){by})")["answer"]
+
+
+def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
     """Yield every part of a tree that has a class, outer ones first."""
     if isinstance(tree, dict):
         if "class" in tree:
             yield tree
         for value in tree.values():
-            yield from nodes(value)
+            yield from _nodes(value)
     elif isinstance(tree, list):
         for value in tree:
-            yield from nodes(value)
+            yield from _nodes(value)
 
 
-def check_kind(node: Mapping[str, Any], at: Place) -> None:
+def _check_kind(node: Mapping[str, Any], at: Place) -> None:
     """PipelineError where a part is a subquery, a window, a lambda, a star, a parameter, ..."""
     if node["class"] not in _HARMLESS or node["type"] == "GROUPING_FUNCTION":
         raise at.wrong(_REFUSED.get(node["class"], node["type"].lower().replace("_", " ")))
 
 
-def column(node: Mapping[str, Any], columns: Mapping[str, str], at: Place) -> str:
+def _column(node: Mapping[str, Any], columns: Mapping[str, str], at: Place) -> str:
     """Return the column that a reference means: as SQL, in any case of letters."""
     name = node["column_names"][0]
     by_lower = {c.lower(): c for c in columns}
@@ -104,12 +134,15 @@ def nearest(name: str, known: Collection[str], *, of: str = "the source") -> str
 
 def check_functions(names: Collection[str], *, at: Place, engine: Engine, aggregates: Collection[str] = ()) -> None:
     """PipelineError where a function is none of one row without a clock, chance or file, nor one of `aggregates`."""
+    asked = {*names} - {*aggregates}
+    if not asked:
+        return
     known: dict[str, set[tuple[str, str | None]]] = {}
     for name, kind, stability in engine.rows(
         "SELECT lower(function_name), function_type, stability FROM duckdb_functions()"
     ):
         known.setdefault(name, set()).add((kind, stability))
-    for name in sorted({*names} - {*aggregates}):
+    for name in sorted(asked):
         kinds = known.get(name, set())
         if name in _ROWWISE_MACROS or (kinds == {("scalar", "CONSISTENT")} and name not in _CLOCK):
             continue

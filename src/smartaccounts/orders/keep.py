@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from smartaccounts.engine.duckdb import Engine, quoted, reading
+from smartaccounts.engine.duckdb import Engine
 from smartaccounts.errors import InputError, PipelineError
-from smartaccounts.orders.expression import Place, check_functions, check_kind, column, nodes, parsed
+from smartaccounts.orders.expression import Place, check_functions, type_of, used
 
 
 def columns_of(
@@ -28,23 +28,16 @@ def columns_of(
         expected=f"one condition over one row of {of}",
         hint="No subquery, aggregate, window, current date or time, random number or file; texts in single quotes.",
     )
-    parts = list(nodes(parsed(condition, at=at, engine=engine)))
-    for node in parts:
-        check_kind(node, at)
-    used = {column(node, columns, at) for node in parts if node["class"] == "COLUMN_REF"}
-    functions = {node["function_name"].lower() for node in parts if node["class"] == "FUNCTION"}
-    if functions:
-        check_functions(functions, at=at, engine=engine)
+    read, functions = used(condition, columns=columns, at=at, engine=engine)
+    check_functions(functions, at=at, engine=engine)
     _check_types(condition, columns=columns, key=key, engine=engine)
-    return tuple(sorted(used))
+    return tuple(sorted(read))
 
 
 def _check_types(condition: str, *, columns: Mapping[str, str], key: str, engine: Engine) -> None:
     """Bind the condition to columns of these types: it must be true or false."""
-    nulls = ", ".join(f"CAST(NULL AS {kind}) AS {quoted(name)}" for name, kind in columns.items())
     try:
-        with reading(lambda said: InputError(" ".join(said.splitlines()[0].split()))):
-            kind = engine.columns(f"(SELECT (\n{condition}\n) AS answer FROM (SELECT {nulls}))")["answer"]
+        kind = type_of(condition, columns=columns, engine=engine)
     except InputError as error:
         raise PipelineError(f"Expected a condition that fits its columns, got {error.message} in {key}.") from None
     if kind != "BOOLEAN":

@@ -244,11 +244,12 @@ def _guess(path: Path) -> tuple[str, int]:
             return "utf-16-le", 0
         file.seek(0)
         for line in file:
-            mixed += not _is_utf8(line)
+            mixed += not is_utf8(line)
     return (MIXED, mixed) if mixed else ("utf-8", 0)
 
 
-def _is_utf8(line: bytes) -> bool:
+def is_utf8(line: bytes) -> bool:
+    """Say whether a line is utf-8."""
     try:
         line.decode("utf-8")
     except UnicodeDecodeError:
@@ -258,7 +259,7 @@ def _is_utf8(line: bytes) -> bool:
 
 def _line(line: bytes) -> str:
     """Decode a line of a file that is mostly utf-8; bytes that mean nothing in windows-1252 mean what latin-1 says."""
-    if _is_utf8(line):
+    if is_utf8(line):
         return line.decode("utf-8")
     return "".join(bytes([b]).decode("windows-1252" if b not in _UNDEFINED else "latin-1") for b in line)
 

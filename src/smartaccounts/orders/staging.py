@@ -20,7 +20,7 @@ from smartaccounts.timeline import day_number
 MARKS = ("reason", "example", "culprit", "doubts")
 """Columns of a stage beside the contract's: see `stage`."""
 
-_PASSING = ("cancels", "moment", "unplain")
+PASSING = ("cancels", "moment", "unplain")
 """Marks that only some ask for."""
 
 _STAND_INS = {
@@ -74,7 +74,7 @@ def stage(pipeline: Pipeline, engine: Engine, *, table: str, today: date, for_ch
         with_row = for_check or pipeline.source.duplicates == "drop"
         selects = [staged(pipeline, engine, f, today=today, also=Also(row=with_row)) for f in files]
         sql = without_duplicates("\nUNION ALL\n".join(selects), pipeline)
-        hidden = ["unplain"] if for_check else [*_PASSING, *(["source_row"] if with_row else [])]
+        hidden = ["unplain"] if for_check else [*PASSING, *(["source_row"] if with_row else [])]
         with explained([f.path for f in files]):
             engine.run(f"CREATE OR REPLACE TABLE {table} AS SELECT * EXCLUDE ({', '.join(hidden)}) FROM ({sql})")
         return _stage(pipeline, table, files)

@@ -28,9 +28,6 @@ from smartaccounts.rankers.design import Design
 MIN_POSITIVES = 10
 """Fewer key accounts among the training rows teach nothing."""
 
-LOOKED_AT = 10_000
-"""Rows in which nearly every column that is known at all is known somewhere."""
-
 MIN_POSITIVES_CALIBRATION = 20
 CUSTOMER_FOLDS = 3
 
@@ -131,9 +128,7 @@ def check_both_kinds(y: Floats, used: Mask) -> None:
 
 def without_empty(made: Design) -> Design:
     """Leave out columns that are unknown everywhere in training: the model must not depend on what it never saw."""
-    known: Mask = np.array(~np.isnan(made.matrix[:LOOKED_AT]).all(axis=0))
-    for column in np.flatnonzero(~known):
-        known[column] = not np.isnan(made.matrix[:, column]).all()
+    known: Mask = ~np.all(np.isnan(made.matrix), axis=0)
     if known.all():
         return made
     names = tuple(n for n, k in zip(made.names, known, strict=True) if k)

@@ -17,8 +17,10 @@ from tests.unit.workflow.test_train import END, START, WEEKS, pipeline
 from smartaccounts.bundle import load, save
 from smartaccounts.cli.app import run
 from smartaccounts.config import Pipeline
+from smartaccounts.engine.duckdb import Engine
 from smartaccounts.errors import ModelError, PipelineError
 from smartaccounts.features.snapshot import CATALOGUE
+from smartaccounts.orders.read import read
 from smartaccounts.rankers.plain import PLAIN
 from smartaccounts.workflow.backtest import run_backtest
 from smartaccounts.workflow.notebook import backtest, read_panel
@@ -163,9 +165,6 @@ def test_python_and_the_search_see_it_too(folder: Path) -> None:
 
 @pytest.mark.slow
 def test_a_search_tries_settings_with_it(folder: Path) -> None:
-    from smartaccounts.engine.duckdb import Engine  # noqa: PLC0415
-    from smartaccounts.orders.read import read  # noqa: PLC0415
-
     with Engine() as engine:
         asked = shop(folder, weekends=WEEKENDS)
         ground = ground_of(read(asked, engine), asked, END)

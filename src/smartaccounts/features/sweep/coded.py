@@ -159,7 +159,7 @@ def _batches(lines: OrderLines, keys: Keys, names: tuple[str, ...]) -> Iterator[
         *measures,
     ]
     sql = f"SELECT {', '.join(keys.hashes())}, l.day, l.known_day, {', '.join(longs)} FROM {keys.source} l"
-    indexes = [*keys.indexes().values()]
+    indexes = keys.indexes()
     for batch in lines.engine.batches(sql, rows=BATCH):
         columns = [column.to_numpy() for column in batch.columns]
         c, product, category = (index.numbers(h) for index, h in zip(indexes, columns, strict=False))

@@ -56,10 +56,9 @@ class Keys:
     salt: int
     most: float
 
-    def indexes(self) -> dict[str, Index]:
-        """Return an index of each kind of key, by the name of its column in `hashes`."""
-        tables = {"c": self.customers, "product": self.products, "category": self.categories}
-        return {name: Index.of(table["hash"].to_numpy()) for name, table in tables.items()}
+    def indexes(self) -> tuple[Index, ...]:
+        """Return an index of each kind of key, in the order of `hashes`."""
+        return tuple(Index.of(t["hash"].to_numpy()) for t in (self.customers, self.products, self.categories))
 
     def hashes(self) -> list[str]:
         """Return SQL for the hashes of a line's keys."""

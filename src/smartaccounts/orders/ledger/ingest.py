@@ -24,8 +24,8 @@ from smartaccounts.orders.intake import tally_sql
 from smartaccounts.orders.ledger.access import drops
 from smartaccounts.orders.ledger.files import Looked, check_unchanged, digest, grown_to
 from smartaccounts.orders.ledger.manifest import PARTS, Entry, Part, Segment
-from smartaccounts.orders.source import File, opened
-from smartaccounts.orders.staging import Also, explained, held_columns, staged
+from smartaccounts.orders.source import File, is_utf8, opened
+from smartaccounts.orders.staging import PASSING, Also, explained, held_columns, staged
 
 _STAGE = "ledger_stage"
 _LONGEST_HEADER = 1 << 20
@@ -107,16 +107,8 @@ def _header(file: File, pipeline: Pipeline) -> int:
     with Path(file.path).open("rb") as content:
         line = content.readline(_LONGEST_HEADER)
     # a line that is not utf-8 is counted, and the header is read with every tail
-    is_whole = line.endswith(b"\n") and line.count(b'"') % 2 == 0 and (not file.guessed or _is_utf8(line))
+    is_whole = line.endswith(b"\n") and line.count(b'"') % 2 == 0 and (not file.guessed or is_utf8(line))
     return len(line) if is_whole else 0
-
-
-def _is_utf8(line: bytes) -> bool:
-    try:
-        line.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _codec(pipeline: Pipeline) -> str:
@@ -126,7 +118,7 @@ def _codec(pipeline: Pipeline) -> str:
 def _segment(pipeline: Pipeline, engine: Engine, file: File, folder: Path, *, today: date) -> Segment:
     sql = staged(pipeline, engine, file, today=today, also=Also(row=drops(pipeline), later=True))
     with explained([file.path]):
-        engine.run(f"CREATE OR REPLACE TABLE {_STAGE} AS SELECT * EXCLUDE (cancels, moment, unplain) FROM ({sql})")
+        engine.run(f"CREATE OR REPLACE TABLE {_STAGE} AS SELECT * EXCLUDE ({', '.join(PASSING)}) FROM ({sql})")
     rows = list(ROW) if drops(pipeline) else []
     held = [c.held_as for c in COLUMNS if c.held_as in held_columns(pipeline)]
     stage = f"SELECT *{''.join(f', {sql} AS {name}' for name, sql in ROW.items()) if rows else ''} FROM {_STAGE}"
