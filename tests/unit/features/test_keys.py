@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from datetime import date
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,7 +14,7 @@ from tests.conftest import MakeLines
 from tests.oracle.histories import CENTS, as_ofs, random_history
 
 from smartaccounts.config import Target
-from smartaccounts.features.sweep import keys, run
+from smartaccounts.features.sweep import coded, keys, run
 from smartaccounts.features.sweep.keys import Index, keyed
 
 TARGET = Target(min_active=3, horizon_days=91)
@@ -59,3 +62,22 @@ def test_keys_are_of_what_was_known_and_ascending(order_lines: MakeLines) -> Non
     ]  # fmt: skip
     assert found.categories.num_rows == 0
     assert found.most == 3
+
+
+def test_what_is_compiled_is_never_called_in_the_first_thread(
+    order_lines: MakeLines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A Ctrl-C that comes while it is compiled there would be lost."""
+    called = []
+    for module, names in ((keys, ("slotted", "numbered")), (coded, ("queued", "filed", "placed", "settled"))):
+        for name in names:
+            right = getattr(module, name)
+
+            def noted(*arguments: Any, name: str = name, right: Callable[..., Any] = right) -> Any:
+                called.append((name, threading.current_thread() is threading.main_thread()))
+                return right(*arguments)
+
+            monkeypatch.setattr(module, name, noted)
+    list(run.frames(order_lines(random_history(1, CENTS)), as_ofs(1), [TARGET]))
+    assert {name for name, _ in called} == {"slotted", "numbered", "queued", "filed", "placed", "settled"}
+    assert not any(first for _, first in called)

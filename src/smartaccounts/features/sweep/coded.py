@@ -17,13 +17,14 @@ from smartaccounts.engine.sql import MONEY_SCALE, NARROW, scaled
 from smartaccounts.engine.threads import threads
 from smartaccounts.errors import InputError
 from smartaccounts.features.channels import is_digital
-from smartaccounts.features.sweep.keys import Keys
+from smartaccounts.features.sweep.keys import Index, Keys
 from smartaccounts.features.sweep.measures import GIVEN, given
 from smartaccounts.features.sweep.scatter import filed, placed, queued, settled
 from smartaccounts.orders.contract import OrderLines
 
 Ints = npt.NDArray[np.int32]
 Longs = npt.NDArray[np.int64]
+Columns = list[npt.NDArray[Any]]
 
 DAY, KNOWN, PRODUCT, CATEGORY = range(4)
 """Columns of `Coded.ints`; product and category are -1 where a line has none."""
@@ -73,7 +74,8 @@ def coded(lines: OrderLines, keys: Keys) -> Coded:
     offsets = np.concatenate([[0], np.cumsum(customers["lines"].to_numpy())]).astype(np.int64)
     names = given(lines.provided)
     bounds = np.unique(np.append(np.searchsorted(offsets, np.arange(0, offsets[-1], RANGE)), len(customers)))
-    ints, longs = _placed(_batches(lines, keys, names), offsets, bounds, FIRST_GIVEN + len(names), lines.engine.room)
+    read = _batches(lines, keys, names)
+    ints, longs = _placed(read, keys, offsets, bounds, width=FIRST_GIVEN + len(names), room=lines.engine.room)
     markets = customers["market"].combine_chunks().dictionary_encode()
     sold_in = pc.index_in(keys.products["market"], value_set=markets.dictionary)  # a market may have no products
     starts = np.flatnonzero(np.diff(np.asarray(markets.indices), prepend=-1))
@@ -90,7 +92,9 @@ def coded(lines: OrderLines, keys: Keys) -> Coded:
     )
 
 
-def _placed(batches: Iterator[Batch], offsets: Longs, bounds: Longs, width: int, room: Room) -> tuple[Ints, Longs]:
+def _placed(
+    batches: Iterator[Columns], keys: Keys, offsets: Longs, bounds: Longs, *, width: int, room: Room
+) -> tuple[Ints, Longs]:
     """Return `ints` and `longs`: lines first go to their range as they come, column by column, then to their place in it."""
     whose = room.empty((offsets[-1], 1), np.int32)
     ints, longs = room.empty((offsets[-1], 4), np.int32), room.empty((offsets[-1], width), np.int64)
@@ -98,12 +102,13 @@ def _placed(batches: Iterator[Batch], offsets: Longs, bounds: Longs, width: int,
     starts = offsets[bounds]
     free = starts[:-1].copy()
 
-    def file(batch: Batch) -> None:
-        ranges, rows = np.empty(len(batch.c), np.int32), np.empty(len(batch.c), np.int64)
-        if not queued(batch.c, range_of, free, starts, ranges, rows):
+    def file(columns: Columns, indexes: tuple[Index, ...]) -> None:
+        c, product, category = (index.numbers(h) for index, h in zip(indexes, columns[:3], strict=True))
+        ranges, rows = np.empty(len(c), np.int32), np.empty(len(c), np.int64)
+        if not queued(c, range_of, free, starts, ranges, rows):
             raise changed()
-        for columns, table in (((batch.c,), whose), (batch.ints, ints), (batch.longs, longs)):
-            for k, values in enumerate(columns):
+        for some, table in (([c], whose), ([*columns[3:5], product, category], ints), (columns[5:], longs)):
+            for k, values in enumerate(some):
                 filed(values, ranges, rows, starts, k, table)
         release(whose, ints, longs)
 
@@ -119,8 +124,9 @@ def _placed(batches: Iterator[Batch], offsets: Longs, bounds: Longs, width: int,
 
     # a Ctrl-C while numba compiles is lost in a callback of LLVM: it never comes to another thread than the first
     with ThreadPoolExecutor(threads()) as pool:
-        for batch in batches:
-            pool.submit(file, batch).result()
+        indexes = pool.submit(keys.indexes).result()
+        for columns in batches:
+            pool.submit(file, columns, indexes).result()
         if (free != starts[1:]).any():
             raise changed()
         list(pool.map(settle, bounds[:-1], bounds[1:]))
@@ -135,17 +141,8 @@ def changed() -> InputError:
     )
 
 
-@dataclass(frozen=True)
-class Batch:
-    """Some lines: their customers, and the columns of `ints` and `longs`."""
-
-    c: Ints
-    ints: tuple[npt.NDArray[Any], ...]
-    longs: tuple[npt.NDArray[Any], ...]
-
-
-def _batches(lines: OrderLines, keys: Keys, names: tuple[str, ...]) -> Iterator[Batch]:
-    """Yield the lines, some at a time."""
+def _batches(lines: OrderLines, keys: Keys, names: tuple[str, ...]) -> Iterator[Columns]:
+    """Yield the lines, some at a time: the hashes of their keys, their day and known day, the columns of `longs`."""
     digital = is_digital("l.channel")
     measures = [
         f"CASE WHEN {GIVEN[n][1].format(digital=digital)} THEN {scaled(GIVEN[n][0], NARROW)} ELSE 0 END AS {n}"
@@ -159,11 +156,8 @@ def _batches(lines: OrderLines, keys: Keys, names: tuple[str, ...]) -> Iterator[
         *measures,
     ]
     sql = f"SELECT {', '.join(keys.hashes())}, l.day, l.known_day, {', '.join(longs)} FROM {keys.source} l"
-    indexes = keys.indexes()
     for batch in lines.engine.batches(sql, rows=BATCH):
-        columns = [column.to_numpy() for column in batch.columns]
-        c, product, category = (index.numbers(h) for index, h in zip(indexes, columns, strict=False))
-        yield Batch(c, (columns[3], columns[4], product, category), tuple(columns[5:]))
+        yield [column.to_numpy() for column in batch.columns]
 
 
 NO_LOG_SQL = f"CAST({NO_LOG + 1} - 1 AS BIGINT)"
