@@ -52,23 +52,34 @@ class Binned:
     its own.
     """
 
-    _made: dict[str, list[_Made]] = field(default_factory=dict)
+    _made: dict[tuple[str, lgb.Dataset | None], list[_Made]] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
-    def of(self, made: Taught, rows: Rows, y: Floats, parameters: Mapping[str, object]) -> lgb.Dataset:
+    def of(
+        self,
+        made: Taught,
+        rows: Rows,
+        y: Floats,
+        parameters: Mapping[str, object],
+        like: lgb.Dataset | None = None,
+    ) -> lgb.Dataset:
         """Return the data set of some rows of a design, with their 0 and 1, without weights.
 
-        Rows of the same numbers are taken for the same rows: one Binned is of one design. For fits that run side by
-        side, ask before they begin.
+        Rows of the same numbers are taken for the same rows: one Binned is of one design. Two that ask for the same
+        rows at once may both be given the same data set. like: a data set of other rows whose bins and columns are
+        taken as they are, which spares two thirds of the time.
         """
-        key, least = _key(made.names, rows, y, parameters), int(str(parameters[LEAST]))
+        key, least = (
+            (_key(made.names, rows, y, parameters), like),
+            0 if like is not None else int(str(parameters[LEAST])),
+        )
         with self._lock:
             known = self._made.setdefault(key, [])
         served = _serves(known, least)
         if served is not None:
             return served
         data = lgb.Dataset(
-            made.rows(rows).matrix, y, feature_name=list(made.names), params=dict(parameters)
+            made.rows(rows).matrix, y, feature_name=list(made.names), reference=like, params=dict(parameters)
         ).construct()
         bins = tuple(data.feature_num_bin(i) for i in range(len(made.names)))
         alike = [m for m in known if m.bins == bins and m.least <= least]

@@ -19,7 +19,7 @@ from smartaccounts.features.extra import Extra
 from smartaccounts.panel import Panel
 from smartaccounts.rankers.base import Contributions, Floats, Note, PredictProba, Scores
 from smartaccounts.rankers.calibration import Calibrator, calibrated_scores
-from smartaccounts.rankers.design import Design, design
+from smartaccounts.rankers.design import Design, design, without_empty
 from smartaccounts.rankers.training import (
     Mask,
     calibrated_on_held,
@@ -27,7 +27,6 @@ from smartaccounts.rankers.training import (
     check_positives,
     short_history,
     training_rows,
-    without_empty,
 )
 
 LEAST = 1e-6

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 import numpy as np
 import pandas as pd
@@ -39,6 +40,20 @@ class Design:
     def rows(self, at: NDArray[np.intp]) -> Design:
         """Return the design of some of the rows."""
         return Design(self.matrix[at], self.names, self.rises)
+
+
+def known_columns(made: Design) -> NDArray[np.bool_]:
+    """Say which columns are known of some row: a model must not depend on what it never saw."""
+    known: NDArray[np.bool_] = ~np.all(np.isnan(made.matrix), axis=0)
+    return known
+
+
+def without_empty(made: Design) -> Design:
+    """Leave out the columns that are unknown of every row."""
+    known = known_columns(made)
+    if known.all():
+        return made
+    return Design(made.matrix[:, known], tuple(compress(made.names, known)), tuple(compress(made.rises, known)))
 
 
 def level(money: Column, key_spend: Column) -> Column:

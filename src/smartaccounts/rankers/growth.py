@@ -28,7 +28,6 @@ from smartaccounts.rankers.training import (
     check_both_kinds,
     check_positives,
     short_history,
-    without_empty,
 )
 
 
@@ -105,7 +104,8 @@ class Growth:
         pool = pooled(panel, self.model.borrow)
         rows, weight = pool.rows, pool.weight
         check_positives(rows)
-        taught = self._lesson(designs(rows.snapshot.frame, self.model.key_levels, rows.snapshot.extra), rows)
+        levels = self.model.key_levels
+        taught = lesson(designs(rows.snapshot.frame, levels, rows.snapshot.extra), rows, levels)
         everything = np.ones(len(weight), dtype=bool)
         fitted = self._learn(taught, rows, everything, bags=self.model.bags, weight=weight)
         if not self.calibrate:
@@ -113,7 +113,7 @@ class Growth:
         few = max(1, self.model.bags // 2)
         calibrator, notes = calibrated_on_held(
             rows,
-            lambda seen, held: self._learn(taught, rows, seen, bags=few, weight=weight).raw(taught.own[held]),
+            lambda seen, held: self._learn(taught, rows, seen, bags=few, weight=weight).raw(taught.own(held)),
             season=self.model.season,
             source=pool.source,
         )
@@ -124,53 +124,49 @@ class Growth:
 
         binned: what other settings left of the same rows; it is added to.
         """
-        taught = replace(self._lesson(made, rows), binned=binned)
+        taught = replace(lesson(made, rows, self.model.key_levels), binned=binned)
         alike = np.ones(len(rows.outcome))
         return self._learn(taught, rows, alike > 0, bags=self.model.bags, weight=alike)
 
-    def _lesson(self, made: Sequence[Design], rows: Panel) -> Lesson:
-        known = without_empty(made[0])  # what is unknown at K is at other levels too
-        others = (Design(d.of(known.names), known.names, known.rises) for d in made[1:])
-        return lesson((known, *others), rows, self.model.key_levels)
-
     def _learn(self, taught: Lesson, rows: Panel, mask: NDArray[np.bool_], *, bags: int, weight: Floats) -> GrowthModel:
         """Fit bags and curves side by side, each on one thread: as fast as the cores allow, the same on any machine."""
-        made, of = taught.designs[0], taught.of
+        of = taught.of
         seen = np.flatnonzero(mask[of])
         y, of = taught.y[seen], of[seen]
         eligible = rows.snapshot.frame["eligible"].to_numpy(dtype=bool)[of]
         used = eligible | (self.model.weight_not_eligible > 0)
         weight = weight[of]
         at_key = seen < len(mask)
-
-        def sample(bag: int) -> tuple[NDArray[np.intp], Floats]:
-            return self._sample(y, eligible, np.random.default_rng([self.model.seed, bag]), weight=weight)
-
-        def data(bag: int) -> lgb.Dataset:
-            picked, each = samples[bag]
-            return weighted(taught.binned.of(taught, seen[picked], y[picked], self._parameters(made, bag)), each)
-
-        def boost(bag: int, of: lgb.Dataset) -> str:
-            return str(lgb.train(self._parameters(made, bag), of, self.model.rounds).model_to_string())
-
         check_both_kinds(y, used & at_key)
-        samples = [sample(bag) for bag in range(bags)]
+        samples = [self._sample(y, eligible, [self.model.seed, bag], weight=weight) for bag in range(bags + 1)]
+        parameters = [self._parameters(taught.rises, bag) for bag in range(bags)]
+
+        def data(bag: int, like: lgb.Dataset | None = None) -> lgb.Dataset:
+            picked, each = samples[bag]
+            return weighted(taught.binned.of(taught, seen[picked], y[picked], parameters[bag], like), each)
+
+        def curves() -> Curves:
+            picked, each = samples[bags]
+            return fit_curves(taught.rows(seen[picked]).matrix, taught.names, y[picked], each)
+
+        def boost(bag: int) -> str:
+            of = first if bag == 0 or not sampled else data(bag, first)
+            return str(lgb.train(parameters[bag], of, self.model.rounds).model_to_string())
+
         sampled = len(samples[0][0]) < used.sum()  # else every bag has the same rows, and one data set serves all
         apart = Parallel(n_jobs=threads(), prefer="threads")
-        sets = apart(delayed(data)(bag) for bag in range(bags if sampled else 1))
-        picked, each = sample(bags)
-        jobs = [delayed(boost)(bag, sets[bag % len(sets)]) for bag in range(bags)]
-        jobs.append(delayed(fit_curves)(taught.rows(seen[picked]).matrix, made.names, y[picked], each))
-        *boosters, curves = apart(jobs)
-        strength, positives = self.model.curve_strength, float((y * weight)[used & at_key].sum())
-        share = curve_share(positives, strength=strength)
+        first, curved = apart([delayed(data)(0), delayed(curves)()])  # the first bag's bins are those of all
+        boosters = apart(delayed(boost)(bag) for bag in range(bags))
+        positives = float((y * weight)[used & at_key].sum())
+        share = curve_share(positives, strength=self.model.curve_strength)
         extra = rows.snapshot.extra
-        return GrowthModel(tuple(boosters), curves, share, made.names, UNCALIBRATED, extra=extra)
+        return GrowthModel(tuple(boosters), curved, share, taught.names, UNCALIBRATED, extra=extra)
 
     def _sample(
-        self, y: Floats, eligible: NDArray[np.bool_], rng: np.random.Generator, *, weight: Floats | float = 1.0
+        self, y: Floats, eligible: NDArray[np.bool_], seed: Sequence[int], *, weight: Floats | float = 1.0
     ) -> tuple[NDArray[np.intp], Floats]:
         """Keep all positives and, above the cap, a draw of the negatives that is weighted back."""
+        rng = np.random.default_rng(seed)
         weight = weight * np.where(eligible, 1.0, self.model.weight_not_eligible)
         used = np.flatnonzero(weight > 0)
         positive, negative = used[y[used] == 1], used[y[used] == 0]
@@ -181,7 +177,7 @@ class Growth:
         picked = np.sort(np.concatenate([positive, negative]))
         return picked, weight[picked]
 
-    def _parameters(self, made: Design, bag: int) -> dict[str, object]:
+    def _parameters(self, rises: Sequence[bool], bag: int) -> dict[str, object]:
         m = self.model
         parameters: dict[str, object] = {
             "objective": "binary",
@@ -201,7 +197,7 @@ class Growth:
             "verbosity": -1,
         }
         if m.monotone:
-            parameters["monotone_constraints"] = [int(r) for r in made.rises]
+            parameters["monotone_constraints"] = [int(r) for r in rises]
         return parameters
 
 

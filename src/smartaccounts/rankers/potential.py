@@ -24,9 +24,9 @@ from smartaccounts.panel import Panel
 from smartaccounts.rankers.base import Floats, Note
 from smartaccounts.rankers.calibration import RANGE, season_came, season_expected, short_share
 from smartaccounts.rankers.comparable import comparable
-from smartaccounts.rankers.design import FLOOR, design, level
+from smartaccounts.rankers.design import FLOOR, design, level, without_empty
 from smartaccounts.rankers.spending import Outlook, Spending, joined, learn_spending, over_key
-from smartaccounts.rankers.training import Mask, customer_folds, later, without_empty
+from smartaccounts.rankers.training import Mask, customer_folds, later
 
 TAIL = (1 - RANGE) / 2
 MIN_BUYERS = 50

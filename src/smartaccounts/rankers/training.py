@@ -23,7 +23,6 @@ from smartaccounts.rankers.calibration import (
     short_share,
     tail,
 )
-from smartaccounts.rankers.design import Design
 
 MIN_POSITIVES = 10
 """Fewer key accounts among the training rows teach nothing."""
@@ -124,16 +123,6 @@ def check_both_kinds(y: Floats, used: Mask) -> None:
             f"in a part of {rows:,} rows.",
             hint="Use a longer history, a lower target.key_quantile, or target.sustained_months: 1.",
         )
-
-
-def without_empty(made: Design) -> Design:
-    """Leave out columns that are unknown everywhere in training: the model must not depend on what it never saw."""
-    known: Mask = ~np.all(np.isnan(made.matrix), axis=0)
-    if known.all():
-        return made
-    names = tuple(n for n, k in zip(made.names, known, strict=True) if k)
-    rises = tuple(r for r, k in zip(made.rises, known, strict=True) if k)
-    return Design(made.matrix[:, known], names, rises)
 
 
 Parts = Sequence[tuple[Mask, Mask]]

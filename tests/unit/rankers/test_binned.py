@@ -94,3 +94,12 @@ def test_what_a_trial_left_changes_no_digit_of_the_next(cap: int) -> None:
         recipe = Growth(present.model_copy(update=change))
         made = designs(panel.snapshot.frame, levels)
         assert recipe.order(made, panel, shared) == recipe.order(made, panel, Binned())
+
+
+def test_bins_of_other_rows_are_taken_as_they_are(made: Design, y: np.ndarray) -> None:
+    binned, even, odd, said = Binned(), np.arange(0, ROWS, 2), np.arange(1, ROWS, 2), parameters(5)
+    first = binned.of(made, even, y[even], said)
+    like = binned.of(made, odd, y[odd], said, first)
+    own = lgb.Dataset(made.matrix[odd], y[odd], reference=first, feature_name=list(made.names), params=said)
+    assert grown(like, said) == grown(own, said) != grown(binned.of(made, odd, y[odd], said), said)
+    assert binned.of(made, odd, y[odd], parameters(100), first) is like

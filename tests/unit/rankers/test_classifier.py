@@ -31,10 +31,10 @@ from smartaccounts.features.snapshot import Snapshot
 from smartaccounts.panel import Panel
 from smartaccounts.rankers.base import PredictProba
 from smartaccounts.rankers.classifier import LEAST, Classifier, ClassifierModel
-from smartaccounts.rankers.design import design
+from smartaccounts.rankers.design import design, without_empty
 from smartaccounts.rankers.growth import Growth
 from smartaccounts.rankers.plain import PLAIN, calibrated
-from smartaccounts.rankers.training import training_rows, without_empty
+from smartaccounts.rankers.training import training_rows
 
 Make = Callable[[], Any]
 

@@ -10,10 +10,14 @@ from smartaccounts.config import Model
 from smartaccounts.panel import Panel
 from smartaccounts.rankers.design import design
 from smartaccounts.rankers.growth import Growth
-from smartaccounts.rankers.levels import designs, lesson
+from smartaccounts.rankers.levels import Lesson, designs, lesson
 from smartaccounts.rankers.training import training_rows
 
 LEVELS = (0.4, 1.4)
+
+
+def own(made: Lesson) -> np.ndarray:
+    return made.own(np.ones(len(made.designs[0].matrix), dtype=bool))
 
 
 def rows() -> Panel:
@@ -23,11 +27,11 @@ def rows() -> Panel:
 def test_the_first_rows_are_the_panel_at_k_and_the_others_know_which_row_they_are() -> None:
     panel = rows()
     made = lesson(designs(panel.snapshot.frame, LEVELS), panel, LEVELS)
-    np.testing.assert_array_equal(made.own, design(panel.snapshot.frame).matrix)
-    np.testing.assert_array_equal(made.y[: len(made.own)], panel.outcome["target"])
-    np.testing.assert_array_equal(made.of[: len(made.own)], np.arange(len(made.own)))
+    np.testing.assert_array_equal(own(made), design(panel.snapshot.frame).matrix)
+    np.testing.assert_array_equal(made.y[: len(own(made))], panel.outcome["target"])
+    np.testing.assert_array_equal(made.of[: len(own(made))], np.arange(len(own(made))))
     spent = panel.snapshot.frame["spend_h"].to_numpy()
-    others = made.of[len(made.own) :]
+    others = made.of[len(own(made)) :]
     assert len(others) == (spent < 40).sum() + len(spent)  # below 0.4 K some, below 1.4 K everybody
     assert (spent[others[: (spent < 40).sum()]] < 40).all()
 
@@ -46,7 +50,7 @@ def test_a_row_at_another_level_is_that_row_with_another_k() -> None:
 def test_whoever_reaches_a_level_reaches_the_lower_ones() -> None:
     panel = rows()
     made = lesson(designs(panel.snapshot.frame, LEVELS), panel, LEVELS)
-    size = len(made.own)
+    size = len(own(made))
     below = (made.of[size:].size - size, size)
     low, high = np.split(made.y[size:], [below[0]])
     assert (low >= made.y[made.of[size : size + below[0]]]).all()
@@ -56,8 +60,8 @@ def test_whoever_reaches_a_level_reaches_the_lower_ones() -> None:
 def test_without_levels_the_panel_alone_teaches() -> None:
     panel = rows()
     made = lesson(designs(panel.snapshot.frame, ()), panel, ())
-    assert len(made.y) == len(made.own) == len(panel.outcome)
-    np.testing.assert_array_equal(made.rows(np.arange(len(made.y))).matrix, made.own)
+    assert len(made.y) == len(own(made)) == len(panel.outcome)
+    np.testing.assert_array_equal(made.rows(np.arange(len(made.y))).matrix, own(made))
 
 
 def test_rows_that_are_held_back_are_held_back_at_every_level() -> None:
