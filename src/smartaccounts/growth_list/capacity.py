@@ -92,10 +92,11 @@ def _drawn(chance: Floats, low: Floats, high: Floats, worth: Floats, *, lengths:
     seed is fixed.
     """
     rng = np.random.default_rng(0)
-    middle, spread = common_level(chance, low, high)
-    levels = norm.ppf((np.arange(DRAWS) + 0.5) / DRAWS)
+    middle, spread = (end.astype(np.float32) for end in common_level(chance, low, high))
+    levels = norm.ppf((np.arange(DRAWS) + 0.5) / DRAWS).astype(np.float32)
     drawn = np.empty((DRAWS, len(lengths)))
+    starts = np.concatenate([[0], lengths[:-1]])
     for i, level in enumerate(levels):
-        grown = rng.random(len(chance)) < expit(middle + level * spread)
-        drawn[i] = np.cumsum(np.where(grown, worth, 0.0))[lengths - 1]
-    return drawn
+        grown = rng.random(len(chance), dtype=np.float32) < expit(middle + level * spread)
+        drawn[i] = np.add.reduceat(np.where(grown, worth, 0.0), starts)
+    return np.cumsum(drawn, axis=1)

@@ -37,16 +37,18 @@ def rules_of(pipeline: Pipeline) -> tuple[PlayRule, ...]:
     return default_rules() if pipeline.growth_list.plays is None else pipeline.growth_list.plays
 
 
-def check_rules(rules: Sequence[PlayRule], engine: Engine, own: Sequence[str] = ()) -> list[tuple[str, ...]]:
+@cache
+def check_rules(rules: tuple[PlayRule, ...], own: tuple[str, ...] = ()) -> tuple[tuple[str, ...], ...]:
     """Return the figures that each rule reads; PipelineError where a condition is no condition over known figures.
 
     own: features of the pipeline file, which are known too.
     """
     known = KNOWN | dict.fromkeys(own, "DOUBLE")
-    return [
-        columns_of(rule.when or EVERYBODY, columns=known, key=_place(i), engine=engine, of="the account's figures")
-        for i, rule in enumerate(rules)
-    ]
+    with Engine() as engine:
+        return tuple(
+            columns_of(rule.when or EVERYBODY, columns=known, key=_place(i), engine=engine, of="the account's figures")
+            for i, rule in enumerate(rules)
+        )
 
 
 def plays(
@@ -59,8 +61,8 @@ def plays(
     does not fire. The last rule takes all that are left. PipelineError as `check_rules`, or where a condition fails on
     the figures of an account.
     """
+    read = check_rules(tuple(rules), tuple(own))
     with Engine() as engine:
-        read = check_rules(rules, engine, own)
         columns = {name: figure(name, accounts, costs) for name in sorted({n for names in read for n in names})}
         table = pa.table(
             {ROW: np.arange(len(accounts)), **{n: pa.array(v, from_pandas=True) for n, v in columns.items()}}

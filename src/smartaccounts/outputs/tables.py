@@ -52,17 +52,16 @@ def arrow(frame: pd.DataFrame) -> pa.Table:
     return pa.Table.from_pandas(frame, schema=_types(frame), preserve_index=False).replace_schema_metadata(None)
 
 
-def write_parquet(frame: pd.DataFrame, path: Path) -> None:
-    """Write a frame as Parquet (zstd): the same frame gives the same bytes."""
-    pq.write_table(arrow(frame), path, compression="zstd")
+def write_parquet(table: pa.Table, path: Path) -> None:
+    """Write an `arrow` table as Parquet (zstd): the same table gives the same bytes."""
+    pq.write_table(table, path, compression="zstd")
 
 
-def write_csv(frame: pd.DataFrame, path: Path) -> None:
-    """Write a frame as csv (UTF-8): lists joined by " | ", and cells that a spreadsheet would run made inert by a '.
+def write_csv(table: pa.Table, path: Path) -> None:
+    """Write an `arrow` table as csv (UTF-8): lists joined by " | ".
 
-    Texts, True and False are quoted; a null is nothing.
+    A cell that a spreadsheet would run is made inert by a '; texts, True and False are quoted; a null is nothing.
     """
-    table = arrow(frame)
     cells = pa.table({f.name: _cells(table[f.name]) for f in table.schema})
     pacsv.write_csv(cells, path, pacsv.WriteOptions(quoting_style="needed"))
 

@@ -17,7 +17,7 @@ from smartaccounts.outputs.notes import notes
 from smartaccounts.outputs.shown import Shown, missing, sentences
 from smartaccounts.outputs.tables import FORMULA_STARTS
 
-MOST = 10_000
+MOST = 5_000
 """So many accounts to keep small are in the workbook at most; all are in the csv."""
 
 ACCENT, PALE = "#0B69A3", "#9CC8E4"

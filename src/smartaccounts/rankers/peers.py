@@ -72,11 +72,13 @@ class Peers:
         One row per row, with its index; peers is a count (double).
         """
         bands = _bands(frame, self.horizon_days)
-        found = np.full(len(frame), "", dtype=object)
-        for names in reversed([_names(bands, view) for view in VIEWS]):
+        kinds = bands.groupby(list(VIEWS[0]), sort=False)  # few beside the rows
+        kind, of_kind = kinds.ngroup(), kinds.head(1).reset_index(drop=True)
+        found = np.full(len(of_kind), "", dtype=object)
+        for names in reversed([_names(of_kind, view) for view in VIEWS]):
             found = np.where(names.isin(list(self.cells)), names, found)
         told = pd.DataFrame.from_dict({name: vars(cell) for name, cell in self.cells.items()}, orient="index")
-        cells = told.loc[list(found)]
+        cells = told.loc[list(found)].iloc[kind]
         key = frame["key_spend"].to_numpy(dtype=float)
         season = np.exp(season_expected(frame)) if self.season else np.ones(len(frame))
         money = {f"peer_{n}": cells[n].to_numpy(dtype=float) * key * season for n in ("low", "middle", "high")}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -32,7 +33,7 @@ from smartaccounts.outputs.database import Table, check_table, write_table
 from smartaccounts.outputs.locked import WAIT_SECONDS, locked
 from smartaccounts.outputs.page import write_page
 from smartaccounts.outputs.staged import staged
-from smartaccounts.outputs.tables import write_csv, write_json, write_parquet
+from smartaccounts.outputs.tables import arrow, write_csv, write_json, write_parquet
 from smartaccounts.outputs.workbook import write_workbook
 from smartaccounts.panel import panel
 from smartaccounts.rankers.plain import PLAIN
@@ -97,8 +98,8 @@ def _predict(
 ) -> Predicted:
     watch = _Watch()
     before = _previous(pipeline, as_of, out, wanted)
+    check_rules(rules_of(pipeline), tuple(pipeline.features.extra))
     with Engine() as engine:
-        check_rules(rules_of(pipeline), engine, [*pipeline.features.extra])
         lines = read(pipeline, engine)
         check_data(bundle, lines, pipeline, as_of)
         step("order lines read")
@@ -108,48 +109,54 @@ def _predict(
         watch.lap("features")
         step("features computed")
         base_rate = known_base_rate(lines, seen, earlier, known_before=as_of)
-        data = digest(lines, known_before=as_of)
         last = last_known_day(lines, as_of)
         attributes = customer_attributes(pipeline, engine)
-    now = seen.at([as_of])
-    if not len(now.eligible().frame):
-        raise nobody_eligible(seen, [as_of])
-    made = growth_list(now, bundle, pipeline, attributes=attributes, previous=before.previous)
-    watch.lap("scores and reasons")
-    said = words(pipeline.growth_list.language)
-    warnings = (
-        *_warnings(last, as_of, now, said),
-        *_strangers(now.frame, attributes, said),
-        *(said.say("warnings.passed_over", folder=name) for name in before.passed_over),
-    )
-    earlier_list = None if before.previous is None else before.previous.as_of
-    told = facts(
-        made, now, bundle, pipeline, circumstances=Circumstances(base_rate, last, warnings, earlier_list)
-    )  # fmt: skip
-    shown = shown_list(made, told, pipeline)
-    run: dict[str, Any] = {
-        **told.as_json(),
-        "model_as_of": bundle.card.as_of,
-        "features_absent": list(now.absent),
-        "rows": asdict(replace(lines.intake, rejected=()))
-        | {"rejected": {r.reason: r.rows for r in lines.intake.rejected}},
-        "data_digest": data,
-        "previous": None if before.previous is None else before.previous.as_json(),
-    }
-    with staged(out) as folder:
-        write_parquet(made.frame, folder / LIST)
-        write_csv(made.frame, folder / "growth_list.csv")
-        watch.lap("tables")
-        write_workbook(shown, folder / "growth_list.xlsx")
-        watch.lap("workbook")
-        write_page(shown, folder / "growth_list.html")
-        watch.lap("page")
-        run["list_digest"] = list_digest((folder / LIST).read_bytes())
-        write_json(run | {"seconds": watch.laps}, folder / RUN)
-        if wanted.table is not None:  # the last thing that can fail: the files are there only where the rows are
-            write_table(made.frame, wanted.table, pipeline=pipeline.name, as_of=as_of)
+        now = seen.at([as_of])
+        if not len(now.eligible().frame):
+            raise nobody_eligible(seen, [as_of])
+        made = growth_list(now, bundle, pipeline, attributes=attributes, previous=before.previous)
+        watch.lap("scores and reasons")
+        said = words(pipeline.growth_list.language)
+        warnings = (
+            *_warnings(last, as_of, now, said),
+            *_strangers(now.frame, attributes, said),
+            *(said.say("warnings.passed_over", folder=name) for name in before.passed_over),
+        )
+        earlier_list = None if before.previous is None else before.previous.as_of
+        told = facts(
+            made, now, bundle, pipeline, circumstances=Circumstances(base_rate, last, warnings, earlier_list)
+        )  # fmt: skip
+        shown = shown_list(made, told, pipeline)
+        run: dict[str, Any] = {
+            **told.as_json(),
+            "model_as_of": bundle.card.as_of,
+            "features_absent": list(now.absent),
+            "rows": asdict(replace(lines.intake, rejected=()))
+            | {"rejected": {r.reason: r.rows for r in lines.intake.rejected}},
+            "previous": None if before.previous is None else before.previous.as_json(),
+        }
+        with staged(out) as folder:
+            with ThreadPoolExecutor(1) as beside:  # the pages are Python's: they leave a core to the rest
+                data = beside.submit(digest, lines, known_before=as_of)
+                tables = beside.submit(_write_tables, made.frame, folder)
+                write_workbook(shown, folder / "growth_list.xlsx")
+                watch.lap("workbook")
+                write_page(shown, folder / "growth_list.html")
+                watch.lap("page")
+                tables.result()
+            run |= {"data_digest": data.result(), "list_digest": list_digest((folder / LIST).read_bytes())}
+            watch.lap("tables")
+            write_json(run | {"seconds": watch.laps}, folder / RUN)
+            if wanted.table is not None:  # the last thing that can fail: the files are there only where the rows are
+                write_table(made.frame, wanted.table, pipeline=pipeline.name, as_of=as_of)
     step("list written")
     return Predicted(made, told, run)
+
+
+def _write_tables(frame: pd.DataFrame, folder: Path) -> None:
+    table = arrow(frame)
+    write_parquet(table, folder / LIST)
+    write_csv(table, folder / "growth_list.csv")
 
 
 def _previous(pipeline: Pipeline, as_of: date, out: Path, wanted: Wanted) -> Found:

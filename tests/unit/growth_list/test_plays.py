@@ -13,7 +13,6 @@ from tests.unit.growth_list.accounts import accounts
 from tests.unit.rankers.synthetic import snapshot_of
 
 from smartaccounts.config import Costs, GrowthList, PlayRule
-from smartaccounts.engine.duckdb import Engine
 from smartaccounts.errors import PipelineError
 from smartaccounts.growth_list.plays import check_rules, default_rules, plays, why
 from smartaccounts.growth_list.rule_figures import FIGURES, KNOWN, figure
@@ -216,8 +215,7 @@ def test_a_slip_is_explained(slip: str, said: str) -> None:
 
 
 def test_rules_can_be_checked_before_there_are_accounts() -> None:
-    with Engine() as engine:
-        read = check_rules(default_rules(), engine)
+    read = check_rules(default_rules())
     assert read[0] == ("lift", "margin_share", "upside_to_key", "work_pays")
     assert read[-1] == ()
     assert {name for names in read for name in names} <= set(KNOWN)

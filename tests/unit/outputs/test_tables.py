@@ -37,7 +37,7 @@ def test_an_attribute_of_any_name_is_text_by_its_type(tmp_path: Path) -> None:
     table = arrow(frame)
     assert [table.schema.field(c).type for c in ("team", "nobody")] == [pa.string()] * 2
     assert table["team"].to_pylist() == ["=1+1", None]
-    write_csv(frame, tmp_path / "list.csv")
+    write_csv(arrow(frame), tmp_path / "list.csv")
     with (tmp_path / "list.csv").open(newline="", encoding="utf-8") as file:
         assert [(r["team"], r["nobody"]) for r in csv.DictReader(file)] == [("'=1+1", ""), ("", "")]
 
@@ -63,14 +63,14 @@ def test_nan_is_null_and_lists_stay_lists() -> None:
 
 def test_the_same_frame_gives_the_same_bytes_and_comes_back(tmp_path: Path) -> None:
     for name in ("a", "b"):
-        write_parquet(FRAME, tmp_path / name)
+        write_parquet(arrow(FRAME), tmp_path / name)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     assert pq.read_table(tmp_path / "a").equals(arrow(FRAME))
     assert pq.read_schema(tmp_path / "a").metadata is None
 
 
 def test_csv_holds_the_same_in_words(tmp_path: Path) -> None:
-    write_csv(FRAME, tmp_path / "list.csv")
+    write_csv(arrow(FRAME), tmp_path / "list.csv")
     with (tmp_path / "list.csv").open(encoding="utf-8", newline="") as file:
         head, first, second = csv.reader(file)
     assert head == list(FRAME)
@@ -80,7 +80,7 @@ def test_csv_holds_the_same_in_words(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["=1+1", "+49 30", "-5", "@SUM(A1)", "\t=1", "\r=1", "\n=1"])
 def test_a_cell_that_a_spreadsheet_would_run_is_made_inert(text: str, tmp_path: Path) -> None:
-    write_csv(pd.DataFrame({"name": [text], "reasons_for": [[text, "b"]], "score": [-5.0]}), tmp_path / "l.csv")
+    write_csv(arrow(pd.DataFrame({"name": [text], "reasons_for": [[text, "b"]], "score": [-5.0]})), tmp_path / "l.csv")
     with (tmp_path / "l.csv").open(encoding="utf-8", newline="") as file:
         _, (name, reasons, score) = csv.reader(file)
     assert name[0] == reasons[0] == "'"
@@ -89,7 +89,7 @@ def test_a_cell_that_a_spreadsheet_would_run_is_made_inert(text: str, tmp_path: 
 
 @pytest.mark.parametrize("text", ["a\rb", "a\r\nb", "a\nb", 'a"b', "a,b", "a;b", " a "])
 def test_a_cell_stays_in_its_row(text: str, tmp_path: Path) -> None:
-    write_csv(pd.DataFrame({"name": [text, "x"], "rank": [1, 2]}), tmp_path / "l.csv")
+    write_csv(arrow(pd.DataFrame({"name": [text, "x"], "rank": [1, 2]})), tmp_path / "l.csv")
     found = pd.read_csv(tmp_path / "l.csv", dtype={"name": "str"})
     assert found["name"].tolist() == [text.replace("\r\n", "\n").replace("\r", "\n"), "x"]
     assert found["rank"].tolist() == [1, 2]
