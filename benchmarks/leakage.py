@@ -80,7 +80,7 @@ def say(pipeline: Pipeline, as_of: date, folder: Path) -> Said:
     """Make everything that is said as of a date; files go into `folder`."""
     with Engine() as engine:
         lines = read(pipeline, engine)
-        seen = snapshot(lines, [as_of], pipeline.target, extra=extra_features(pipeline, engine)).frame
+        seen = snapshot(lines, [as_of], pipeline.target, extra=extra_features(pipeline)).frame
         scores = backtest(lines, [as_of], pipeline, rankers(pipeline)).scores().drop(columns="target")
     trained = fit(pipeline, as_of)
     bundles = {b.card.ranker: b for b in (trained.model, trained.plain) if b is not None}

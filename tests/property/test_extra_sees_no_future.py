@@ -71,8 +71,7 @@ cases = pytest.mark.parametrize(("seed", "money"), [pytest.param(s, m, id=f"{m.n
 
 @pytest.fixture(scope="module")
 def own() -> tuple[Extra, ...]:
-    with Engine() as engine:
-        return extra_features(PIPELINE, engine)
+    return extra_features(PIPELINE)
 
 
 def filled(frame: pd.DataFrame) -> set[str]:

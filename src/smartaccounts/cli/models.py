@@ -142,7 +142,7 @@ def train(
     if as_json:
         print_json(served.as_json() | {"verdict": trained.verdict.as_json()})
     else:
-        for problem in trained.quality.problems:
+        for problem in trained.problems:
             if problem.severity != "tells":
                 typer.echo(f"Data: {problem.text}")
         typer.echo(trained.verdict.sentence)

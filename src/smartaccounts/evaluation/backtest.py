@@ -13,7 +13,7 @@ from smartaccounts.config import Pipeline, Target
 from smartaccounts.evaluation.bootstrap import Interval, Resampled, Scored, resample
 from smartaccounts.evaluation.lending import Lender
 from smartaccounts.evaluation.walk import Tested, Walk, nobody_eligible, score_rows
-from smartaccounts.orders.contract import OrderLines
+from smartaccounts.orders.contract import Lines
 from smartaccounts.rankers.base import Ranker
 from smartaccounts.rankers.plain import BY_PAST_SPEND
 
@@ -88,7 +88,7 @@ class Backtest:
 
 
 def backtest(  # noqa: PLR0913 - what is optional is named at the call
-    lines: OrderLines,
+    lines: Lines,
     as_ofs: Sequence[date],
     pipeline: Pipeline,
     rankers: Sequence[Ranker],

@@ -17,7 +17,7 @@ from smartaccounts.evaluation.outcomes import Outcomes
 from smartaccounts.evaluation.walk import planned
 from smartaccounts.features.extra import extra_features
 from smartaccounts.features.snapshot import KEY, STANDING, Snapshot, snapshot
-from smartaccounts.orders.contract import OrderLines
+from smartaccounts.orders.contract import Lines
 from smartaccounts.panel import Panel
 from smartaccounts.rankers.base import Floats
 from smartaccounts.rankers.binned import Binned
@@ -107,7 +107,7 @@ class Course:
 
 
 def course(
-    lines: OrderLines,
+    lines: Lines,
     as_ofs: Sequence[date],
     pipeline: Pipeline,
     *,
@@ -121,7 +121,7 @@ def course(
     """
     plan = planned(lines, as_ofs, pipeline)
     dates = sorted({d for f in plan for d in (*f.train, f.test)})
-    everybody = snapshot(lines, dates, pipeline.target, extra=extra_features(pipeline, lines.engine))
+    everybody = snapshot(lines, dates, pipeline.target, extra=extra_features(pipeline))
     frame = everybody.frame
     small = (frame["spend_h"] < frame["key_spend"]) & (frame["spend_365d"] > 0)  # as training_rows; eligible are in it
     frame = frame[small].reset_index(drop=True)

@@ -17,7 +17,7 @@ from smartaccounts.errors import InputError, PipelineError
 from smartaccounts.evaluation.outcomes import Outcomes
 from smartaccounts.features.extra import Extra
 from smartaccounts.features.snapshot import snapshot
-from smartaccounts.orders.contract import OrderLines
+from smartaccounts.orders.contract import Lines
 from smartaccounts.orders.read import read
 from smartaccounts.panel import Loan
 from smartaccounts.timeline import training_dates
@@ -32,7 +32,7 @@ class Lender:
 
     name: str
     file: str
-    lines: OrderLines
+    lines: Lines
     target: Target
     most: int
 

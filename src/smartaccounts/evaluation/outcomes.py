@@ -9,7 +9,7 @@ import pandas as pd
 
 from smartaccounts.config import Target
 from smartaccounts.features.snapshot import Snapshot
-from smartaccounts.orders.contract import OrderLines
+from smartaccounts.orders.contract import Lines
 from smartaccounts.panel import Panel, panel
 from smartaccounts.target import complete, outcome
 
@@ -17,7 +17,7 @@ from smartaccounts.target import complete, outcome
 class Outcomes:
     """Outcomes as they were known at a date; computed once where every line is known on its day."""
 
-    def __init__(self, lines: OrderLines, dates: Sequence[date], target: Target) -> None:
+    def __init__(self, lines: Lines, dates: Sequence[date], target: Target) -> None:
         """Hold the lines; `dates` are all as_of dates whose outcomes will be asked for."""
         self.lines, self.horizon_days = lines, target.horizon_days
         self._all: pd.DataFrame | None = None

@@ -12,7 +12,7 @@ from smartaccounts.evaluation.backtest import BAR, Backtest, backtested
 from smartaccounts.evaluation.gate import JUDGED_DATES, Verdict, judge, lacking
 from smartaccounts.evaluation.lending import Lender, lends
 from smartaccounts.evaluation.walk import Tested, Walk
-from smartaccounts.orders.contract import OrderLines
+from smartaccounts.orders.contract import Lines
 from smartaccounts.panel import Panel
 from smartaccounts.rankers.base import Fitted, Ranker
 from smartaccounts.rankers.growth import Growth
@@ -24,7 +24,7 @@ SERVED = "served"
 
 
 def backtest_served(
-    lines: OrderLines,
+    lines: Lines,
     as_ofs: Sequence[date],
     pipeline: Pipeline,
     rankers: Sequence[Ranker],
@@ -49,9 +49,7 @@ def backtest_served(
     return backtested(walk, tested, pipeline)
 
 
-def past_dates(
-    lines: OrderLines, as_of: date, pipeline: Pipeline, *, lenders: Sequence[Lender] = ()
-) -> tuple[date, ...]:
+def past_dates(lines: Lines, as_of: date, pipeline: Pipeline, *, lenders: Sequence[Lender] = ()) -> tuple[date, ...]:
     """Return the dates on which the gate judges as of `as_of`; those for which only others' past was over too."""
     return judged_dates(
         as_of, first_known=lines.first_known, horizon_days=pipeline.target.horizon_days, most=JUDGED_DATES,

@@ -15,7 +15,7 @@ from smartaccounts.evaluation.lending import Lender, Lending
 from smartaccounts.evaluation.outcomes import Outcomes
 from smartaccounts.features.extra import extra_features
 from smartaccounts.features.snapshot import KEY, Snapshot, snapshot
-from smartaccounts.orders.contract import OrderLines
+from smartaccounts.orders.contract import Lines
 from smartaccounts.panel import Panel
 from smartaccounts.rankers.base import Note, Ranker, Scores
 from smartaccounts.timeline import Fold, folds
@@ -57,7 +57,7 @@ class Ranked:
     reason: str = ""
 
 
-def planned(lines: OrderLines, as_ofs: Sequence[date], pipeline: Pipeline) -> list[Fold]:
+def planned(lines: Lines, as_ofs: Sequence[date], pipeline: Pipeline) -> list[Fold]:
     """Return one fold for each test date, ascending; HistoryError where one has too little history."""
     most, days = pipeline.model.training_dates, pipeline.target.horizon_days
     return [
@@ -70,9 +70,7 @@ def planned(lines: OrderLines, as_ofs: Sequence[date], pipeline: Pipeline) -> li
 class Walk:
     """Snapshots and outcomes of some as_of dates, computed once; a ranker is fitted once per fold and remembered."""
 
-    def __init__(
-        self, lines: OrderLines, dates: Sequence[date], pipeline: Pipeline, lenders: Sequence[Lender] = ()
-    ) -> None:
+    def __init__(self, lines: Lines, dates: Sequence[date], pipeline: Pipeline, lenders: Sequence[Lender] = ()) -> None:
         """Compute the snapshots at `dates`, at the dates that train for them, and one horizon before them.
 
         Those of the lenders too, at the dates that they can lend.
@@ -81,7 +79,7 @@ class Walk:
         horizon = timedelta(days=pipeline.target.horizon_days)
         plan = planned(lines, dates, pipeline)
         self.dates = tuple(sorted({d for f in plan for d in (*f.train, f.test, f.test - horizon)}))
-        extra = extra_features(pipeline, lines.engine)
+        extra = extra_features(pipeline)
         self.seen = snapshot(lines, self.dates, pipeline.target, extra=extra)
         self._outcomes = Outcomes(lines, self.dates, pipeline.target)
         self._lending = Lending(lenders, [f.test for f in plan], extra)

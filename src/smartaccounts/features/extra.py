@@ -66,10 +66,16 @@ def declared(pipeline: Pipeline) -> tuple[Extra, ...]:
     )
 
 
-def extra_features(pipeline: Pipeline, engine: Engine, *, taken: Collection[str] = ()) -> tuple[Extra, ...]:
+def extra_features(pipeline: Pipeline, *, taken: Collection[str] = ()) -> tuple[Extra, ...]:
     """Return the features of `features.extra`, checked; PipelineError where a name is taken or the SQL is no aggregate."""
-    made = []
-    for one in declared(pipeline):
+    if not pipeline.features.extra:
+        return ()
+    with Engine() as engine:
+        return tuple(_checked(declared(pipeline), engine, taken))
+
+
+def _checked(extra: Sequence[Extra], engine: Engine, taken: Collection[str]) -> Iterator[Extra]:
+    for one in extra:
         if one.name in {*CATALOGUE, *SEEN, *taken}:
             what = "a feature" if one.name in CATALOGUE else "a column"
             raise PipelineError(
@@ -78,8 +84,7 @@ def extra_features(pipeline: Pipeline, engine: Engine, *, taken: Collection[str]
             )
         used = columns_of(one.sql, columns=SEEN, key=_key(one.name), engine=engine)
         needs = tuple(c.name for c in COLUMNS if c.need == "no" and c.held_as in used)
-        made.append(replace(one, needs=needs))
-    return tuple(made)
+        yield replace(one, needs=needs)
 
 
 def absent_extra(extra: Sequence[Extra], provided: frozenset[str]) -> tuple[str, ...]:

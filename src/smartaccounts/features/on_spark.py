@@ -7,7 +7,7 @@ sold of each product, and for the answer. What lies between is small: figures of
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -20,21 +20,18 @@ import pandas as pd
 import pyarrow as pa
 
 from smartaccounts.config import Target
-from smartaccounts.engine.duckdb import Engine
 from smartaccounts.engine.memory import unbounded
 from smartaccounts.engine.sql import NARROW_LIMIT
 from smartaccounts.errors import InputError
 from smartaccounts.features.extra import Extra, absent_extra, beside, extra_frame
 from smartaccounts.features.families import CATALOGUE, absent_features
-from smartaccounts.features.snapshot import KEY, STANDING, as_table
+from smartaccounts.features.snapshot import KEY, STANDING, Snapshot, as_table, one_frame, snapshots
 from smartaccounts.features.sweep import coded, products, run, standing
 from smartaccounts.features.sweep.coded import CATEGORY, PRODUCT, Coded
 from smartaccounts.features.sweep.keys import keyed
 from smartaccounts.features.sweep.peers import LEVELS, PEERS, Rows, peers
 from smartaccounts.features.sweep.program import Column, program
-from smartaccounts.orders.contract import Intake, OrderLines
-from smartaccounts.orders.on_spark import SparkLines
-from smartaccounts.orders.read import TABLE, whole
+from smartaccounts.orders.on_spark import SparkLines, part_of_lines
 from smartaccounts.timeline import day_number, from_day_number
 
 if TYPE_CHECKING:
@@ -126,18 +123,34 @@ def snapshot_on_spark(
             )
 
 
+@snapshots.register
+def _collected(
+    lines: SparkLines,
+    as_ofs: Sequence[date],
+    targets: Sequence[Target],
+    *,
+    extra: Sequence[Extra] = (),
+    step: Callable[[int], None] = lambda _: None,
+) -> tuple[Snapshot, ...]:
+    """Compute on the cluster, and bring the rows here: a row per customer and as_of, whatever the number of lines."""
+    made = []
+    for target in targets:
+        with snapshot_on_spark(lines, as_ofs, target, extra=extra, double=True) as there:
+            table = there.frame.arrow() if there.rows else None
+            parts = [] if table is None else [table.sort_by([(k, "ascending") for k in KEY]).to_pandas()]
+            made.append(Snapshot(one_frame(parts, extra), target, there.absent, tuple(extra)))
+    step(len(set(as_ofs)))
+    return tuple(made)
+
+
 def _coded(
     part: int, batches: Iterator[pa.RecordBatch], *, provided: frozenset[str], held: Sequence[str], dates: Sequence[date],
     extra: Sequence[Extra],
 ) -> Iterator[pa.Table]:  # fmt: skip
     """Return the lines of a part as numbers, its products' names and its features of the pipeline file, in one row."""
-    some = list(batches)
-    if not some:
-        return
-    with Engine() as engine:
-        engine.load("part_lines", pa.Table.from_batches(some))
-        whole(engine, "part_lines", held=held)
-        lines = OrderLines(engine, TABLE, provided, 0, 0, Intake(0, 0, ()))
+    with part_of_lines(batches, held=held, provided=provided) as lines:
+        if lines is None:
+            return
         keys = keyed(lines, known_before=dates[-1])
         if keys.most >= NARROW_LIMIT:
             raise InputError(

@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import singledispatch
 
 import pandas as pd
 import pyarrow as pa
@@ -18,7 +19,7 @@ from smartaccounts.features.extra import Extra, absent_extra, with_extra
 from smartaccounts.features.families import CATALOGUE, FAMILIES, absent_features
 from smartaccounts.features.sweep import run
 from smartaccounts.features.sweep.keys import keyed, too_large
-from smartaccounts.orders.contract import OrderLines
+from smartaccounts.orders.contract import Lines, OrderLines
 
 __all__ = [
     "CATALOGUE",
@@ -68,7 +69,7 @@ class Snapshot:
 
 
 def snapshot(
-    lines: OrderLines,
+    lines: Lines,
     as_ofs: Sequence[date],
     target: Target,
     *,
@@ -83,8 +84,9 @@ def snapshot(
     return snapshots(lines, as_ofs, [target], extra=extra, step=step)[0]
 
 
+@singledispatch
 def snapshots(
-    lines: OrderLines,
+    lines: Lines,
     as_ofs: Sequence[date],
     targets: Sequence[Target],
     *,
@@ -93,14 +95,17 @@ def snapshots(
 ) -> tuple[Snapshot, ...]:
     """Compute what `snapshot` computes, for several targets (one at least); the features are computed once.
 
-    No feature depends on the target: only the columns STANDING do, and which as_of dates have enough history.
+    No feature depends on the target: only the columns STANDING do, and which as_of dates have enough history. Lines
+    that lie elsewhere register how it is done there.
     """
+    if not isinstance(lines, OrderLines):
+        raise TypeError(f"no snapshot is registered for {type(lines).__name__}")
     parts: list[list[pd.DataFrame]] = [[] for _ in targets]
     for done, found in with_extra(_frames(lines, as_ofs, targets), lines, extra):
         for part, some in zip(parts, found, strict=True):
             part.append(some)
         step(done)
-    frames = [_one(part, extra) for part in parts]
+    frames = [one_frame(part, extra) for part in parts]
     absent = (*absent_features(lines.provided), *absent_extra(extra, lines.provided))
     return tuple(Snapshot(frame, target, absent, tuple(extra)) for frame, target in zip(frames, targets, strict=True))
 
@@ -147,8 +152,8 @@ def _frames(
         yield from by_sql.frames(lines, dates[fits:], targets)
 
 
-def _one(parts: Sequence[pd.DataFrame], extra: Sequence[Extra]) -> pd.DataFrame:
-    """Return the parts that have rows as one frame."""
+def one_frame(parts: Sequence[pd.DataFrame], extra: Sequence[Extra]) -> pd.DataFrame:
+    """Return the parts that have rows as the frame of a `Snapshot`."""
     parts = [part for part in parts if len(part)]
     if not parts:
         names = [*KEY, *STANDING, *CATALOGUE, *(e.name for e in extra)]

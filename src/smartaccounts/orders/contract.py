@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from smartaccounts.engine.duckdb import Engine
 from smartaccounts.timeline import day_number, from_day_number
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Kind = Literal["string", "day", "double"]
 Need = Literal["yes", "default", "no"]
@@ -79,6 +83,46 @@ class Intake:
     notes: tuple[str, ...] = ()
 
 
+class Lines(Protocol):
+    """Accepted order lines, wherever they lie: the rest as in `OrderLines`."""
+
+    @property
+    def provided(self) -> frozenset[str]:
+        """The contract columns that the source really has."""
+        ...
+
+    @property
+    def first_day(self) -> int:
+        """The least day over all lines."""
+        ...
+
+    @property
+    def last_day(self) -> int:
+        """The greatest day over all lines."""
+        ...
+
+    @property
+    def intake(self) -> Intake:
+        """Lines in, lines out."""
+        ...
+
+    def first_known(self, before: date) -> date:
+        """Return the first order day among the lines known before a date; that of all lines where none was."""
+        ...
+
+    def last_known(self, before: date) -> date:
+        """Return the last order day among the lines known before a date; the first of all lines where none was."""
+        ...
+
+    def over_customers(self, function: Callable[[OrderLines], pa.Table], schema: pa.Schema) -> pa.Table:
+        """Return what a function makes of the lines, in any order of rows.
+
+        It may be called several times, each with all lines of some customers; it is pickled where the lines are
+        elsewhere. schema: the columns that it returns.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class OrderLines:
     """Accepted order lines in a table of the engine.
@@ -103,3 +147,12 @@ class OrderLines:
         known = f"SELECT MIN(day) FROM {self.table} WHERE known_day < {day_number(before)}"
         first = self.engine.rows(known)[0][0]
         return from_day_number(self.first_day if first is None else first)
+
+    def last_known(self, before: date) -> date:
+        """Return the last order day among the lines known before a date; the first of all lines where none was."""
+        known = f"SELECT COALESCE(MAX(day), {self.first_day}) FROM {self.table} WHERE known_day < {day_number(before)}"
+        return from_day_number(self.engine.rows(known)[0][0])
+
+    def over_customers(self, function: Callable[[OrderLines], pa.Table], schema: pa.Schema) -> pa.Table:
+        """Return what a function makes of the lines."""
+        return function(self).cast(schema)

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import partial
 
-from smartaccounts.orders.contract import COLUMNS, OrderLines
+import pyarrow as pa
+
+from smartaccounts.orders.contract import COLUMNS, Lines, OrderLines
 from smartaccounts.timeline import day_number
 
+_COUNTED = pa.schema([("lines", pa.int64()), ("total", pa.string())])  # Spark has no unsigned numbers
 
-def digest(lines: OrderLines, *, known_before: date) -> str:
+
+def digest(lines: Lines, *, known_before: date) -> str:
     """Return a digest of the lines known before a date, whatever their order: `<lines>-<16 hex digits>`."""
+    counted = lines.over_customers(partial(_counted, known_before=day_number(known_before)), _COUNTED)
+    total = sum(map(int, counted["total"].to_pylist())) % 2**64
+    return f"{sum(counted['lines'].to_pylist())}-{total:016x}"
+
+
+def _counted(lines: OrderLines, *, known_before: int) -> pa.Table:
     columns = ", ".join(c.held_as for c in COLUMNS)
     count, total = lines.engine.rows(
         f"SELECT COUNT(*), COALESCE(SUM(CAST(HASH({columns}) AS HUGEINT)), 0) FROM {lines.table} "
-        f"WHERE known_day < {day_number(known_before)}"
+        f"WHERE known_day < {known_before}"
     )[0]
-    return f"{count}-{int(total) % 2**64:016x}"
+    return pa.table({"lines": [count], "total": [str(total)]}, schema=_COUNTED)

@@ -6,11 +6,11 @@ Lines that are alike in every column belong to one customer, so duplicates are f
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -18,11 +18,12 @@ import pyarrow as pa
 from smartaccounts.config import Pipeline
 from smartaccounts.engine.duckdb import Engine
 from smartaccounts.orders import layers
-from smartaccounts.orders.contract import COLUMNS, Intake
+from smartaccounts.orders.contract import COLUMNS, Intake, OrderLines
 from smartaccounts.orders.intake import check_currencies, intake_of, merged_sql, tally_sql
-from smartaccounts.orders.read import clock
+from smartaccounts.orders.read import TABLE, clock, whole
 from smartaccounts.orders.source import File, where
 from smartaccounts.orders.staging import Also, explained, held_columns, staged, without_duplicates
+from smartaccounts.timeline import day_number, from_day_number
 
 if TYPE_CHECKING:
     from smartaccounts.engine.spark import Frame, Spark
@@ -58,6 +59,60 @@ class SparkLines:
     first_day: int
     last_day: int
     intake: Intake
+
+    def first_known(self, before: date) -> date:
+        """Return the first order day among the lines known before a date; that of all lines where none was."""
+        if "known_date" not in self.provided:
+            return from_day_number(self.first_day)
+        known = [first for day, first, _ in self._by_known_day if day < day_number(before)]
+        return from_day_number(min(known, default=self.first_day))
+
+    def last_known(self, before: date) -> date:
+        """Return the last order day among the lines known before a date; the first of all lines where none was."""
+        known = [last for day, _, last in self._by_known_day if day < day_number(before)]
+        return from_day_number(max(known, default=self.first_day))
+
+    @cached_property
+    def _by_known_day(self) -> list[tuple[int, int, int]]:
+        """Return each day on which lines became known, and the first and the last order day of those."""
+        found = self.frame.summed(["known_day"], {"first": "min(day)", "last": "max(day)"}).arrow()
+        return list(zip(*(found[c].to_pylist() for c in ("known_day", "first", "last")), strict=True))
+
+    def over_customers(self, function: Callable[[OrderLines], pa.Table], schema: pa.Schema) -> pa.Table:
+        """Return what a function makes of the lines, called in the workers for one part after another."""
+        over = partial(
+            _over_part, function=function, held=self.held, provided=self.provided, days=(self.first_day, self.last_day)
+        )
+        return self.frame.mapped(over, schema).arrow().cast(schema)
+
+
+@contextmanager
+def part_of_lines(
+    batches: Iterable[pa.RecordBatch], *, held: Sequence[str], provided: frozenset[str], days: tuple[int, int] = (0, 0)
+) -> Iterator[OrderLines | None]:
+    """Yield the lines of a part in an engine of its own; None where it has none."""
+    some = list(batches)
+    if not some:
+        yield None
+        return
+    with Engine() as engine:
+        engine.load("part_lines", pa.Table.from_batches(some))
+        whole(engine, "part_lines", held=held)
+        yield OrderLines(engine, TABLE, provided, *days, Intake(0, 0, ()))
+
+
+def _over_part(
+    _: int,
+    batches: Iterator[pa.RecordBatch],
+    *,
+    function: Callable[[OrderLines], pa.Table],
+    held: Sequence[str],
+    provided: frozenset[str],
+    days: tuple[int, int],
+) -> Iterator[pa.Table]:
+    with part_of_lines(batches, held=held, provided=provided, days=days) as lines:
+        if lines is not None:
+            yield function(lines)
 
 
 @contextmanager

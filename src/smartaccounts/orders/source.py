@@ -91,8 +91,9 @@ def parquet(pipeline: Pipeline, engine: Engine) -> tuple[File, ...]:
 def _refuse_spark(pipeline: Pipeline) -> None:
     if pipeline.engine == "spark":
         raise PipelineError(
-            "Expected engine: embedded, got engine: spark for a command that does not run on Spark: `features` does.",
-            hint="Add --set engine=embedded, with source.path; or compute the features on Spark.",
+            "Expected engine: embedded, got engine: spark for what does not run on Spark: the quality report, rejected "
+            "lines, ledgers, and lenders.",
+            hint="Add --set engine=embedded, with source.path.",
         )
 
 

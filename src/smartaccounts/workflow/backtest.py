@@ -7,18 +7,17 @@ from datetime import date
 from pathlib import Path
 
 from smartaccounts.config import Pipeline
-from smartaccounts.engine.duckdb import Engine
 from smartaccounts.evaluation.backtest import Backtest
 from smartaccounts.evaluation.figures import save
 from smartaccounts.evaluation.lending import lenders
 from smartaccounts.evaluation.served import backtest_served
 from smartaccounts.evaluation.summary import as_json
 from smartaccounts.growth_list.words import words
-from smartaccounts.orders.read import read
 from smartaccounts.outputs.drawings import drawings
 from smartaccounts.outputs.staged import check_folder, staged
 from smartaccounts.outputs.tables import arrow, write_json, write_parquet
 from smartaccounts.workflow.extra import checked_extra
+from smartaccounts.workflow.lines import order_lines
 from smartaccounts.workflow.rankers import rankers
 
 
@@ -28,8 +27,7 @@ def run_backtest(
     """Read the lines, walk forward over `as_ofs`, write scores.parquet, metrics.json and the figures into `out`."""
     check_folder(out)
     checked_extra(pipeline)
-    with Engine() as engine, lenders(pipeline) as others:
-        lines = read(pipeline, engine)
+    with order_lines(pipeline) as lines, lenders(pipeline) as others:
         step("order lines read")
         result = backtest_served(lines, as_ofs, pipeline, rankers(pipeline), lenders=others, step=step)
     with staged(out) as folder:

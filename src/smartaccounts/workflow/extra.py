@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from smartaccounts.config import Pipeline
-from smartaccounts.engine.duckdb import Engine
 from smartaccounts.features.extra import Extra, extra_features
 from smartaccounts.features.snapshot import STANDING
 from smartaccounts.growth_list.ranked import COLUMNS
@@ -21,7 +20,4 @@ something else stands under that name where its rows go."""
 
 def checked_extra(pipeline: Pipeline) -> tuple[Extra, ...]:
     """Return the features of `features.extra`; PipelineError where one has a name that is taken or is no aggregate."""
-    if not pipeline.features.extra:
-        return ()
-    with Engine() as engine:
-        return extra_features(pipeline, engine, taken=TAKEN)
+    return extra_features(pipeline, taken=TAKEN)

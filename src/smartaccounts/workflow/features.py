@@ -13,12 +13,12 @@ from smartaccounts.errors import PipelineError
 from smartaccounts.features.extra import absent_extra
 from smartaccounts.features.on_spark import snapshot_on_spark
 from smartaccounts.features.snapshot import CATALOGUE, absent_features, snapshot_tables
-from smartaccounts.orders.on_spark import read_on_spark
 from smartaccounts.orders.read import read_in_place
 from smartaccounts.outputs.staged import written_beside
 from smartaccounts.outputs.tables import Parts
 from smartaccounts.timeline import from_day_number, too_short
 from smartaccounts.workflow.extra import checked_extra
+from smartaccounts.workflow.lines import spark_lines
 
 
 @dataclass(frozen=True)
@@ -72,19 +72,14 @@ def write_features(
 def _on_spark(
     pipeline: Pipeline, as_ofs: Sequence[date], out: Path, *, double: bool, step: Callable[[str], None]
 ) -> Written:
-    from smartaccounts.engine.spark import opened  # noqa: PLC0415 - an extra that not everybody has
-
     replace = (out / "_SUCCESS").is_file()  # what Spark wrote before
     if not out.parent.is_dir() or (out.exists() and not replace):
         raise PipelineError(
             f"Expected a new folder in a folder that exists, got {out} in --out.",
             hint="Spark writes a folder of files.",
         )
-    settings, extra = pipeline.spark, checked_extra(pipeline)
-    with (
-        opened(master=settings.master, settings=settings.settings) as spark,
-        read_on_spark(pipeline, spark) as lines,
-    ):
+    extra = checked_extra(pipeline)
+    with spark_lines(pipeline) as lines:
         step("order lines read")
         with snapshot_on_spark(lines, as_ofs, pipeline.target, extra=extra, double=double) as made:
             if not made.rows:

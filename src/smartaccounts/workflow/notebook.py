@@ -20,7 +20,6 @@ from smartaccounts.features.extra import extra_features
 from smartaccounts.features.snapshot import snapshots
 from smartaccounts.orders.check import Quality
 from smartaccounts.orders.check import check as check_source
-from smartaccounts.orders.read import read
 from smartaccounts.panel import Panel
 from smartaccounts.panel import panel as joined
 from smartaccounts.rankers.base import Ranker
@@ -28,6 +27,7 @@ from smartaccounts.target import complete, outcome
 from smartaccounts.timeline import parse_as_of, too_short
 from smartaccounts.workflow.compare import Leaderboard, standings
 from smartaccounts.workflow.extra import checked_extra
+from smartaccounts.workflow.lines import order_lines
 from smartaccounts.workflow.rankers import rankers as usual_rankers
 from smartaccounts.workflow.service import put_in_service, recipe_in_service
 from smartaccounts.workflow.train import Trained, fit
@@ -76,10 +76,9 @@ def read_panel(
         raise PipelineError("Expected one horizon at least, got none in horizons.")
     before = None if known_before is None else _day(known_before, "known_before")
     checked_extra(opened)
-    with Engine() as engine:
-        lines = read(opened, engine)
+    with order_lines(opened) as lines:
         panels = {}
-        for seen in snapshots(lines, days, targets, extra=extra_features(opened, engine)):
+        for seen in snapshots(lines, days, targets, extra=extra_features(opened)):
             horizon = seen.target.horizon_days
             if seen.frame.empty:
                 raise too_short(days[-1], first_day=lines.first_known(days[-1]), horizon_days=horizon)
@@ -101,8 +100,8 @@ def backtest(
     asked = (*usual_rankers(opened), *(rankers or ()))
     _check_rankers(asked)
     checked_extra(opened)
-    with Engine() as engine, lenders(opened) as others:
-        return backtest_served(read(opened, engine), days, opened, asked, lenders=others)
+    with order_lines(opened) as lines, lenders(opened) as others:
+        return backtest_served(lines, days, opened, asked, lenders=others)
 
 
 def train(pipeline: Pipeline | Path | str, as_of: Day, *, log: bool = False, promote: bool = False) -> Trained:

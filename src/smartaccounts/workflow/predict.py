@@ -24,10 +24,9 @@ from smartaccounts.growth_list.plays import check_rules, rules_of
 from smartaccounts.growth_list.previous import LIST, RUN, Found, find_previous, list_digest, read_previous
 from smartaccounts.growth_list.ranked import GrowthList, growth_list
 from smartaccounts.growth_list.words import Words, words
-from smartaccounts.orders.contract import OrderLines
+from smartaccounts.orders.contract import Lines
 from smartaccounts.orders.customers import customer_attributes
 from smartaccounts.orders.digest import digest
-from smartaccounts.orders.read import read
 from smartaccounts.orders.source import where
 from smartaccounts.outputs.database import Table, check_table, write_table
 from smartaccounts.outputs.locked import WAIT_SECONDS, locked
@@ -38,9 +37,9 @@ from smartaccounts.outputs.workbook import write_workbook
 from smartaccounts.panel import panel
 from smartaccounts.rankers.plain import PLAIN
 from smartaccounts.target import outcome
-from smartaccounts.timeline import day_number, from_day_number
 from smartaccounts.workflow.extra import checked_extra
 from smartaccounts.workflow.facts import Circumstances, facts, shown_list
+from smartaccounts.workflow.lines import order_lines
 
 STALE_DAYS = 92
 """A source whose last known line is so much older than as_of is reported: the list rests on old news."""
@@ -99,18 +98,18 @@ def _predict(
     watch = _Watch()
     before = _previous(pipeline, as_of, out, wanted)
     check_rules(rules_of(pipeline), tuple(pipeline.features.extra))
-    with Engine() as engine:
-        lines = read(pipeline, engine)
+    with order_lines(pipeline) as lines:
         check_data(bundle, lines, pipeline, as_of)
         step("order lines read")
         watch.lap("read")
         earlier = as_of - timedelta(days=pipeline.target.horizon_days)
-        seen = snapshot(lines, [earlier, as_of], pipeline.target, extra=extra_features(pipeline, engine))
+        seen = snapshot(lines, [earlier, as_of], pipeline.target, extra=extra_features(pipeline))
         watch.lap("features")
         step("features computed")
         base_rate = known_base_rate(lines, seen, earlier, known_before=as_of)
-        last = last_known_day(lines, as_of)
-        attributes = customer_attributes(pipeline, engine)
+        last = lines.last_known(as_of)
+        with Engine() as engine:
+            attributes = customer_attributes(pipeline, engine)
         now = seen.at([as_of])
         if not len(now.eligible().frame):
             raise nobody_eligible(seen, [as_of])
@@ -213,7 +212,7 @@ def _differing(theirs: Sequence[Extra], ours: Sequence[Extra]) -> str:
     return ", ".join(said)
 
 
-def check_data(bundle: Bundle, lines: OrderLines, pipeline: Pipeline, as_of: date) -> None:
+def check_data(bundle: Bundle, lines: Lines, pipeline: Pipeline, as_of: date) -> None:
     """ModelError where a column is lacking that the model needs, HistoryError where the history is too short."""
     lacking = sorted(set(bundle.card.needs) - lines.provided)
     if lacking:
@@ -231,16 +230,10 @@ def check_data(bundle: Bundle, lines: OrderLines, pipeline: Pipeline, as_of: dat
         )
 
 
-def known_base_rate(lines: OrderLines, seen: Snapshot, before: date, *, known_before: date) -> float | None:
+def known_base_rate(lines: Lines, seen: Snapshot, before: date, *, known_before: date) -> float | None:
     """Return the share of the eligible of one horizon ago that became key accounts; None where nobody was eligible."""
     found = outcome(lines, [before], horizon_days=seen.target.horizon_days, known_before=known_before)
     return panel(seen.at([before]), found, [before]).base_rate
-
-
-def last_known_day(lines: OrderLines, as_of: date) -> date:
-    """Return the day of the last order line that was known before as_of."""
-    known = f"SELECT COALESCE(MAX(day), {lines.first_day}) FROM {lines.table} WHERE known_day < {day_number(as_of)}"
-    return from_day_number(lines.engine.rows(known)[0][0])
 
 
 def _warnings(last: date, as_of: date, now: Snapshot, words: Words) -> list[str]:

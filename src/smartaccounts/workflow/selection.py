@@ -7,21 +7,20 @@ from datetime import date
 from pathlib import Path
 
 from smartaccounts.config import Pipeline
-from smartaccounts.engine.duckdb import Engine
 from smartaccounts.errors import HistoryError
 from smartaccounts.evaluation.backtest import backtest
 from smartaccounts.evaluation.lending import Lender, lenders, lends
 from smartaccounts.evaluation.selection import Selection, as_json, selection
 from smartaccounts.evaluation.selection_figures import figures
 from smartaccounts.evaluation.selection_words import summary
-from smartaccounts.orders.contract import OrderLines
+from smartaccounts.orders.contract import Lines
 from smartaccounts.orders.digest import digest
-from smartaccounts.orders.read import read
 from smartaccounts.outputs.selection_page import page
 from smartaccounts.outputs.staged import check_folder, staged
 from smartaccounts.timeline import from_day_number, training_dates
 from smartaccounts.tracking.report import Report, log_report
 from smartaccounts.tracking.store import store_at
+from smartaccounts.workflow.lines import order_lines
 from smartaccounts.workflow.rankers import rankers
 
 PAGE = "selection.html"
@@ -36,8 +35,7 @@ def run_selection(
     """
     check_folder(out)
     store = store_at()
-    with Engine() as engine, lenders(pipeline) as others:
-        lines = read(pipeline, engine)
+    with order_lines(pipeline) as lines, lenders(pipeline) as others:
         step("order lines read")
         dates = list(as_ofs) or selection_dates(lines, pipeline, others)
         result = backtest(lines, dates, pipeline, rankers(pipeline), lenders=others, step=step)
@@ -63,7 +61,7 @@ def run_selection(
     return found, words
 
 
-def selection_dates(lines: OrderLines, pipeline: Pipeline, others: Sequence[Lender] = ()) -> list[date]:
+def selection_dates(lines: Lines, pipeline: Pipeline, others: Sequence[Lender] = ()) -> list[date]:
     """Return every first of a month whose horizon is over by the last line and that has training dates before it.
 
     Those for which `others` lend count as well.

@@ -26,10 +26,9 @@ from smartaccounts.features.extra import Extra, declared, extra_features
 from smartaccounts.features.snapshot import CATALOGUE, snapshot
 from smartaccounts.growth_list.words import words
 from smartaccounts.html import section, sentences
-from smartaccounts.orders.check import Quality, check
-from smartaccounts.orders.contract import OrderLines
+from smartaccounts.orders.check import Problem, Quality, check
+from smartaccounts.orders.contract import Lines
 from smartaccounts.orders.digest import digest
-from smartaccounts.orders.read import read
 from smartaccounts.outputs.drawings import drawings
 from smartaccounts.panel import Panel, panel
 from smartaccounts.rankers.base import Fitted, Note
@@ -41,6 +40,7 @@ from smartaccounts.timeline import too_short, training_dates
 from smartaccounts.tracking.content import Training
 from smartaccounts.workflow.beside import past_lists, reach
 from smartaccounts.workflow.extra import checked_extra
+from smartaccounts.workflow.lines import order_lines
 from smartaccounts.workflow.rankers import CHAMPION, judged_rankers
 
 LIBRARIES = ("smartaccounts", "lightgbm", "numpy", "pandas", "scikit-learn", "duckdb")
@@ -50,14 +50,15 @@ LIBRARIES = ("smartaccounts", "lightgbm", "numpy", "pandas", "scikit-learn", "du
 class Trained:
     """What a training made: the model, the plain ranking to serve where the model is not better, and the evidence.
 
-    done: what was logged and put in service, '' where nothing was.
+    quality: None with engine: spark, where lines are checked one by one and no report is made. done: what was logged
+    and put in service, '' where nothing was.
     """
 
     model: Bundle | None
     plain: Bundle
     result: Backtest | None
     verdict: Verdict
-    quality: Quality
+    quality: Quality | None
     content: Training
     plain_metrics: Mapping[str, Interval]
     done: str = ""
@@ -70,13 +71,18 @@ class Trained:
     def _repr_html_(self) -> str:
         """Return what a notebook shows: what serves and why, and the past dates that judged it."""
         card = self.serves.card
-        data = [f"Data: {p.text}" for p in self.quality.problems if p.severity != "tells"]
+        data = [f"Data: {p.text}" for p in self.problems if p.severity != "tells"]
         said = [self.verdict.sentence, f"The evidence serves: {card.ranker}.", self.done, *data]
         past = "" if self.result is None else self.result._repr_html_()
         title = f"Training of {card.pipeline} for {card.as_of}"
         return section(
             title, sentences(said), past, sentences(map(words("en").note, self.serves.card.notes), small=True)
         )
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """Return what the quality report says of the data."""
+        return () if self.quality is None else self.quality.problems
 
     @property
     def serves(self) -> Bundle:
@@ -96,9 +102,8 @@ def fit(
     HistoryError where as_of has less history than the horizon.
     """
     checked_extra(pipeline)
-    with Engine() as engine, lenders(pipeline) as others:
-        quality = check(pipeline, engine, as_of=as_of)
-        lines = read(pipeline, engine)
+    quality = _quality(pipeline, as_of)
+    with order_lines(pipeline) as lines, lenders(pipeline) as others:
         step("order lines read and checked")
         dates = past_dates(lines, as_of, pipeline, lenders=others)
         history_days = (as_of - lines.first_known(as_of)).days
@@ -146,13 +151,20 @@ def fit(
     return Trained(model, plain, result, verdict, quality, content, _means(result, plain_name, pipeline))
 
 
-def _panel(lines: OrderLines, pipeline: Pipeline, as_of: date, others: Sequence[Lender]) -> Panel:
+def _quality(pipeline: Pipeline, as_of: date) -> Quality | None:
+    if pipeline.engine == "spark":
+        return None
+    with Engine() as engine:
+        return check(pipeline, engine, as_of=as_of)
+
+
+def _panel(lines: Lines, pipeline: Pipeline, as_of: date, others: Sequence[Lender]) -> Panel:
     target, first = pipeline.target, lines.first_known(as_of)
     if as_of < first + timedelta(days=target.horizon_days):
         raise too_short(as_of, first_day=first, horizon_days=target.horizon_days)
     most = pipeline.model.training_dates
     dates = training_dates(as_of, first_day=first, horizon_days=target.horizon_days, most=most)
-    extra = extra_features(pipeline, lines.engine)
+    extra = extra_features(pipeline)
     seen = snapshot(lines, dates or [as_of], target, extra=extra).at(dates)  # no date, no rows: nothing to learn from
     own = panel(seen, outcome(lines, dates, horizon_days=target.horizon_days, known_before=as_of), dates)
     return replace(own, loans=Lending(others, [as_of], extra).loans(as_of))
@@ -166,7 +178,7 @@ def _needs(columns: set[str], extra: Sequence[Extra], provided: frozenset[str]) 
 
 
 def _content(
-    pipeline: Pipeline, as_of: date, bundle: Bundle, result: Backtest | None, verdict: Verdict, quality: Quality
+    pipeline: Pipeline, as_of: date, bundle: Bundle, result: Backtest | None, verdict: Verdict, quality: Quality | None
 ) -> Training:
     metrics: dict[str, Interval | float] = dict(_means(result, "growth", pipeline))
     if verdict.ratio is not None and verdict.low is not None and verdict.high is not None:
@@ -180,7 +192,7 @@ def _content(
         digests={"order_lines": bundle.card.data_digest},
         figures=drawings(result) if result is not None else {},
         artifacts={
-            "quality.json": quality.as_dict(examples=False),
+            **({} if quality is None else {"quality.json": quality.as_dict(examples=False)}),
             "metrics.json": as_json(result, worded=words("en").note) if result is not None else {},
             "verdict.json": verdict.as_json(),
             "catalogue.json": dictionary.rows(declared(pipeline)),

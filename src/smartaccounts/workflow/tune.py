@@ -15,19 +15,18 @@ from typing import Any
 import yaml
 
 from smartaccounts.config import Pipeline
-from smartaccounts.engine.duckdb import Engine
 from smartaccounts.errors import HistoryError
 from smartaccounts.evaluation.choice import Choice, choose
 from smartaccounts.evaluation.course import Course, course
 from smartaccounts.evaluation.search import Budget, Trial, alone, present_settings, search, space_around
 from smartaccounts.features.extra import declared
-from smartaccounts.orders.contract import OrderLines
+from smartaccounts.orders.contract import Lines
 from smartaccounts.orders.digest import digest
-from smartaccounts.orders.read import read
 from smartaccounts.timeline import firsts_of_months, judged_dates
 from smartaccounts.tracking.store import Store, store_at
 from smartaccounts.tracking.trials import Tuning, begin, end, log_trials
 from smartaccounts.workflow.extra import checked_extra
+from smartaccounts.workflow.lines import order_lines
 
 CUT_OFFS = 6
 """On how many past dates settings are tried, a quarter of a year apart, the last one two horizons before as_of."""
@@ -103,8 +102,7 @@ def tune(
     before = as_of - timedelta(days=pipeline.target.horizon_days)
     store = store_at()  # refused before the work, not after it
     checked_extra(pipeline)
-    with Engine() as engine:
-        lines = read(pipeline, engine)
+    with order_lines(pipeline) as lines:
         step("order lines read")
         ground = ground_of(lines, pipeline, as_of, step=step)
         key = study_key(pipeline, as_of, digest(lines, known_before=before))
@@ -131,9 +129,7 @@ def tune(
     return made
 
 
-def ground_of(
-    lines: OrderLines, pipeline: Pipeline, as_of: date, *, step: Callable[[str], None] = lambda _: None
-) -> Course:
+def ground_of(lines: Lines, pipeline: Pipeline, as_of: date, *, step: Callable[[str], None] = lambda _: None) -> Course:
     """Return the past dates on which settings are tried: their horizons are over one horizon before as_of.
 
     HistoryError, with the first possible as_of, where there are none.
@@ -179,7 +175,7 @@ def _warnings(ground: Course, pipeline: Pipeline) -> tuple[str, ...]:
     return tuple(said)
 
 
-def _too_short(lines: OrderLines, pipeline: Pipeline, as_of: date) -> HistoryError:
+def _too_short(lines: Lines, pipeline: Pipeline, as_of: date) -> HistoryError:
     """Return the error for an as_of without a past date to try on, with the first that has one."""
     horizon = timedelta(days=pipeline.target.horizon_days)
     first = lines.first_known(as_of - horizon)

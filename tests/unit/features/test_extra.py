@@ -18,7 +18,6 @@ from tests.conftest import MakeLines
 from tests.oracle.histories import CENTS, HUGE, Row, as_ofs, random_history
 
 from smartaccounts.config import Pipeline, Target, pipeline_from
-from smartaccounts.engine.duckdb import Engine
 from smartaccounts.errors import PipelineError
 from smartaccounts.features.dictionary import as_markdown
 from smartaccounts.features.extra import SEEN, Extra, declared, extra_features
@@ -46,8 +45,7 @@ def asked(**features: str | dict[str, Any]) -> Pipeline:
 
 
 def extra(**features: str | dict[str, Any]) -> tuple[Extra, ...]:
-    with Engine() as engine:
-        return extra_features(asked(**features), engine)
+    return extra_features(asked(**features))
 
 
 def values(lines: Any, as_of: str, own: Sequence[Extra]) -> pd.DataFrame:

@@ -1,0 +1,37 @@
+"""The order lines of a pipeline, where its engine has them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from smartaccounts.config import Pipeline
+from smartaccounts.engine.duckdb import Engine
+from smartaccounts.features import on_spark as _  # noqa: F401 - it registers how a snapshot is made there
+from smartaccounts.orders.contract import Lines
+from smartaccounts.orders.on_spark import SparkLines, read_on_spark
+from smartaccounts.orders.read import read
+
+
+@contextmanager
+def order_lines(pipeline: Pipeline) -> Iterator[Lines]:
+    """Read the source of a pipeline, here or on Spark; the lines are there inside the block. Errors as in `read`."""
+    if pipeline.engine == "spark":
+        with spark_lines(pipeline) as lines:
+            yield lines
+    else:
+        with Engine() as engine:
+            yield read(pipeline, engine)
+
+
+@contextmanager
+def spark_lines(pipeline: Pipeline) -> Iterator[SparkLines]:
+    """Read the source of a pipeline on the session that is active, else on one of its own. Errors as in `read`."""
+    from smartaccounts.engine.spark import opened  # noqa: PLC0415 - an extra that not everybody has
+
+    settings = pipeline.spark
+    with (
+        opened(master=settings.master, settings=settings.settings) as spark,
+        read_on_spark(pipeline, spark) as lines,
+    ):
+        yield lines
