@@ -247,7 +247,7 @@ class Pipeline(_Strict):
     target: Target = Target()
     model: Model = Model()
     growth_list: GrowthList = GrowthList()
-    engine: Literal["embedded", "spark"] = Field("embedded", description="spark: features on a cluster")
+    engine: Literal["embedded", "spark"] = Field("embedded", description="spark: order lines on a cluster")
     spark: Spark = Spark()
     ledger: str | None = Field(
         None, min_length=1, description="a folder: lines that were read and checked are kept there (docs/ledger.md)"

@@ -48,6 +48,14 @@ def test_a_panel_on_the_session_of_a_notebook(cluster: Any, supplier: Path) -> N
     assert 0 < there.outcome["target"].sum() < there.outcome["target"].notna().sum()
 
 
+def test_a_table_of_the_session(cluster: Any, supplier: Path) -> None:
+    cluster.session.read.parquet(str(supplier / "orders.parquet")).createOrReplaceTempView("orders")
+    asked = ["engine=spark", "source.path=null", "source.table=orders"]
+    there = sa.read_panel(read_pipeline(supplier / "supplier.yaml", overrides=asked), NOW)
+    here = sa.read_panel(supplier / "supplier.yaml", NOW)
+    pd.testing.assert_frame_equal(there.frame, here.frame, check_exact=True)
+
+
 def test_a_date_before_the_history_has_no_rows(cluster: Any, supplier: Path) -> None:
     early, frames = [date(2019, 1, 1)], []
     for engine in ("embedded", "spark"):
