@@ -1,0 +1,91 @@
+"""Features on Spark beside the embedded engine: seconds, and whether every value is the same.
+
+    python -m benchmarks.spark [--customers 500000] [--years 2] [--repeats 1] [--master local[2]]
+
+simulates order lines (500,000 customers in two years: about 20 million) and runs by turns, each in a process of its
+own: `smartaccounts features` at 12 monthly cut-offs, embedded and on Spark, and Spark on a supplier of 200 customers,
+which is its start-up. Prints medians of seconds by the clock, those of Spark without its start-up over those of the
+embedded engine, and compares the snapshots to the last bit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import statistics
+import sys
+import tempfile
+import time
+from datetime import date, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+from benchmarks.performance import cost
+
+from smartaccounts.orders.simulate import simulate
+from smartaccounts.timeline import firsts_of_months
+
+END = date(2025, 1, 1)
+DATES = [str(d) for d in firsts_of_months(END - timedelta(days=365), END)][-12:]
+
+
+def pipeline(folder: Path, *, customers: int, years: float) -> tuple[Path, int]:
+    """Simulate a supplier; return its pipeline file and the number of its lines."""
+    folder.mkdir()
+    start = END - timedelta(days=int(365 * years))
+    made = simulate(folder / "orders.parquet", customers=customers, years=years, markets=3, start=start)
+    columns = {name: name for name in pq.read_schema(made.lines).names}
+    file = folder / "supplier.yaml"
+    file.write_text(yaml.safe_dump({"name": "speed", "source": {"path": made.lines.name}, "columns": columns}))
+    return file, made.line_count
+
+
+def features(file: Path, out: Path, *, master: str | None) -> float:
+    """Run the command at all dates, on Spark where a master is given; return the seconds it took."""
+    command = [str(Path(sys.executable).with_name("smartaccounts")), "features", str(file), "--out", str(out)]
+    command += [part for d in DATES for part in ("--as-of", d)]
+    if master is not None:
+        memory = "spark.settings={spark.driver.memory: 6g, spark.ui.enabled: 'false'}"
+        command += ["--set", "engine=spark", "--set", f"spark.master={master}", "--set", memory]
+    start = time.monotonic()
+    cost(command)
+    return time.monotonic() - start
+
+
+def rows(out: Path) -> pa.Table:
+    """Return a snapshot, ascending."""
+    table = pq.read_table(out)
+    texts = pa.schema([f.with_type(pa.string()) if f.name in ("market", "customer_id") else f for f in table.schema])
+    keys = [(k, "ascending") for k in ("as_of", "market", "customer_id")]
+    return table.cast(texts).sort_by(keys).combine_chunks()
+
+
+def main() -> None:
+    """Measure, compare and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--customers", type=int, default=500_000)
+    parser.add_argument("--years", type=float, default=2.0)
+    parser.add_argument("--repeats", type=int, default=1)
+    parser.add_argument("--master", default="local[2]")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        file, lines = pipeline(folder / "large", customers=asked.customers, years=asked.years)
+        small, _ = pipeline(folder / "small", customers=200, years=asked.years)
+        print(f"{platform.machine()}, {os.cpu_count()} cores; {lines:,} lines", flush=True)
+        found: dict[str, list[float]] = {}
+        for _ in range(asked.repeats):
+            found.setdefault("embedded", []).append(features(file, folder / "embedded.parquet", master=None))
+            found.setdefault("Spark", []).append(features(file, folder / "spark.parquet", master=asked.master))
+            found.setdefault("start-up", []).append(features(small, folder / "start.parquet", master=asked.master))
+        took = {who: statistics.median(runs) for who, runs in found.items()}
+        said = ", ".join(f"{who} {value:.1f} s" for who, value in took.items())
+        print(f"{said}; {(took['Spark'] - took['start-up']) / took['embedded']:.2f} x without start-up")
+        print("every value the same:", rows(folder / "spark.parquet").equals(rows(folder / "embedded.parquet")))
+
+
+if __name__ == "__main__":
+    main()
