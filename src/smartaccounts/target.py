@@ -42,7 +42,9 @@ def outcome(
     over = complete(as_ofs, horizon_days=horizon_days, known_before=known_before, last_day=lines.last_day)
     starts = tuple(day_number(d) for d in over)
     before = None if known_before is None else day_number(known_before)
-    found = lines.over_customers(partial(_came, starts=starts, horizon_days=horizon_days, before=before), _CAME)
+    found = _CAME.empty_table()
+    if over:
+        found = lines.over_customers(partial(_came, starts=starts, horizon_days=horizon_days, before=before), _CAME)
     frame: pd.DataFrame = found.sort_by([(k, "ascending") for k in ("as_of", "market", "customer_id")]).to_pandas()
     return frame.astype({"as_of": "datetime64[us]"})
 

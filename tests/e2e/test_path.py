@@ -237,7 +237,7 @@ def test_run_json(world: World, ref: str) -> None:
     lines, digest = said["data_digest"].split("-")
     assert int(lines) <= rows["rows_out"]
     assert len(digest) == 16
-    assert list(said["seconds"]) == ["read", "features", "scores and reasons", "workbook", "page", "tables"]
+    assert list(said["seconds"]) == ["read", "features", "scores and reasons", "workbook", "page", "rest of the tables"]
     assert all(s >= 0 for s in said["seconds"].values())
     first = pq.read_table(world.folder / ref / "growth_list.parquet").to_pylist()[0]
     assert first["model_version"] == said["model_version"]

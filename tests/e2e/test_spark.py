@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -10,11 +13,14 @@ from typing import Any
 import pandas as pd
 import pytest
 from tests.e2e.conftest import BEFORE, LONG_BEFORE, NOW, call, new_store
+from tests.unit.rankers.synthetic import card
 
 import smartaccounts as sa
-from smartaccounts.config import Pipeline, read_pipeline
+from smartaccounts.bundle import Bundle, save
+from smartaccounts.config import Pipeline, Target, read_pipeline
 from smartaccounts.features.snapshot import snapshot
 from smartaccounts.orders.digest import digest
+from smartaccounts.rankers.plain import PLAIN
 from smartaccounts.workflow.lines import order_lines
 
 pytestmark = pytest.mark.slow
@@ -22,15 +28,20 @@ pytestmark = pytest.mark.slow
 ON_SPARK = ("--set", "engine=spark", "--set", "spark.partitions=3")
 
 
-def said_by(supplier: Path, *, engine: str) -> Pipeline:
-    return read_pipeline(supplier / "supplier.yaml", overrides=[f"engine={engine}", "spark.partitions=5"])
+SPREAD = "features.extra={spread: {sql: STDDEV(amount), unit: ratio, meaning: How much amounts vary}}"
 
 
-@pytest.mark.parametrize("as_of", [LONG_BEFORE, NOW])
-def test_what_is_asked_of_the_lines_is_the_same_wherever_they_lie(cluster: Any, supplier: Path, as_of: str) -> None:
+def said_by(supplier: Path, *more: str, engine: str) -> Pipeline:
+    return read_pipeline(supplier / "supplier.yaml", overrides=[f"engine={engine}", "spark.partitions=5", *more])
+
+
+@pytest.mark.parametrize(("as_of", "more"), [(LONG_BEFORE, []), (NOW, []), (NOW, ["columns.known_date=null"])])
+def test_what_is_asked_of_the_lines_is_the_same_wherever_they_lie(
+    cluster: Any, supplier: Path, as_of: str, more: list[str]
+) -> None:
     day, told = date.fromisoformat(as_of), []
     for engine in ("embedded", "spark"):
-        with order_lines(said_by(supplier, engine=engine)) as lines:
+        with order_lines(said_by(supplier, *more, engine=engine)) as lines:
             told.append(
                 (digest(lines, known_before=day), lines.first_known(day), lines.last_known(day), lines.intake,
                  lines.first_known(date(1990, 1, 1)), lines.last_known(date(1990, 1, 1)), lines.first_day)
@@ -40,12 +51,22 @@ def test_what_is_asked_of_the_lines_is_the_same_wherever_they_lie(cluster: Any, 
 
 def test_a_panel_on_the_session_of_a_notebook(cluster: Any, supplier: Path) -> None:
     asked = [LONG_BEFORE, BEFORE, NOW]
-    here = sa.read_panel(said_by(supplier, engine="embedded"), asked, known_before=NOW)
-    there = sa.read_panel(said_by(supplier, engine="spark"), asked, known_before=NOW)
-    pd.testing.assert_frame_equal(there.frame, here.frame, check_exact=True)
-    assert there.snapshot.absent == here.snapshot.absent
-    assert there.base_rate == here.base_rate
-    assert 0 < there.outcome["target"].sum() < there.outcome["target"].notna().sum()
+    pipelines = [said_by(supplier, SPREAD, engine=engine) for engine in ("embedded", "spark")]
+    made = [sa.read_panel(p, asked, horizons=[182, 91], known_before=NOW) for p in pipelines]
+    for horizon in (182, 91):
+        here, there = (panels[horizon] for panels in made)
+        pd.testing.assert_frame_equal(there.frame, here.frame, check_exact=True)
+        assert there.snapshot.absent == here.snapshot.absent
+        assert there.base_rate == here.base_rate
+        assert 0 < there.outcome["target"].sum() < there.outcome["target"].notna().sum()
+        assert there.frame["spread"].notna().any()
+
+
+def test_a_session_outlives_what_was_asked_of_it_from_another_thread(cluster: Any, supplier: Path) -> None:
+    with ThreadPoolExecutor(1) as elsewhere:
+        panel = elsewhere.submit(sa.read_panel, said_by(supplier, engine="spark"), NOW).result()
+    assert len(panel.frame)
+    assert cluster.session.range(3).count() == 3
 
 
 def test_a_table_of_the_session(cluster: Any, supplier: Path) -> None:
@@ -81,11 +102,30 @@ def test_models_and_lists_are_those_of_the_embedded_engine(
             assert said.code == 0, said.err
     files = sorted(p.relative_to(folder) for p in (folder / "models" / "supplier").iterdir() if p.is_file())
     assert len(files) > 5
-    lists = [Path("list") / name for name in ("growth_list.parquet", "growth_list.csv", "growth_list.xlsx")]
+    lists = [
+        Path("list") / name
+        for name in ("growth_list.parquet", "growth_list.csv", "growth_list.xlsx", "growth_list.html")
+    ]
     for file in (*files, *lists):
         assert (tmp_path / "spark" / file).read_bytes() == (tmp_path / "embedded" / file).read_bytes(), file
     runs = [json.loads((tmp_path / e / "list" / "run.json").read_text()) for e in ("spark", "embedded")]
     assert {k: v for k, v in runs[0].items() if k != "seconds"} == {k: v for k, v in runs[1].items() if k != "seconds"}
+
+
+def test_a_list_on_a_session_of_its_own(cluster: Any, supplier: Path, tmp_path: Path) -> None:
+    """The session ends with the lines: nothing is asked of it later."""
+    made = card("past_h", pipeline="supplier", as_of=date.fromisoformat(NOW), target=Target())
+    save(Bundle(PLAIN["past_h"], made), tmp_path / "model")
+    command = [str(Path(sys.executable).with_name("smartaccounts")), "predict", str(supplier / "supplier.yaml")]
+    command += ["--as-of", NOW, "--model", str(tmp_path / "model")]
+    own = ["--set", "spark.master=local[1]", "--set", "spark.settings={spark.ui.enabled: 'false'}"]
+    for engine, more in (("embedded", []), ("spark", [*ON_SPARK, *own])):
+        done = subprocess.run(
+            [*command, "--out", engine, *more], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+    for name in ("growth_list.parquet", "growth_list.html"):
+        assert (tmp_path / "spark" / name).read_bytes() == (tmp_path / "embedded" / name).read_bytes()
 
 
 def test_what_does_not_run_on_spark_says_so(cluster: Any, supplier: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -140,7 +140,8 @@ class Spark:
     def __init__(self, *, master: str, settings: Mapping[str, str]) -> None:
         """Take the active session or start one; PipelineError where none can be started."""
         with _quiet():
-            active = SparkSession.getActiveSession()
+            # another thread than the one that made a session has none active
+            active = SparkSession.getActiveSession() or getattr(SparkSession, "_instantiatedSession", None)
             self._own = active is None
             self.session = active or _started(master, settings)
 
@@ -190,6 +191,7 @@ def _started(master: str, settings: Mapping[str, str]) -> SparkSession:
         "spark.sql.session.timeZone": "UTC",
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.execution.arrow.maxRecordsPerBatch": "65536",
+        "spark.driver.maxResultSize": "0",  # what is brought here is a date's rows, once it was computed
     }
     build = SparkSession.builder.master(master).appName("smartaccounts")
     for key, value in {**own, **settings}.items():

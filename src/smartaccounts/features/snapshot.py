@@ -93,7 +93,7 @@ def snapshots(
     extra: Sequence[Extra] = (),
     step: Callable[[int], None] = lambda _: None,
 ) -> tuple[Snapshot, ...]:
-    """Compute what `snapshot` computes, for several targets (one at least); the features are computed once.
+    """Compute what `snapshot` computes, for several targets (one at least); the features are computed once, on Spark once each.
 
     No feature depends on the target: only the columns STANDING do, and which as_of dates have enough history. Lines
     that lie elsewhere register how it is done there.

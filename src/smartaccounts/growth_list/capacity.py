@@ -88,8 +88,8 @@ def said(curve: ProfitCurve | None, words: Words, *, capacity: int, per: str | N
 def _drawn(chance: Floats, low: Floats, high: Floats, worth: Floats, *, lengths: NDArray[np.intp]) -> Floats:
     """Return draws x lengths: what the first n bring. The level of a draw is common to all accounts.
 
-    Given it they grow independently. Levels are the middles of equally likely parts of the normal distribution; the
-    seed is fixed.
+    Given it they grow independently. lengths: strictly ascending, up to the number of accounts. Levels are the middles
+    of equally likely parts of the normal distribution; the seed is fixed.
     """
     rng = np.random.default_rng(0)
     middle, spread = (end.astype(np.float32) for end in common_level(chance, low, high))

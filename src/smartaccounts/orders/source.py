@@ -91,9 +91,9 @@ def parquet(pipeline: Pipeline, engine: Engine) -> tuple[File, ...]:
 def _refuse_spark(pipeline: Pipeline) -> None:
     if pipeline.engine == "spark":
         raise PipelineError(
-            "Expected engine: embedded, got engine: spark for what does not run on Spark: the quality report, rejected "
-            "lines, ledgers, and lenders.",
-            hint="Add --set engine=embedded, with source.path.",
+            f"Expected engine: embedded, got engine: spark in {pipeline.name!r} for what does not run on Spark: the "
+            "quality report, and pipelines whose past is borrowed.",
+            hint="Say engine: embedded there, with source.path; for one command by --set engine=embedded.",
         )
 
 

@@ -49,7 +49,7 @@ class Binned:
     LightGBM leaves out columns that cannot be split with so many rows on either side, and draws columns among the
     rest. The more rows per leaf, the more are left out: where two data sets leave out the same ones, every number
     of rows between theirs does too, and theirs serves. A model is so the same, digit by digit, as with a data set of
-    its own.
+    its own. One that is made like another takes that one's bins and columns, and serves any number of rows per leaf.
     """
 
     _made: dict[tuple[str, lgb.Dataset | None], list[_Made]] = field(default_factory=dict)
@@ -79,7 +79,11 @@ class Binned:
         if served is not None:
             return served
         data = lgb.Dataset(
-            made.rows(rows).matrix, y, feature_name=list(made.names), reference=like, params=dict(parameters)
+            made.rows(rows).matrix,
+            y,
+            feature_name=list(made.names),
+            reference=like,
+            params=dict(parameters) | ({} if like is None else {LEAST: 1}),  # LightGBM refuses to go below it later
         ).construct()
         bins = tuple(data.feature_num_bin(i) for i in range(len(made.names)))
         alike = [m for m in known if m.bins == bins and m.least <= least]

@@ -72,7 +72,7 @@ class Peers:
         One row per row, with its index; peers is a count (double).
         """
         bands = _bands(frame, self.horizon_days)
-        kinds = bands.groupby(list(VIEWS[0]), sort=False)  # few beside the rows
+        kinds = bands.groupby(list(VIEWS[0]), sort=False, dropna=False)  # few beside the rows
         kind, of_kind = kinds.ngroup(), kinds.head(1).reset_index(drop=True)
         found = np.full(len(of_kind), "", dtype=object)
         for names in reversed([_names(of_kind, view) for view in VIEWS]):

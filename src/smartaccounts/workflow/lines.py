@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import smartaccounts.features.on_spark  # noqa: F401 - it says how a snapshot is made of lines there
 from smartaccounts.config import Pipeline
 from smartaccounts.engine.duckdb import Engine
-from smartaccounts.features import on_spark as _  # noqa: F401 - it registers how a snapshot is made there
 from smartaccounts.orders.contract import Lines
 from smartaccounts.orders.on_spark import SparkLines, read_on_spark
 from smartaccounts.orders.read import read

@@ -110,44 +110,45 @@ def _predict(
         last = lines.last_known(as_of)
         with Engine() as engine:
             attributes = customer_attributes(pipeline, engine)
-        now = seen.at([as_of])
-        if not len(now.eligible().frame):
-            raise nobody_eligible(seen, [as_of])
-        made = growth_list(now, bundle, pipeline, attributes=attributes, previous=before.previous)
-        watch.lap("scores and reasons")
-        said = words(pipeline.growth_list.language)
-        warnings = (
-            *_warnings(last, as_of, now, said),
-            *_strangers(now.frame, attributes, said),
-            *(said.say("warnings.passed_over", folder=name) for name in before.passed_over),
-        )
-        earlier_list = None if before.previous is None else before.previous.as_of
-        told = facts(
-            made, now, bundle, pipeline, circumstances=Circumstances(base_rate, last, warnings, earlier_list)
-        )  # fmt: skip
-        shown = shown_list(made, told, pipeline)
-        run: dict[str, Any] = {
-            **told.as_json(),
-            "model_as_of": bundle.card.as_of,
-            "features_absent": list(now.absent),
-            "rows": asdict(replace(lines.intake, rejected=()))
-            | {"rejected": {r.reason: r.rows for r in lines.intake.rejected}},
-            "previous": None if before.previous is None else before.previous.as_json(),
-        }
-        with staged(out) as folder:
-            with ThreadPoolExecutor(1) as beside:  # the pages are Python's: they leave a core to the rest
-                data = beside.submit(digest, lines, known_before=as_of)
-                tables = beside.submit(_write_tables, made.frame, folder)
-                write_workbook(shown, folder / "growth_list.xlsx")
-                watch.lap("workbook")
-                write_page(shown, folder / "growth_list.html")
-                watch.lap("page")
-                tables.result()
-            run |= {"data_digest": data.result(), "list_digest": list_digest((folder / LIST).read_bytes())}
-            watch.lap("tables")
-            write_json(run | {"seconds": watch.laps}, folder / RUN)
-            if wanted.table is not None:  # the last thing that can fail: the files are there only where the rows are
-                write_table(made.frame, wanted.table, pipeline=pipeline.name, as_of=as_of)
+        data = digest(lines, known_before=as_of)
+    now = seen.at([as_of])
+    if not len(now.eligible().frame):
+        raise nobody_eligible(seen, [as_of])
+    made = growth_list(now, bundle, pipeline, attributes=attributes, previous=before.previous)
+    watch.lap("scores and reasons")
+    said = words(pipeline.growth_list.language)
+    warnings = (
+        *_warnings(last, as_of, now, said),
+        *_strangers(now.frame, attributes, said),
+        *(said.say("warnings.passed_over", folder=name) for name in before.passed_over),
+    )
+    earlier_list = None if before.previous is None else before.previous.as_of
+    told = facts(
+        made, now, bundle, pipeline, circumstances=Circumstances(base_rate, last, warnings, earlier_list)
+    )  # fmt: skip
+    shown = shown_list(made, told, pipeline)
+    run: dict[str, Any] = {
+        **told.as_json(),
+        "model_as_of": bundle.card.as_of,
+        "features_absent": list(now.absent),
+        "rows": asdict(replace(lines.intake, rejected=()))
+        | {"rejected": {r.reason: r.rows for r in lines.intake.rejected}},
+        "data_digest": data,
+        "previous": None if before.previous is None else before.previous.as_json(),
+    }
+    with staged(out) as folder:
+        with ThreadPoolExecutor(1) as beside:  # the pages are Python's: they leave a core to the rest
+            tables = beside.submit(_write_tables, made.frame, folder)
+            write_workbook(shown, folder / "growth_list.xlsx")
+            watch.lap("workbook")
+            write_page(shown, folder / "growth_list.html")
+            watch.lap("page")
+            tables.result()
+        run["list_digest"] = list_digest((folder / LIST).read_bytes())
+        watch.lap("rest of the tables")
+        write_json(run | {"seconds": watch.laps}, folder / RUN)
+        if wanted.table is not None:  # the last thing that can fail: the files are there only where the rows are
+            write_table(made.frame, wanted.table, pipeline=pipeline.name, as_of=as_of)
     step("list written")
     return Predicted(made, told, run)
 

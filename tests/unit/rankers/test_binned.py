@@ -102,4 +102,8 @@ def test_bins_of_other_rows_are_taken_as_they_are(made: Design, y: np.ndarray) -
     like = binned.of(made, odd, y[odd], said, first)
     own = lgb.Dataset(made.matrix[odd], y[odd], reference=first, feature_name=list(made.names), params=said)
     assert grown(like, said) == grown(own, said) != grown(binned.of(made, odd, y[odd], said), said)
-    assert binned.of(made, odd, y[odd], parameters(100), first) is like
+
+    strict = binned.of(made, even, y[even], parameters(100))
+    again = binned.of(made, odd, y[odd], parameters(100), strict)
+    assert binned.of(made, odd, y[odd], said, strict) is again
+    assert grown(again, parameters(100)) != grown(again, said)  # neither is refused
