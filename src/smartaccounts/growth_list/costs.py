@@ -26,6 +26,9 @@ two simulated histories, whatever it spent before; the mean 1.35 to 1.49 (`pytho
 
 NOW = Proposal()
 
+SERVED = ["orders_365d", "share_digital_365d", "lines_365d", "return_lines_365d"]
+"""What the cost to serve is reckoned from."""
+
 MONEY = ["cost_to_serve", "cost_proposed", "play_value"]
 
 
@@ -43,10 +46,11 @@ def money(accounts: pd.DataFrame, play: pd.Series, costs: Costs | None) -> pd.Da
     if costs is None:
         return pd.DataFrame(float("nan"), index=accounts.index, columns=MONEY)
     proposed = pd.Series(float("nan"), index=accounts.index)
+    served = accounts[SERVED]
     for name in PROPOSED:
         rows = play == name
         if rows.any():
-            proposed[rows] = cost_to_serve(accounts[rows], costs, proposal(name, costs))
+            proposed[rows] = cost_to_serve(served[rows], costs, proposal(name, costs))
     margin = margin_share(accounts, costs)
     grown = (accounts["probability"].fillna(0.0) * gain(accounts)).where(play == "develop", 0.0)
     value = margin * (accounts["spend_365d"] + grown) - proposed

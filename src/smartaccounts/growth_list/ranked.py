@@ -88,7 +88,8 @@ def growth_list(
     groups = _groups(ranked, attributes, settings.per)
     curve = profit_curve(ranked, settings.costs, shown=settings.capacity)
     placed = _places(ranked, settings, curve, previous=previous, groups=groups)
-    accounts = ranked.iloc[placed.order].reset_index(drop=True)
+    moved = bool((placed.order != np.arange(len(ranked))).any())
+    accounts = ranked.iloc[placed.order].reset_index(drop=True) if moved else ranked
     played = plays(accounts, rules_of(pipeline), costs=settings.costs, own=[e.name for e in now.extra])
     accounts = pd.concat([accounts, played, money(accounts, played["play"], settings.costs)], axis=1)
     kept = keep_small(accounts, placed.listed)

@@ -18,7 +18,7 @@ from smartaccounts.engine.duckdb import Engine
 from smartaccounts.errors import HistoryError, ModelError, PipelineError
 from smartaccounts.evaluation.walk import nobody_eligible
 from smartaccounts.features.extra import Extra, declared, extra_features
-from smartaccounts.features.snapshot import Snapshot, snapshot
+from smartaccounts.features.snapshot import KEY, Snapshot, snapshot
 from smartaccounts.growth_list.facts import Facts
 from smartaccounts.growth_list.plays import check_rules, rules_of
 from smartaccounts.growth_list.previous import LIST, RUN, Found, find_previous, list_digest, read_previous
@@ -110,11 +110,13 @@ def _predict(
         last = lines.last_known(as_of)
         with Engine() as engine:
             attributes = customer_attributes(pipeline, engine)
-        data = digest(lines, known_before=as_of)
-    now = seen.at([as_of])
-    if not len(now.eligible().frame):
-        raise nobody_eligible(seen, [as_of])
-    made = growth_list(now, bundle, pipeline, attributes=attributes, previous=before.previous)
+        now = seen.at([as_of])
+        if not now.frame["eligible"].any():
+            raise nobody_eligible(seen, [as_of])
+        with ThreadPoolExecutor(1) as beside:  # much of a list takes one core
+            digested = beside.submit(digest, lines, known_before=as_of)
+            made = growth_list(now, bundle, pipeline, attributes=attributes, previous=before.previous)
+        data = digested.result()
     watch.lap("scores and reasons")
     said = words(pipeline.growth_list.language)
     warnings = (
@@ -234,7 +236,8 @@ def check_data(bundle: Bundle, lines: Lines, pipeline: Pipeline, as_of: date) ->
 def known_base_rate(lines: Lines, seen: Snapshot, before: date, *, known_before: date) -> float | None:
     """Return the share of the eligible of one horizon ago that became key accounts; None where nobody was eligible."""
     found = outcome(lines, [before], horizon_days=seen.target.horizon_days, known_before=known_before)
-    return panel(seen.at([before]), found, [before]).base_rate
+    judged = replace(seen, frame=seen.frame[[*KEY, "eligible", "key_spend", "spend_h"]]).at([before])
+    return panel(judged, found, [before]).base_rate
 
 
 def _warnings(last: date, as_of: date, now: Snapshot, words: Words) -> list[str]:
