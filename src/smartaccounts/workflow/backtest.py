@@ -27,7 +27,7 @@ def run_backtest(
     """Read the lines, walk forward over `as_ofs`, write scores.parquet, metrics.json and the figures into `out`."""
     check_folder(out)
     checked_extra(pipeline)
-    with order_lines(pipeline) as lines, lenders(pipeline) as others:
+    with lenders(pipeline) as others, order_lines(pipeline) as lines:
         step("order lines read")
         result = backtest_served(lines, as_ofs, pipeline, rankers(pipeline), lenders=others, step=step)
     with staged(out) as folder:

@@ -100,7 +100,7 @@ def backtest(
     asked = (*usual_rankers(opened), *(rankers or ()))
     _check_rankers(asked)
     checked_extra(opened)
-    with order_lines(opened) as lines, lenders(opened) as others:
+    with lenders(opened) as others, order_lines(opened) as lines:
         return backtest_served(lines, days, opened, asked, lenders=others)
 
 

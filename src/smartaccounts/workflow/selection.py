@@ -35,7 +35,7 @@ def run_selection(
     """
     check_folder(out)
     store = store_at()
-    with order_lines(pipeline) as lines, lenders(pipeline) as others:
+    with lenders(pipeline) as others, order_lines(pipeline) as lines:
         step("order lines read")
         dates = list(as_ofs) or selection_dates(lines, pipeline, others)
         result = backtest(lines, dates, pipeline, rankers(pipeline), lenders=others, step=step)

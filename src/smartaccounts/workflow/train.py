@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from importlib.metadata import version
@@ -102,8 +103,7 @@ def fit(
     HistoryError where as_of has less history than the horizon.
     """
     checked_extra(pipeline)
-    quality = _quality(pipeline, as_of)
-    with order_lines(pipeline) as lines, lenders(pipeline) as others:
+    with lenders(pipeline) as others, _checked_lines(pipeline, as_of) as (quality, lines):
         step("order lines read and checked")
         dates = past_dates(lines, as_of, pipeline, lenders=others)
         history_days = (as_of - lines.first_known(as_of)).days
@@ -151,11 +151,15 @@ def fit(
     return Trained(model, plain, result, verdict, quality, content, _means(result, plain_name, pipeline))
 
 
-def _quality(pipeline: Pipeline, as_of: date) -> Quality | None:
-    if pipeline.engine == "spark":
-        return None
-    with Engine() as engine:
-        return check(pipeline, engine, as_of=as_of)
+@contextmanager
+def _checked_lines(pipeline: Pipeline, as_of: date) -> Iterator[tuple[Quality | None, Lines]]:
+    """Yield the quality report, None on Spark, and the lines."""
+    quality = None
+    if pipeline.engine != "spark":
+        with Engine() as engine:
+            quality = check(pipeline, engine, as_of=as_of)
+    with order_lines(pipeline) as lines:
+        yield quality, lines
 
 
 def _panel(lines: Lines, pipeline: Pipeline, as_of: date, others: Sequence[Lender]) -> Panel:

@@ -98,5 +98,5 @@ def test_no_nan_of_a_parquet_file_is_taken_for_a_number(engine: Engine, tmp_path
 
 def test_a_source_of_spark_is_not_read_in_this_process(engine: Engine, tmp_path: Path) -> None:
     source = pipeline(tmp_path, "customer,date,amount\na,2025-01-02,1\n", engine="spark")
-    with pytest.raises(PipelineError, match="Expected engine: embedded, got engine: spark for a command"):
+    with pytest.raises(PipelineError, match="Expected engine: embedded, got engine: spark in 'test'"):
         read(source, engine, today=TODAY)
