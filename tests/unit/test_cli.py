@@ -207,3 +207,23 @@ def test_an_as_of_without_enough_history_is_named_beside_those_that_have(
     assert "Without rows, for want of 91 days of history: 2020-02-01." in out
     assert run([*asked, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["as_of"] == ["2020-12-01"]
+
+
+@pytest.mark.parametrize("made", [ImportError("initialization failed"), RuntimeError("Error calling __set_name__")])
+def test_a_ctrl_c_while_a_library_is_imported_is_an_interruption(
+    made: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Extension modules make errors of their own of it."""
+
+    def interrupted(*_: object, **__: object) -> None:
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt as pressed:
+            raise made from pressed
+
+    monkeypatch.setattr("smartaccounts.cli.app.app", interrupted)
+    assert run(["--help"]) == 130
+    assert "Interrupted" in capsys.readouterr().err
+    monkeypatch.setattr("smartaccounts.cli.app.app", lambda *_, **__: {}["absent"])
+    with pytest.raises(KeyError):
+        run(["--help"])

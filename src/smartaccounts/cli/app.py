@@ -43,9 +43,19 @@ def run(arguments: list[str]) -> int:
         return _shown(error)
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
+    except Exception as error:
+        if not _of_interrupt(error):
+            raise
+        code = INTERRUPTED
     if code == INTERRUPTED:  # typer makes an exit code of Ctrl-C
         typer.echo("Interrupted: nothing half written was left.", err=True)
     return code if isinstance(code, int) else 0
+
+
+def _of_interrupt(error: BaseException) -> bool:
+    """Say whether an error is what a library that was being imported made of a Ctrl-C."""
+    cause = error.__cause__ or error.__context__
+    return isinstance(cause, KeyboardInterrupt) or (cause is not None and _of_interrupt(cause))
 
 
 def _shown(error: typer.TyperException) -> int:
