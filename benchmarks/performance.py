@@ -30,6 +30,7 @@ from smartaccounts.orders.simulate import simulate
 from smartaccounts.timeline import firsts_of_months
 
 END = date(2025, 1, 1)
+DATES = [str(d) for d in firsts_of_months(END - timedelta(days=365), END)][-12:]
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,6 @@ def commands(folder: Path, lines: Path, threads: int) -> dict[str, list[str]]:
     columns = {name: name for name in pq.read_schema(lines).names}
     pipeline = folder / "speed.yaml"
     pipeline.write_text(yaml.safe_dump({"name": "speed", "source": {"path": lines.name}, "columns": columns}))
-    dates = [str(d) for d in firsts_of_months(END - timedelta(days=365), END)][-12:]
     product = [str(Path(sys.executable).with_name("smartaccounts")), "features", str(pipeline)]
 
     def features(some: Sequence[str]) -> list[str]:
@@ -71,8 +71,8 @@ def commands(folder: Path, lines: Path, threads: int) -> dict[str, list[str]]:
 
     return {
         "floor": [sys.executable, "-m", "benchmarks.performance", "--floor", str(lines), "--threads", str(threads)],
-        "1 cut-off": features(dates[-1:]),
-        "12 cut-offs": features(dates),
+        "1 cut-off": features(DATES[-1:]),
+        "12 cut-offs": features(DATES),
     }
 
 

@@ -17,19 +17,15 @@ import statistics
 import sys
 import tempfile
 import time
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
-from benchmarks.performance import cost
+from benchmarks.performance import DATES, END, cost
 
 from smartaccounts.orders.simulate import simulate
-from smartaccounts.timeline import firsts_of_months
-
-END = date(2025, 1, 1)
-DATES = [str(d) for d in firsts_of_months(END - timedelta(days=365), END)][-12:]
 
 
 def pipeline(folder: Path, *, customers: int, years: float) -> tuple[Path, int]:

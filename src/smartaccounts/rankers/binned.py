@@ -69,10 +69,8 @@ class Binned:
         rows at once may both be given the same data set. like: a data set of other rows whose bins and columns are
         taken as they are, which spares two thirds of the time.
         """
-        key, least = (
-            (_key(made.names, rows, y, parameters), like),
-            0 if like is not None else int(str(parameters[LEAST])),
-        )
+        key = _key(made.names, rows, y, parameters), like
+        least = int(str(parameters[LEAST])) if like is None else 1  # LightGBM refuses to go below that of a data set
         with self._lock:
             known = self._made.setdefault(key, [])
         served = _serves(known, least)
@@ -83,7 +81,7 @@ class Binned:
             y,
             feature_name=list(made.names),
             reference=like,
-            params=dict(parameters) | ({} if like is None else {LEAST: 1}),  # LightGBM refuses to go below it later
+            params={**parameters, LEAST: least},
         ).construct()
         bins = tuple(data.feature_num_bin(i) for i in range(len(made.names)))
         alike = [m for m in known if m.bins == bins and m.least <= least]
