@@ -17,6 +17,7 @@ from smartaccounts.config import Model, Pipeline, pipeline_from
 from smartaccounts.evaluation import walk as walked
 from smartaccounts.evaluation.backtest import Backtest
 from smartaccounts.growth_list.ranked import growth_list
+from smartaccounts.growth_list.ranking import rank
 from smartaccounts.outputs.tables import arrow, write_parquet
 from smartaccounts.rankers.base import Fitted, Scores
 from smartaccounts.rankers.growth import Growth
@@ -60,7 +61,7 @@ def shop(tmp_path: Path) -> Pipeline:
 def test_growth_list(fitted: dict[str, Fitted], shop: Pipeline, tmp_path: Path, name: str, named: bool) -> None:
     keys = pd.MultiIndex.from_tuples([("", "c0001")])
     attributes = pd.DataFrame({"name": ["Emily"]}, index=keys) if named else None
-    made = growth_list(snapshot_of(70), Bundle(fitted[name], card(name)), shop, attributes=attributes)
+    made = growth_list(rank(snapshot_of(70), Bundle(fitted[name], card(name))), shop, attributes=attributes)
     found = fields(made.frame, tmp_path / "growth_list.parquet")
     assert found[: len(GROWTH_LIST)] == GROWTH_LIST
     more = dict(found[len(GROWTH_LIST) :])

@@ -8,11 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from smartaccounts.bundle import Bundle
 from smartaccounts.config import GrowthList as Settings
 from smartaccounts.config import Pipeline
 from smartaccounts.errors import PipelineError
-from smartaccounts.features.snapshot import Snapshot
 from smartaccounts.features.spend import BLOCKS
 from smartaccounts.growth_list.capacity import profit_curve, proposed_length
 from smartaccounts.growth_list.concentration import delivered, today
@@ -23,15 +21,12 @@ from smartaccounts.growth_list.hysteresis import Places, places
 from smartaccounts.growth_list.keep_small import KeptSmall, keep_small, summary
 from smartaccounts.growth_list.plays import plays, rules_of, why
 from smartaccounts.growth_list.previous import PreviousList
+from smartaccounts.growth_list.ranking import CHANCES, PEERS, POTENTIAL, Ranking
 from smartaccounts.growth_list.reasons import reasons
 from smartaccounts.growth_list.stability import CHANGES, compare
 from smartaccounts.growth_list.words import words
 from smartaccounts.orders.expression import nearest
-from smartaccounts.rankers.base import Scores
 
-CHANCES = ["probability", "probability_low", "probability_high"]
-POTENTIAL = ["potential_low", "potential", "potential_high"]
-PEERS = ["peers", "peer_low", "peer_middle", "peer_high"]
 SHOWN_ATTRIBUTES = ["segment", "region", "sales_rep"]
 COLUMNS = [
     "rank", "market", "customer_id", "name", *CHANCES, "spend_12m", "spend_prior_12m", *POTENTIAL, "play",
@@ -69,22 +64,20 @@ class GrowthList:
 
 
 def growth_list(
-    now: Snapshot,
-    bundle: Bundle,
+    ranking: Ranking,
     pipeline: Pipeline,
     *,
     attributes: pd.DataFrame | None = None,
     previous: PreviousList | None = None,
 ) -> GrowthList:
-    """Rank the eligible rows of a snapshot of one as_of by score; ties go by market and customer_id.
+    """Say who of a ranking is listed, and what there is to say of each.
 
-    `now` holds every customer of that as_of. `attributes` are those of the customers table by (market, customer_id),
-    null where it has none. Who was listed in `previous` and is only just behind takes the last places.
+    `attributes` are those of the customers table by (market, customer_id), null where it has none. Who was listed in
+    `previous` and is only just behind takes the last places.
     """
     settings, said = pipeline.growth_list, words(pipeline.growth_list.language)
-    everybody = now.frame
-    ranked = _ranked(now.eligible().frame, bundle)
-    ranked = pd.concat([ranked, _attributes(ranked, attributes)], axis=1)
+    now, bundle, everybody = ranking.now, ranking.bundle, ranking.now.frame
+    ranked = pd.concat([ranking.rows, _attributes(ranking.rows, attributes)], axis=1)
     groups = _groups(ranked, attributes, settings.per)
     curve = profit_curve(ranked, settings.costs, shown=settings.capacity)
     placed = _places(ranked, settings, curve, previous=previous, groups=groups)
@@ -93,7 +86,7 @@ def growth_list(
     played = plays(accounts, rules_of(pipeline), costs=settings.costs, own=[e.name for e in now.extra])
     accounts = pd.concat([accounts, played, money(accounts, played["play"], settings.costs)], axis=1)
     kept = keep_small(accounts, placed.listed)
-    told = _told(accounts, placed.listed, bundle, pipeline, everybody=everybody, attributes=attributes)
+    told = _told(accounts, placed.listed, ranking, pipeline, attributes=attributes)
     added = {
         "rank": np.arange(1, len(accounts) + 1),
         "spend_12m": accounts["spend_365d"],
@@ -118,37 +111,6 @@ def growth_list(
         today=today(everybody),
         delivered=delivered(everybody, listed),
     )
-
-
-def _ranked(frame: pd.DataFrame, bundle: Bundle) -> pd.DataFrame:
-    """Return the eligible rows in rank order with score, chances, potential and peers."""
-    scored = bundle.fitted.score(frame)
-    scores = _scores(scored, frame.index)
-    beside = pd.concat([scores, _reach(frame, scores["probability"].to_numpy(dtype=float), bundle)], axis=1)
-    keys = [frame[c].to_numpy(dtype=object) for c in ("customer_id", "market")]
-    order = np.lexsort((*keys, -scored.score))
-    return pd.concat([frame, beside], axis=1).iloc[order].reset_index(drop=True)
-
-
-def _scores(scored: Scores, index: pd.Index) -> pd.DataFrame:
-    ends = dict(zip(CHANCES, (scored.probability, scored.low, scored.high), strict=True))
-    known = {name: np.nan if end is None else end for name, end in ends.items()}
-    return pd.DataFrame({"score": scored.score, **known}, index=index)
-
-
-def _reach(frame: pd.DataFrame, chance: np.ndarray, bundle: Bundle) -> pd.DataFrame:
-    """Return POTENTIAL, which agrees with the chances, and PEERS; null where the model carries none."""
-    out = pd.DataFrame(np.nan, index=frame.index, columns=[*POTENTIAL, *PEERS])
-    highest = np.full(len(frame), np.nan)
-    if bundle.peers is not None:
-        of_peers = bundle.peers.of(frame)
-        out[PEERS] = of_peers[PEERS]
-        highest = of_peers["peer_highest"].to_numpy(dtype=float)
-    if bundle.potential is not None:
-        reach = bundle.potential.predict(frame).agreeing(frame["key_spend"].to_numpy(dtype=float), chance)
-        reach = reach.capped(highest)
-        out[POTENTIAL] = np.column_stack([reach.low, reach.middle, reach.high])
-    return out
 
 
 def _attributes(ranked: pd.DataFrame, attributes: pd.DataFrame | None) -> pd.DataFrame:
@@ -220,21 +182,21 @@ def _places(
 def _told(
     accounts: pd.DataFrame,
     listed: np.ndarray,
-    bundle: Bundle,
+    ranking: Ranking,
     pipeline: Pipeline,
     *,
-    everybody: pd.DataFrame,
     attributes: pd.DataFrame | None,
 ) -> dict[str, pd.Series]:
     """Return what is said of the listed rows, null for the others."""
     settings, said = pipeline.growth_list, words(pipeline.growth_list.language)
     top = accounts[listed].reset_index(drop=True)
+    bundle = ranking.bundle
     terms, extra = bundle.fitted.contributions(top), bundle.card.extra
     given = reasons(terms, top, accounts, most=settings.reasons, words=said, extra=extra)
     sentences: dict[str, Sequence[object]] = {
         "reasons_for": [[r.text for r in t.speaking_for] for t in given],
         "reasons_against": [[r.text for r in t.against] for t in given],
-        "flags": flags(top, everybody, records=bundle.records, attributes=attributes, words=said),
+        "flags": flags(top, ranking.now.frame, records=bundle.records, attributes=attributes, words=said),
         "play_why": why(accounts, listed, rules_of(pipeline), words=said, costs=settings.costs),
     }
     return {name: _spread(texts, listed) for name, texts in sentences.items()}

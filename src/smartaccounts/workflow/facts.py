@@ -15,7 +15,8 @@ from smartaccounts.features.snapshot import Snapshot
 from smartaccounts.growth_list import capacity
 from smartaccounts.growth_list.costs import assumptions
 from smartaccounts.growth_list.facts import Expected, Facts
-from smartaccounts.growth_list.ranked import CHANCES, COLUMNS, GrowthList
+from smartaccounts.growth_list.ranked import COLUMNS, GrowthList
+from smartaccounts.growth_list.ranking import CHANCES
 from smartaccounts.growth_list.words import words
 from smartaccounts.outputs.shown import Shown, plays_in
 

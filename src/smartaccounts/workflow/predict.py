@@ -23,6 +23,7 @@ from smartaccounts.growth_list.facts import Facts
 from smartaccounts.growth_list.plays import check_rules, rules_of
 from smartaccounts.growth_list.previous import LIST, RUN, Found, find_previous, list_digest, read_previous
 from smartaccounts.growth_list.ranked import GrowthList, growth_list
+from smartaccounts.growth_list.ranking import rank
 from smartaccounts.growth_list.words import Words, words
 from smartaccounts.orders.contract import Lines
 from smartaccounts.orders.customers import customer_attributes
@@ -106,17 +107,18 @@ def _predict(
         seen = snapshot(lines, [earlier, as_of], pipeline.target, extra=extra_features(pipeline))
         watch.lap("features")
         step("features computed")
-        base_rate = known_base_rate(lines, seen, earlier, known_before=as_of)
         last = lines.last_known(as_of)
         with Engine() as engine:
             attributes = customer_attributes(pipeline, engine)
         now = seen.at([as_of])
         if not now.frame["eligible"].any():
             raise nobody_eligible(seen, [as_of])
-        with ThreadPoolExecutor(1) as beside:  # much of a list takes one core
+        ranking = rank(now, bundle)
+        with ThreadPoolExecutor(1) as beside:  # scores take all cores, the rest of a list one
+            known = beside.submit(known_base_rate, lines, seen, earlier, known_before=as_of)
             digested = beside.submit(digest, lines, known_before=as_of)
-            made = growth_list(now, bundle, pipeline, attributes=attributes, previous=before.previous)
-        data = digested.result()
+            made = growth_list(ranking, pipeline, attributes=attributes, previous=before.previous)
+        base_rate, data = known.result(), digested.result()
     watch.lap("scores and reasons")
     said = words(pipeline.growth_list.language)
     warnings = (

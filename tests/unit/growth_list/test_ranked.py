@@ -19,7 +19,8 @@ from smartaccounts.features.snapshot import Snapshot
 from smartaccounts.growth_list.costs import MONEY, PROPOSED
 from smartaccounts.growth_list.previous import COLUMNS as BEFORE
 from smartaccounts.growth_list.previous import PreviousList
-from smartaccounts.growth_list.ranked import COLUMNS, PEERS, POTENTIAL, SHOWN_ATTRIBUTES, GrowthList, growth_list
+from smartaccounts.growth_list.ranked import COLUMNS, SHOWN_ATTRIBUTES, GrowthList, growth_list
+from smartaccounts.growth_list.ranking import PEERS, POTENTIAL, rank
 from smartaccounts.growth_list.stability import CHANGES
 from smartaccounts.rankers.growth import Growth
 from smartaccounts.rankers.peers import fit_peers
@@ -47,7 +48,7 @@ def bundle() -> Bundle:
 
 @pytest.fixture(scope="module")
 def made(bundle: Bundle) -> GrowthList:
-    return growth_list(ELIGIBLE, bundle, pipeline(capacity=12, reasons=2))
+    return growth_list(rank(ELIGIBLE, bundle), pipeline(capacity=12, reasons=2))
 
 
 def test_it_is_a_permutation_of_the_eligible_by_score(made: GrowthList, bundle: Bundle) -> None:
@@ -106,7 +107,7 @@ def test_potential_stays_below_what_peers_ever_reached() -> None:
     panel = panel_of(snapshot_of(200, firsts(4)))
     peers = fit_peers(panel)
     beside = Bundle(PLAIN["past_365"], card("past_365"), fit_potential(panel, Model(rounds=20)), peers)
-    found = growth_list(ELIGIBLE, beside, pipeline()).frame
+    found = growth_list(rank(ELIGIBLE, beside), pipeline()).frame
     ends = found[POTENTIAL].to_numpy()
     assert (np.diff(ends, axis=1) >= 0).all()
     highest = peers.of(ELIGIBLE.frame)["peer_highest"].to_numpy()
@@ -121,19 +122,19 @@ def test_blocks_are_those_of_the_listed_the_oldest_first(made: GrowthList) -> No
     assert made.blocks.columns[0] == "spend_block_24"
     assert made.blocks["spend_block_01"].tolist() == rows["spend_block_01"].tolist()
     young = Snapshot(ELIGIBLE.frame.assign(history_days=95.0), ELIGIBLE.target, ())
-    blocks = growth_list(young, plain(), pipeline(capacity=2)).blocks
+    blocks = growth_list(rank(young, plain()), pipeline(capacity=2)).blocks
     assert blocks.notna().sum(axis=1).tolist() == [3, 3]
 
 
 def test_who_was_listed_and_is_just_behind_takes_the_last_place() -> None:
-    first = growth_list(ELIGIBLE, plain(), pipeline(capacity=10)).frame
+    first = growth_list(rank(ELIGIBLE, plain()), pipeline(capacity=10)).frame
     before = PreviousList("last", date(2020, 12, 1), "1-x", first.assign(listed=first["rank"] == 12)[BEFORE])
-    found = growth_list(ELIGIBLE, plain(), pipeline(capacity=10), previous=before)
+    found = growth_list(rank(ELIGIBLE, plain()), pipeline(capacity=10), previous=before)
     order = first["customer_id"].tolist()
     assert found.frame["customer_id"].tolist() == [*order[:9], order[11], order[9], order[10], *order[12:]]
     assert found.frame["listed"].sum() == 10
     assert found.frame["status"][:10].tolist() == ["new"] * 9 + ["held"]
-    off = growth_list(ELIGIBLE, plain(), pipeline(capacity=10, hysteresis=0), previous=before)
+    off = growth_list(rank(ELIGIBLE, plain()), pipeline(capacity=10, hysteresis=0), previous=before)
     assert off.frame["customer_id"].tolist() == order
     assert [g.customer_id for g in off.gone] == [order[11]]
 
@@ -143,7 +144,7 @@ def test_capacity_counts_within_each_value_of_an_attribute() -> None:
     reps = pd.DataFrame({"name": "x", "sales_rep": ["Ann", "Bob", None] * 20}, index=keys)
     settings = pipeline(capacity=2).growth_list.model_copy(update={"per": "sales_rep"})
     shop = pipeline().model_copy(update={"growth_list": settings})
-    found = growth_list(ELIGIBLE, plain(), shop, attributes=reps).frame
+    found = growth_list(rank(ELIGIBLE, plain()), shop, attributes=reps).frame
     listed = found[found["listed"]]
     assert listed["sales_rep"].fillna("-").value_counts().to_dict() == {"Ann": 2, "Bob": 2, "-": 2}
     assert (found["score"].diff().dropna() <= 0).all()
@@ -153,7 +154,9 @@ def test_any_attribute_that_capacity_counts_by_is_the_last_column() -> None:
     keys = pd.MultiIndex.from_frame(ELIGIBLE.frame[["market", "customer_id"]])
     teams = pd.DataFrame({"name": "x", "tenure_days": ["Ann", "Bob", None] * 20}, index=keys)  # a feature is called so
     settings = pipeline(capacity=2).growth_list.model_copy(update={"per": "tenure_days"})
-    found = growth_list(ELIGIBLE, plain(), pipeline().model_copy(update={"growth_list": settings}), attributes=teams)
+    found = growth_list(
+        rank(ELIGIBLE, plain()), pipeline().model_copy(update={"growth_list": settings}), attributes=teams
+    )
     assert found.frame.columns.tolist() == [*COLUMNS, "tenure_days"]
     said = found.frame.set_index(["market", "customer_id"])["tenure_days"]
     assert said.fillna("-").to_dict() == teams["tenure_days"].fillna("-").to_dict()
@@ -166,7 +169,7 @@ def test_an_attribute_that_is_called_as_a_column_is_refused() -> None:
     settings = pipeline().growth_list.model_copy(update={"per": "status"})
     shop = pipeline().model_copy(update={"growth_list": settings})
     with pytest.raises(PipelineError, match=r"no column of a list, got 'status' in growth_list\.per"):
-        growth_list(ELIGIBLE, plain(), shop, attributes=pd.DataFrame({"name": "x", "status": "A"}, index=keys))
+        growth_list(rank(ELIGIBLE, plain()), shop, attributes=pd.DataFrame({"name": "x", "status": "A"}, index=keys))
 
 
 def test_an_attribute_that_the_table_lacks_is_named() -> None:
@@ -175,7 +178,7 @@ def test_an_attribute_that_the_table_lacks_is_named() -> None:
     shop = pipeline().model_copy(update={"growth_list": settings})
     reps = pd.DataFrame({"name": "x", "sales_rep": "Ann"}, index=keys)
     with pytest.raises(PipelineError, match=r"got 'sales_repp' in growth_list\.per") as raised:
-        growth_list(ELIGIBLE, plain(), shop, attributes=reps)
+        growth_list(rank(ELIGIBLE, plain()), shop, attributes=reps)
     assert "sales_rep" in str(raised.value.hint)
 
 
@@ -183,17 +186,17 @@ def test_a_list_that_may_end_where_more_would_not_pay() -> None:
     fitted = calibrated(PLAIN["past_365"], panel_of(snapshot_of(120, firsts(2))))
     costs = {"margin_share": 0.2, "worked_account": 5.0}
     shop = pipeline(capacity=50, length="profit", costs=costs)
-    found = growth_list(ELIGIBLE, Bundle(fitted, card("past_365")), shop)
+    found = growth_list(rank(ELIGIBLE, Bundle(fitted, card("past_365"))), shop)
     assert found.curve is not None
     assert found.frame["listed"].sum() == min(50, found.curve.best)
     assert found.frame[MONEY].notna().all(axis=None)
     dear = pipeline(capacity=50, length="profit", costs=costs | {"worked_account": 1e6})
-    assert not growth_list(ELIGIBLE, Bundle(fitted, card("past_365")), dear).frame["listed"].any()
+    assert not growth_list(rank(ELIGIBLE, Bundle(fitted, card("past_365"))), dear).frame["listed"].any()
 
 
 def test_a_list_shorter_than_its_capacity_is_listed_whole() -> None:
     some = Snapshot(ELIGIBLE.frame.head(3), ELIGIBLE.target, ())
-    found = growth_list(some, plain(), pipeline(capacity=50)).frame
+    found = growth_list(rank(some, plain()), pipeline(capacity=50)).frame
     assert found["listed"].all()
     assert found["reasons_for"].notna().all()
 
@@ -202,14 +205,14 @@ def test_ties_go_by_market_and_customer() -> None:
     frame = pd.concat([snapshot_of(3, market=m).frame for m in ("b", "a")], ignore_index=True)
     frame["spend_365d"] = [1.0, 2.0, 1.0, 1.0, 1.0, 3.0]
     shuffled = frame.sample(frac=1, random_state=1).reset_index(drop=True)
-    found = growth_list(Snapshot(shuffled, ELIGIBLE.target, ()), plain(), pipeline()).frame
+    found = growth_list(rank(Snapshot(shuffled, ELIGIBLE.target, ()), plain()), pipeline()).frame
     assert found[["market", "customer_id"]].agg("/".join, axis=1).tolist() == [
         "a/c0002", "b/c0001", "a/c0000", "a/c0001", "b/c0000", "b/c0002",
     ]  # fmt: skip
 
 
 def test_a_plain_ranking_lists_without_probability_and_says_by_what() -> None:
-    found = growth_list(ELIGIBLE, plain(), pipeline(capacity=1)).frame
+    found = growth_list(rank(ELIGIBLE, plain()), pipeline(capacity=1)).frame
     assert found["probability"].isna().all()
     spent = f"{found['spend_12m'][0]:,.0f}"
     assert found["reasons_for"][0] == [
@@ -219,21 +222,23 @@ def test_a_plain_ranking_lists_without_probability_and_says_by_what() -> None:
 
 
 def test_the_list_speaks_the_pipeline_s_language() -> None:
-    found = growth_list(ELIGIBLE, plain(), pipeline(capacity=1, language="de")).frame
+    found = growth_list(rank(ELIGIBLE, plain()), pipeline(capacity=1, language="de")).frame
     assert found["reasons_for"][0][0].startswith("Rang allein nach dem Umsatz der letzten zwölf Monate (")
 
 
 def test_a_calibrated_plain_ranking_has_probabilities() -> None:
     fitted = calibrated(PLAIN["past_365"], panel_of(snapshot_of(120, firsts(2))))
-    found = growth_list(ELIGIBLE, Bundle(fitted, replace(card("past_365"))), pipeline()).frame
+    found = growth_list(rank(ELIGIBLE, Bundle(fitted, replace(card("past_365")))), pipeline()).frame
     assert found["probability"].between(0, 1).all()
-    assert found["customer_id"].tolist() == growth_list(ELIGIBLE, plain(), pipeline()).frame["customer_id"].tolist()
+    assert (
+        found["customer_id"].tolist() == growth_list(rank(ELIGIBLE, plain()), pipeline()).frame["customer_id"].tolist()
+    )
 
 
 def test_names_are_joined_by_market_and_customer() -> None:
     keys = pd.MultiIndex.from_tuples([("", "c0001"), ("other", "c0002"), ("", "gone")])
     found = growth_list(
-        ELIGIBLE, plain(), pipeline(), attributes=pd.DataFrame({"name": ["Emily", "No", "No"]}, index=keys)
+        rank(ELIGIBLE, plain()), pipeline(), attributes=pd.DataFrame({"name": ["Emily", "No", "No"]}, index=keys)
     ).frame
     names = found.set_index("customer_id")["name"]
     assert names["c0001"] == "Emily"

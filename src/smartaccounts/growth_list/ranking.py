@@ -1,0 +1,65 @@
+"""Who ranks where: the eligible customers of one as_of by score, with chances, reach and peers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from smartaccounts.bundle import Bundle
+from smartaccounts.features.snapshot import Snapshot
+from smartaccounts.rankers.base import Scores
+
+CHANCES = ["probability", "probability_low", "probability_high"]
+POTENTIAL = ["potential_low", "potential", "potential_high"]
+PEERS = ["peers", "peer_low", "peer_middle", "peer_high"]
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The eligible customers of one as_of in order.
+
+    now: every customer of that as_of. bundle: the model that scored them. rows: the eligible rows of `now` by score,
+    ties by market and customer_id, with score, CHANCES, POTENTIAL (currency, in the horizon) and PEERS.
+    """
+
+    now: Snapshot
+    bundle: Bundle
+    rows: pd.DataFrame
+
+
+def rank(now: Snapshot, bundle: Bundle) -> Ranking:
+    """Score the eligible rows of a snapshot of one as_of and put them in order."""
+    return Ranking(now, bundle, _by_score(now.eligible().frame, bundle))
+
+
+def _by_score(frame: pd.DataFrame, bundle: Bundle) -> pd.DataFrame:
+    """Return the eligible rows in rank order with score, chances, potential and peers."""
+    scored = bundle.fitted.score(frame)
+    scores = _scores(scored, frame.index)
+    beside = pd.concat([scores, _reach(frame, scores["probability"].to_numpy(dtype=float), bundle)], axis=1)
+    keys = [frame[c].to_numpy(dtype=object) for c in ("customer_id", "market")]
+    order = np.lexsort((*keys, -scored.score))
+    return pd.concat([frame, beside], axis=1).iloc[order].reset_index(drop=True)
+
+
+def _scores(scored: Scores, index: pd.Index) -> pd.DataFrame:
+    ends = dict(zip(CHANCES, (scored.probability, scored.low, scored.high), strict=True))
+    known = {name: np.nan if end is None else end for name, end in ends.items()}
+    return pd.DataFrame({"score": scored.score, **known}, index=index)
+
+
+def _reach(frame: pd.DataFrame, chance: np.ndarray, bundle: Bundle) -> pd.DataFrame:
+    """Return POTENTIAL, which agrees with the chances, and PEERS; null where the model carries none."""
+    out = pd.DataFrame(np.nan, index=frame.index, columns=[*POTENTIAL, *PEERS])
+    highest = np.full(len(frame), np.nan)
+    if bundle.peers is not None:
+        of_peers = bundle.peers.of(frame)
+        out[PEERS] = of_peers[PEERS]
+        highest = of_peers["peer_highest"].to_numpy(dtype=float)
+    if bundle.potential is not None:
+        reach = bundle.potential.predict(frame).agreeing(frame["key_spend"].to_numpy(dtype=float), chance)
+        reach = reach.capped(highest)
+        out[POTENTIAL] = np.column_stack([reach.low, reach.middle, reach.high])
+    return out
