@@ -29,7 +29,7 @@ def test_arrays_in_files_ranges_of_few_lines_pieces_of_few_rows(
     monkeypatch.setattr(coded, "RANGE", 20)
     monkeypatch.setattr(coded, "BATCH", 64)
     monkeypatch.setattr(run, "AT_ONCE", 2)
-    little = [(n, f) for n, (f,) in run.frames(lines, as_ofs(seed), [TARGET], rows=7)]
+    little = [(n, f.copy()) for n, (f,) in run.frames(lines, as_ofs(seed), [TARGET], rows=7)]
 
     assert max(len(f) for _, f in little) == 7
     assert sum(n for n, _ in little) == len(set(as_ofs(seed)))

@@ -194,9 +194,7 @@ def _swept(held: Coded, seen: run.Seen, target: Target) -> tuple[run.Answer, npt
     """Sweep for the columns that a market is ranked and summed by; return them and the baskets."""
     columns = [Column(n, CATALOGUE[n].swept, CATALOGUE[n].zero) for n in LEVELS]
     totals = [Column(name, total) for name, total in standing.totals(target).items()]
-    answer = run.Answer.of(
-        [c.name for c in (*columns, *totals)], frozenset(), rows=int(seen.starts[-1]), room=unbounded()
-    )
+    answer = run.Answer.of([c.name for c in (*columns, *totals)], frozenset(), rows=int(seen.starts[-1]))
     return answer, run.write_customers(held, seen, program([*columns, *totals], held.given), answer)
 
 
@@ -297,7 +295,7 @@ def _finished(
         return asked.schema().empty_table()
     ((_, held, names, own),) = _held(part)
     seen = asked.see(held)
-    answer = run.Answer.of([*CATALOGUE], asked.absent, rows=int(seen.starts[-1]), room=unbounded())
+    answer = run.Answer.of([*CATALOGUE], asked.absent, rows=int(seen.starts[-1]))
     baskets = run.write_customers(held, seen, program(run.own_columns(asked.absent), held.given), answer)
     if known is not None:
         told = names.to_pandas().merge(known[0].reset_index(names="code"), how="left", on=["market", "product_id"])

@@ -13,6 +13,7 @@ from smartaccounts.config import Pipeline
 from smartaccounts.errors import PipelineError
 from smartaccounts.features.spend import BLOCKS
 from smartaccounts.growth_list.capacity import profit_curve, proposed_length
+from smartaccounts.growth_list.columns import COLUMNS, SHOWN_ATTRIBUTES, TAKEN
 from smartaccounts.growth_list.concentration import delivered, today
 from smartaccounts.growth_list.costs import money
 from smartaccounts.growth_list.facts import Concentration, Gone, ProfitCurve
@@ -21,23 +22,11 @@ from smartaccounts.growth_list.hysteresis import Places, places
 from smartaccounts.growth_list.keep_small import KeptSmall, keep_small, summary
 from smartaccounts.growth_list.plays import plays, rules_of, why
 from smartaccounts.growth_list.previous import PreviousList
-from smartaccounts.growth_list.ranking import CHANCES, PEERS, POTENTIAL, Ranking
+from smartaccounts.growth_list.ranking import Ranking
 from smartaccounts.growth_list.reasons import reasons
-from smartaccounts.growth_list.stability import CHANGES, compare
+from smartaccounts.growth_list.stability import compare
 from smartaccounts.growth_list.words import words
 from smartaccounts.orders.expression import nearest
-
-SHOWN_ATTRIBUTES = ["segment", "region", "sales_rep"]
-COLUMNS = [
-    "rank", "market", "customer_id", "name", *CHANCES, "spend_12m", "spend_prior_12m", *POTENTIAL, "play",
-    "reasons_for", "reasons_against", "flags", "as_of", "model_version", "listed", "score", "spend_h", "key_spend",
-    "small_spend", "orders_365d", "recency_days", "gap", *PEERS, "play_rule", "play_why", "play_value", "cost_to_serve",
-    "cost_proposed", "keep_small", *CHANGES, *SHOWN_ATTRIBUTES,
-]  # fmt: skip
-"""The columns of growth_list.parquet; up to `model_version` they are relied on from outside."""
-
-TAKEN = {*COLUMNS, "pipeline", "to_do"} - {"market", "name", *SHOWN_ATTRIBUTES}
-"""What no attribute of growth_list.per can be called: the files have a column of that name for something else."""
 
 
 @dataclass(frozen=True)

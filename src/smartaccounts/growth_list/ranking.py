@@ -9,11 +9,8 @@ import pandas as pd
 
 from smartaccounts.bundle import Bundle
 from smartaccounts.features.snapshot import Snapshot
+from smartaccounts.growth_list.columns import CHANCES, PEERS, POTENTIAL
 from smartaccounts.rankers.base import Scores
-
-CHANCES = ["probability", "probability_low", "probability_high"]
-POTENTIAL = ["potential_low", "potential", "potential_high"]
-PEERS = ["peers", "peer_low", "peer_middle", "peer_high"]
 
 
 @dataclass(frozen=True)

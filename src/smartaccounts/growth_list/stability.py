@@ -15,7 +15,6 @@ from smartaccounts.growth_list.previous import COLUMNS, KEY, PreviousList
 from smartaccounts.growth_list.words import Words
 
 NEW, STAYED, HELD = "new", "stayed", "held"
-CHANGES = ["status", "previous_rank", "moved_because"]
 SPEAKS = 0.05
 """Spend or orders that changed by a smaller share are no reason."""
 

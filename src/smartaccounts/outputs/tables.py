@@ -107,5 +107,5 @@ class Parts:
         """Append the rows of a table; all parts have the same columns."""
         if self._writer is None:
             texts = [f.name for f in table.schema if pa.types.is_string(f.type)]
-            self._writer = pq.ParquetWriter(self._path, table.schema, compression="zstd", use_dictionary=texts)
+            self._writer = pq.ParquetWriter(self._path, table.schema, compression="snappy", use_dictionary=texts)
         self._writer.write_table(table)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from smartaccounts.config import Pipeline
 from smartaccounts.features.extra import Extra, extra_features
 from smartaccounts.features.snapshot import STANDING
-from smartaccounts.growth_list.ranked import COLUMNS
+from smartaccounts.growth_list.columns import COLUMNS
 from smartaccounts.growth_list.rule_figures import FIGURES
 from smartaccounts.panel import OUTCOME
 from smartaccounts.rankers.derived import DERIVED

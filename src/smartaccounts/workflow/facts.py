@@ -13,10 +13,10 @@ from smartaccounts.config import Pipeline
 from smartaccounts.evaluation.expectation import expectation
 from smartaccounts.features.snapshot import Snapshot
 from smartaccounts.growth_list import capacity
+from smartaccounts.growth_list.columns import CHANCES, COLUMNS
 from smartaccounts.growth_list.costs import assumptions
 from smartaccounts.growth_list.facts import Expected, Facts
-from smartaccounts.growth_list.ranked import COLUMNS, GrowthList
-from smartaccounts.growth_list.ranking import CHANCES
+from smartaccounts.growth_list.ranked import GrowthList
 from smartaccounts.growth_list.words import words
 from smartaccounts.outputs.shown import Shown, plays_in
 

@@ -6,7 +6,9 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from itertools import pairwise
+from math import prod
 from queue import SimpleQueue
 from typing import Any
 
@@ -34,6 +36,7 @@ CODES = ((products.ASSORTED, PRODUCT), (products.CATEGORISED, CATEGORY))
 """Columns that need the purchases by product, and by category."""
 
 Items = tuple[Any, Any, Any]
+Empty = Callable[[tuple[int, int]], npt.NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,8 @@ def frames(
 ) -> Iterator[tuple[int, list[pd.DataFrame]]]:
     """Yield, a few as_of dates at a time, how many they were and per target the rows of those with enough history.
 
-    keys: of the lines known before the last of them, where they are there already. With `rows` in pieces of so many at most; with all but the last of some dates the number of dates is 0.
+    keys: of the lines known before the last of them, where they are there already. With `rows` in pieces of so many at
+    most, each there until the next is asked for; with all but the last of some dates the number of dates is 0.
     """
     dates = sorted(set(as_ofs))
     held = coded.coded(lines, keys or keyed(lines, known_before=dates[-1]))
@@ -69,10 +73,12 @@ def frames(
     room = lines.engine.room
     bought = [None if absent.issuperset(names) else items(held, column, room) for names, column in CODES]
     at_once = int(np.clip(ROWS_AT_ONCE // max(len(held.first_known), 1), 1, AT_ONCE))
-    for start in range(0, len(dates), at_once):
-        chunk = dates[start : start + at_once]
+    chunks = [dates[start : start + at_once] for start in range(0, len(dates), at_once)]
+    most = max(sum(int((held.first_known < day_number(d)).sum()) for d in chunk) for chunk in chunks)
+    empty: Empty = partial(room.empty, dtype=np.float64) if rows is None else _again(room, rows=most)
+    for chunk in chunks:
         seen = see(held, chunk, first_days(held, chunk), horizon_days=min(t.horizon_days for t in targets))
-        answer, stands = _answered(held, seen, targets, absent, bought, room)
+        answer, stands = _answered(held, seen, targets, absent, bought, empty)
         total = int(seen.starts[-1])
         piece = rows or max(total, 1)
         for first in range(0, max(total, 1), piece):
@@ -82,17 +88,30 @@ def frames(
             release(answer.values)
 
 
+def _again(room: Room, *, rows: int) -> Empty:
+    """Return what makes one table of at most so many rows in the place of another: fresh memory is slow to write to."""
+    flat: list[npt.NDArray[np.float64]] = []
+
+    def empty(shape: tuple[int, int]) -> npt.NDArray[np.float64]:
+        if not flat:
+            flat.append(room.empty((shape[0] * rows,), np.float64))
+        table: npt.NDArray[np.float64] = flat[0][: prod(shape)].reshape(shape)
+        return table
+
+    return empty
+
+
 def _answered(
     held: Coded,
     seen: Seen,
     targets: Sequence[Target],
     absent: frozenset[str],
     bought: Sequence[Items | None],
-    room: Room,
+    empty: Empty,
 ) -> tuple[Answer, list[dict[str, Any]]]:
     """Return the columns of the catalogue, and per target those of its standing."""
     parts = [Column(f"{i} {name}", total) for i, t in enumerate(targets) for name, total in standing.totals(t).items()]
-    answer = Answer.of([*CATALOGUE, *(part.name for part in parts)], absent, rows=int(seen.starts[-1]), room=room)
+    answer = Answer.of([*CATALOGUE, *(part.name for part in parts)], absent, rows=int(seen.starts[-1]), empty=empty)
     baskets = write_customers(held, seen, program([*own_columns(absent), *parts], held.given), answer)
     by_product, by_category = bought
     if by_product is not None:
@@ -154,10 +173,10 @@ class Answer:
     values: npt.NDArray[np.float64]
 
     @classmethod
-    def of(cls, names: Sequence[str], absent: frozenset[str], *, rows: int, room: Room) -> Answer:
-        """Make room for some columns; those that are absent are null."""
+    def of(cls, names: Sequence[str], absent: frozenset[str], *, rows: int, empty: Empty = np.empty) -> Answer:
+        """Make some columns, those that are absent null; `empty` makes a table of a shape."""
         place = {name: i for i, name in enumerate(names)}
-        values = room.empty((len(names), rows), np.float64)
+        values = empty((len(names), rows))
         later = (*absent, *products.ASSORTED, *products.CATEGORISED)
         values[[place[name] for name in later if name in place]] = np.nan
         return cls(place, absent, values)
