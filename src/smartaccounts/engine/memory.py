@@ -5,7 +5,6 @@ from __future__ import annotations
 import mmap
 import os
 import re
-import sys
 import tempfile
 import weakref
 from collections.abc import Sequence
@@ -72,11 +71,6 @@ class Room:
 
     def _give_back(self, size: int) -> None:
         self._left += size
-
-
-def unbounded() -> Room:
-    """Return room in memory for whatever comes."""
-    return Room(sys.maxsize, Path())
 
 
 def release(*arrays: npt.NDArray[Any]) -> None:

@@ -20,14 +20,13 @@ import pandas as pd
 import pyarrow as pa
 
 from smartaccounts.config import Target
-from smartaccounts.engine.memory import unbounded
 from smartaccounts.engine.sql import NARROW_LIMIT
 from smartaccounts.errors import InputError
 from smartaccounts.features.extra import Extra, absent_extra, beside, extra_frame
 from smartaccounts.features.families import CATALOGUE, absent_features
 from smartaccounts.features.snapshot import KEY, STANDING, Snapshot, as_table, one_frame, snapshots
 from smartaccounts.features.sweep import coded, products, run, standing
-from smartaccounts.features.sweep.coded import CATEGORY, PRODUCT, Coded
+from smartaccounts.features.sweep.coded import Coded
 from smartaccounts.features.sweep.keys import keyed
 from smartaccounts.features.sweep.peers import LEVELS, PEERS, Rows, peers
 from smartaccounts.features.sweep.program import Column, program
@@ -262,7 +261,7 @@ def _counts(
         bars = np.array([[bar.get((int(d), m), 0) for m in markets] for d in seen.as_ofs]).reshape(-1, len(markets))
         bar_of = np.repeat(bars, np.diff(held.markets), axis=1)
         large = np.where(baskets[..., 1] > 0, baskets[..., 0] >= bar_of, -1).astype(np.int8)
-        counts = run.counts(held, seen, large, run.items(held, PRODUCT, unbounded()))
+        counts = run.counts(held, seen, large)
         a, product = np.nonzero(counts[..., products.BUYERS])
         rows = names.take(product).append_column("as_of", pa.array(seen.as_ofs[a].astype(np.int32)))
         for i, name in enumerate(_COUNTED):
@@ -303,9 +302,9 @@ def _finished(
         of = np.full((len(seen.as_ofs), len(there), 4), np.nan)
         late = known[1][len(asked.dates) - len(seen.as_ofs) :]  # the dates with enough history are the last ones
         of[:, there] = late[:, told["code"][there].to_numpy(np.int64)]
-        run.write_assortment(held, seen, baskets, run.items(held, PRODUCT, unbounded()), of, answer)
+        run.write_assortment(held, seen, baskets, of, answer)
     if not asked.absent.issuperset(products.CATEGORISED):
-        run.write_categories(held, seen, run.items(held, CATEGORY, unbounded()), answer)
+        run.write_categories(held, seen, answer)
     stands = stands.sort_by([("as_of", "ascending"), ("c", "ascending")])
     at = dict(answer.columns())
     for name in PEERS:

@@ -18,19 +18,20 @@ from smartaccounts.engine.threads import threads
 from smartaccounts.errors import InputError
 from smartaccounts.features.channels import is_digital
 from smartaccounts.features.sweep.keys import Index, Keys
-from smartaccounts.features.sweep.measures import GIVEN, given
-from smartaccounts.features.sweep.scatter import filed, placed, queued, settled
+from smartaccounts.features.sweep.measures import GIVEN, flagged, given
+from smartaccounts.features.sweep.scatter import by_code, filed, placed, queued, settled
 from smartaccounts.orders.contract import OrderLines
 
 Ints = npt.NDArray[np.int32]
 Longs = npt.NDArray[np.int64]
 Columns = list[npt.NDArray[Any]]
 
-DAY, KNOWN, PRODUCT, CATEGORY = range(4)
-"""Columns of `Coded.ints`; product and category are -1 where a line has none."""
+DAY, KNOWN, PRODUCT, CATEGORY, FLAGS = range(5)
+"""Columns of `Coded.ints`; product and category are -1 where a line has none, bit i of the flags says that its amount
+counts in measure i of those `flagged`."""
 ORDER, AMOUNT, LN_PRICE, LN_QUANTITY, FIRST_GIVEN = range(5)
 """Columns of `Coded.longs`: a hash of the order_id, scaled money, logs as integers of 1e-9 (NO_LOG: none), and then the
-measures of `given`."""
+measures of `given` that are not `flagged`."""
 NO_LOG = np.iinfo(np.int64).min
 
 BATCH = 1 << 18
@@ -42,10 +43,9 @@ RANGE = 1 << 18
 class Coded:
     """Order lines as numbers.
 
-    Lines of customer c are the rows `offsets[c]:offsets[c + 1]` of `ints` and `longs`, in no order. bounds: where
-    each range of customers begins, one more at the end. customers: market and customer_id by c, ascending, and
+    Lines of customer c are the rows `offsets[c]:offsets[c + 1]` of `ints` and `longs`, by product. bounds: where each range of customers begins, one more at the end. customers: market and customer_id by c, ascending, and
     `person`, equal for equal customer_ids; markets: where each market's customers begin, one more at the end.
-    product_market: the market of each product. first_known: the first day on which a line of c was known.
+    product_market: the market of each product; categories: how many there are. first_known: the first day on which a line of c was known.
     """
 
     customers: pa.Table
@@ -56,6 +56,7 @@ class Coded:
     given: tuple[str, ...]
     markets: Longs
     product_market: Ints
+    categories: int
     first_known: Ints
 
     @property
@@ -75,7 +76,9 @@ def coded(lines: OrderLines, keys: Keys) -> Coded:
     names = given(lines.provided)
     bounds = np.unique(np.append(np.searchsorted(offsets, np.arange(0, offsets[-1], RANGE)), len(customers)))
     read = _batches(lines, keys, names)
-    ints, longs = _placed(read, keys, offsets, bounds, width=FIRST_GIVEN + len(names), room=lines.engine.room)
+    ints, longs = _placed(
+        read, keys, offsets, bounds, width=FIRST_GIVEN + len(names) - len(flagged(names)), room=lines.engine.room
+    )
     markets = customers["market"].combine_chunks().dictionary_encode()
     sold_in = pc.index_in(keys.products["market"], value_set=markets.dictionary)  # a market may have no products
     starts = np.flatnonzero(np.diff(np.asarray(markets.indices), prepend=-1))
@@ -88,6 +91,7 @@ def coded(lines: OrderLines, keys: Keys) -> Coded:
         given=names,
         markets=np.append(starts, len(customers)).astype(np.int64),
         product_market=sold_in.to_numpy().astype(np.int32),
+        categories=len(keys.categories),
         first_known=customers["first_known"].to_numpy().astype(np.int32),
     )
 
@@ -97,7 +101,7 @@ def _placed(
 ) -> tuple[Ints, Longs]:
     """Return `ints` and `longs`: lines first go to their range as they come, column by column, then to their place in it."""
     whose = room.empty((offsets[-1], 1), np.int32)
-    ints, longs = room.empty((offsets[-1], 4), np.int32), room.empty((offsets[-1], width), np.int64)
+    ints, longs = room.empty((offsets[-1], FLAGS + 1), np.int32), room.empty((offsets[-1], width), np.int64)
     range_of = np.repeat(np.arange(len(bounds) - 1, dtype=np.int32), np.diff(bounds))
     starts = offsets[bounds]
     free = starts[:-1].copy()
@@ -107,7 +111,7 @@ def _placed(
         ranges, rows = np.empty(len(c), np.int32), np.empty(len(c), np.int64)
         if not queued(c, range_of, free, starts, ranges, rows):
             raise changed()
-        for some, table in (([c], whose), ([*columns[3:5], product, category], ints), (columns[5:], longs)):
+        for some, table in (([c], whose), ([*columns[3:5], product, category, columns[5]], ints), (columns[6:], longs)):
             for k, values in enumerate(some):
                 filed(values, ranges, rows, starts, k, table)
         release(whose, ints, longs)
@@ -118,6 +122,8 @@ def _placed(
         own, begins = whose[lines, 0] - np.int32(first), offsets[first : end + 1] - offsets[first]
         if not placed(own, begins[:-1].copy(), begins[1:], rows):
             raise changed()
+        n = len(rows)
+        by_code(begins, ints[lines].reshape(-1)[PRODUCT * n : (PRODUCT + 1) * n], rows)
         for table in (ints, longs):
             settled(table[lines].reshape(-1).copy(), rows, table[lines])
         release(whose, ints, longs)
@@ -142,11 +148,14 @@ def changed() -> InputError:
 
 
 def _batches(lines: OrderLines, keys: Keys, names: tuple[str, ...]) -> Iterator[Columns]:
-    """Yield the lines, some at a time: the hashes of their keys, their day and known day, the columns of `longs`."""
+    """Yield the lines, some at a time: the hashes of their keys, their day and known day, flags, the columns of `longs`."""
     digital = is_digital("l.channel")
+    holds = {n: GIVEN[n][1].format(digital=digital) for n in names}
+    bits = [f"CASE WHEN {holds[n]} THEN {1 << i} ELSE 0 END" for i, n in enumerate(flagged(names))]
     measures = [
-        f"CASE WHEN {GIVEN[n][1].format(digital=digital)} THEN {scaled(GIVEN[n][0], NARROW)} ELSE 0 END AS {n}"
+        f"CASE WHEN {holds[n]} THEN {scaled(GIVEN[n][0], NARROW)} ELSE 0 END AS {n}"
         for n in names
+        if n not in flagged(names)
     ]
     longs = [
         "CAST(hash(l.order_id) >> 1 AS BIGINT) AS ordered",
@@ -155,7 +164,8 @@ def _batches(lines: OrderLines, keys: Keys, names: tuple[str, ...]) -> Iterator[
         f"{_log('l.quantity') if 'quantity' in lines.provided else NO_LOG_SQL} AS ln_quantity",
         *measures,
     ]
-    sql = f"SELECT {', '.join(keys.hashes())}, l.day, l.known_day, {', '.join(longs)} FROM {keys.source} l"
+    flags = f"CAST({' + '.join(bits) or '0'} AS INTEGER) AS flags"
+    sql = f"SELECT {', '.join(keys.hashes())}, l.day, l.known_day, {flags}, {', '.join(longs)} FROM {keys.source} l"
     for batch in lines.engine.batches(sql, rows=BATCH):
         yield [column.to_numpy() for column in batch.columns]
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from smartaccounts.features.sweep.coded import AMOUNT, DAY, FIRST_GIVEN, KNOWN, ORDER, PRODUCT
+from smartaccounts.features.sweep.coded import AMOUNT, DAY, FIRST_GIVEN, FLAGS, KNOWN, ORDER, PRODUCT
 from smartaccounts.features.sweep.compiled import compiled
 from smartaccounts.features.sweep.measures import FIXED
 from smartaccounts.features.sweep.ordering import ordered
@@ -82,6 +82,12 @@ def _orders(ints: Array, longs: Array, by_order: Array, row_day: Array, row_know
             row[rows, _RETURN_LINES] += 1
         for k in range(FIRST_GIVEN, longs.shape[1]):
             row[rows, _FIXED + k - FIRST_GIVEN] += longs[at, k]
+        flags, k = ints[at, FLAGS], _FIXED + longs.shape[1] - FIRST_GIVEN
+        while flags:
+            if flags & 1:
+                row[rows, k] += amount
+            flags >>= 1
+            k += 1
     return rows + 1
 
 
@@ -261,6 +267,7 @@ def swept(
     offsets: Array,
     ints: Array,
     longs: Array,
+    flags: int,
     as_ofs: Array,
     history: Array,
     row_of: Array,
@@ -275,13 +282,13 @@ def swept(
 ) -> None:
     """Sweep the customers `[first, end)`.
 
-    as_ofs ascending; row_of[a, c] is the row of `answers` (columns x rows) that is written, -1: none; into[f] the column. baskets[a, c] is
+    as_ofs ascending; row_of[a, c] is the row of `answers` (columns x rows) that is written, -1: none; into[f] the column. flags: how many measures are `flagged`. baskets[a, c] is
     what the customer bought of products in the last 365 days, scaled, and in how many lines.
     """
     longest = 1
     for c in range(first, end):
         longest = max(longest, offsets[c + 1] - offsets[c])
-    measures = _FIXED + longs.shape[1] - FIRST_GIVEN
+    measures = _FIXED + longs.shape[1] - FIRST_GIVEN + flags
     by_order, by_day, spare = np.empty(longest, np.int64), np.empty(longest, np.int64), np.empty(longest, np.int64)
     row_day = np.empty(longest, np.int64)
     row_known = np.empty(longest, np.int64)

@@ -29,21 +29,30 @@ days since the purchase day before, on a purchase day that has one.
 
 LISTED = "l.list_price > 0 AND l.quantity > 0 AND l.amount > 0"
 COSTED = "l.cost IS NOT NULL AND l.quantity IS NOT NULL"
+PAID = "l.amount"
 GIVEN = {
     "list_value": ("l.list_price * l.quantity", LISTED, ("list_price", "quantity")),
-    "list_paid": ("l.amount", LISTED, ("list_price", "quantity")),
     "cost_value": ("l.cost * l.quantity", COSTED, ("cost", "quantity")),
-    "cost_paid": ("l.amount", COSTED, ("cost", "quantity")),
-    "gross_channel": ("l.amount", "l.channel IS NOT NULL AND l.amount > 0", ("channel",)),
-    "gross_digital": ("l.amount", "{digital} AND l.amount > 0", ("channel",)),
+    "list_paid": (PAID, LISTED, ("list_price", "quantity")),
+    "cost_paid": (PAID, COSTED, ("cost", "quantity")),
+    "gross_channel": (PAID, "l.channel IS NOT NULL AND l.amount > 0", ("channel",)),
+    "gross_digital": (PAID, "{digital} AND l.amount > 0", ("channel",)),
 }
-"""Measures of money that a line brings along: value, condition, and the contract columns without which it has none."""
+"""Measures of money that a line brings along: value, condition, and the contract columns without which it has none.
+
+Those that are the amount or nothing come last: a line needs a bit for each.
+"""
 
 
 def given(provided: Iterable[str]) -> tuple[str, ...]:
     """Return the measures of GIVEN that a source with these contract columns has."""
     have = set(provided)
     return tuple(name for name, (_, _, needs) in GIVEN.items() if have.issuperset(needs))
+
+
+def flagged(names: Iterable[str]) -> tuple[str, ...]:
+    """Return those measures of GIVEN that are the amount of a line or nothing."""
+    return tuple(name for name in names if GIVEN[name][0] == PAID)
 
 
 def measured(swept: Swept) -> tuple[str, ...]:

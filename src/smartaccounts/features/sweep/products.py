@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from smartaccounts.features.sweep.coded import AMOUNT, DAY, KNOWN, LN_PRICE, LN_QUANTITY, NO_LOG
+from smartaccounts.features.sweep.coded import AMOUNT, CATEGORY, DAY, KNOWN, LN_PRICE, LN_QUANTITY, NO_LOG, PRODUCT
 from smartaccounts.features.sweep.compiled import compiled
-from smartaccounts.features.sweep.ordering import ordered
 
 BUYERS, LARGE_BUYERS, SUM_PRICE, PRICES, SUM_QUANTITY, QUANTITIES = range(6)
 """What is counted of a product at an as_of (`weighed`)."""
@@ -49,53 +48,36 @@ _YEAR = 365
 
 
 @compiled
-def counted(first: int, end: int, offsets: Array, ints: Array, longs: Array, column: int, n: Array) -> None:
-    """Count each customer's purchases that have a code in `column` (coded.PRODUCT or CATEGORY)."""
-    for c in range(first, end):
-        n[c] = 0
-        for at in range(offsets[c], offsets[c + 1]):
-            n[c] += ints[at, column] >= 0 and longs[at, AMOUNT] > 0
-
-
-@compiled
-def grouped(
-    first: int,
-    end: int,
-    offsets: Array,
-    ints: Array,
-    longs: Array,
-    column: int,
-    begins: Array,
-    item: Array,
-    paid: Array,
-) -> None:
-    """Write the purchases that `counted` counted, of each customer by code: those of c from row `begins[c]` on.
-
-    item: code, day, known day. paid: scaled money, logs of price and of quantity as in `Coded.longs`.
-    """
+def _longest(first: int, end: int, offsets: Array) -> Any:
+    """Return the most lines of a customer."""
     longest = 1
     for c in range(first, end):
         longest = max(longest, offsets[c + 1] - offsets[c])
-    by_code, spare = np.empty(longest, np.int64), np.empty(longest, np.int64)
-    for c in range(first, end):
-        low, n = offsets[c], offsets[c + 1] - offsets[c]
-        ordered(ints[low : low + n, column], n, by_code, spare)
-        row = begins[c]
-        for k in range(n):
-            at = low + by_code[k]
-            if ints[at, column] >= 0 and longs[at, AMOUNT] > 0:
-                item[row, 0] = ints[at, column]
-                item[row, 1] = ints[at, DAY]
-                item[row, 2] = ints[at, KNOWN]
-                paid[row, 0] = longs[at, AMOUNT]
-                paid[row, 1] = longs[at, LN_PRICE]
-                paid[row, 2] = longs[at, LN_QUANTITY]
-                row += 1
+    return longest
+
+
+@compiled
+def _purchases(begin: int, end: int, ints: Array, longs: Array, item: Array, paid: Array) -> Any:
+    """Write one customer's purchases of products, by product; return how many.
+
+    item: product, day, known day. paid: scaled money, logs of price and of quantity as in `Coded.longs`.
+    """
+    n = 0
+    for at in range(begin, end):
+        if ints[at, PRODUCT] >= 0 and longs[at, AMOUNT] > 0:
+            item[n, 0] = ints[at, PRODUCT]
+            item[n, 1] = ints[at, DAY]
+            item[n, 2] = ints[at, KNOWN]
+            paid[n, 0] = longs[at, AMOUNT]
+            paid[n, 1] = longs[at, LN_PRICE]
+            paid[n, 2] = longs[at, LN_QUANTITY]
+            n += 1
+    return n
 
 
 @compiled
 def _basket(i: int, end: int, item: Array, paid: Array, as_of: int) -> Any:
-    """Read one code's purchases of the 365 days from row i on.
+    """Read one product's purchases of the 365 days from row i on.
 
     Returns the row after them; lines, days since the first and the last, gross; sum and count of logs of prices, and of
     quantities.
@@ -122,22 +104,23 @@ def _basket(i: int, end: int, item: Array, paid: Array, as_of: int) -> Any:
 
 @compiled
 def weighed(
-    first: int, end: int, begins: Array, item: Array, paid: Array, as_ofs: Array, large: Array, counts: Array
+    first: int, end: int, offsets: Array, ints: Array, longs: Array, as_ofs: Array, large: Array, counts: Array
 ) -> None:  # fmt: skip
     """Count the buyers of every product at every as_of.
 
     large[a, c]: 1 a large account, 0 another buyer, -1 without a purchase. counts: as_ofs x products x 6, added to.
     """
+    longest = _longest(first, end, offsets)
+    item, paid = np.empty((longest, 3), np.int64), np.empty((longest, 3), np.int64)
     for c in range(first, end):
+        stop = _purchases(offsets[c], offsets[c + 1], ints, longs, item, paid)
         for a in range(len(as_ofs)):
             if large[a, c] < 0:
                 continue
-            i = begins[c]
-            while i < begins[c + 1]:
+            i = 0
+            while i < stop:
                 product = item[i, 0]
-                i, lines, _, _, _, sum_price, prices, sum_quantity, quantities = _basket(
-                    i, begins[c + 1], item, paid, as_ofs[a]
-                )
+                i, lines, _, _, _, sum_price, prices, sum_quantity, quantities = _basket(i, stop, item, paid, as_ofs[a])
                 if lines:
                     counts[a, product, BUYERS] += 1
                     counts[a, product, LARGE_BUYERS] += large[a, c]
@@ -158,15 +141,18 @@ def _unit(bound: float) -> Any:
 
 @compiled
 def assorted(
-    first: int, end: int, begins: Array, item: Array, paid: Array, as_ofs: Array, row_of: Array, baskets: Array,
+    first: int, end: int, offsets: Array, ints: Array, longs: Array, as_ofs: Array, row_of: Array, baskets: Array,
     known: Array, into: Array, answers: Array
 ) -> None:  # fmt: skip
     """Write the columns ASSORTED; baskets as `customers.swept` leaves them; known: as_ofs x products x 4; into: the row of `answers` of each,
     -1: it is not written.
     """
+    longest = _longest(first, end, offsets)
+    item, paid = np.empty((longest, 3), np.int64), np.empty((longest, 3), np.int64)
     answer = np.empty(len(ASSORTED), np.float64)
     lifts, gaps = np.empty(3, np.int64), np.empty(5, np.int64)
     for c in range(first, end):
+        stop = _purchases(offsets[c], offsets[c + 1], ints, longs, item, paid)
         for a in range(len(as_ofs)):
             if row_of[a, c] < 0:
                 continue
@@ -183,11 +169,11 @@ def assorted(
                 gaps[f] = 0
             one, money = _unit(float(baskets[a, c, 1])), _unit(baskets[a, c, 0] / _SCALE)
             lifted = True
-            i = begins[c] if baskets[a, c, 1] else begins[c + 1]
-            while i < begins[c + 1]:
+            i = 0 if baskets[a, c, 1] else stop
+            while i < stop:
                 product = item[i, 0]
                 i, lines, oldest, newest, spent, ln_price, with_price, ln_quantity, with_quantity = _basket(
-                    i, begins[c + 1], item, paid, as_ofs[a]
+                    i, stop, item, paid, as_ofs[a]
                 )
                 if lines == 0:
                     continue
@@ -258,28 +244,39 @@ def assorted(
 def categorised(
     first: int,
     end: int,
-    begins: Array,
-    item: Array,
-    paid: Array,
+    offsets: Array,
+    ints: Array,
+    longs: Array,
+    categories: int,
     as_ofs: Array,
     row_of: Array,
     into: Array,
     answers: Array,
 ) -> None:
-    """Write the columns CATEGORISED."""
+    """Write the columns CATEGORISED; the codes of the lines are below `categories`."""
+    spent, newest = np.zeros(categories, np.int64), np.empty(categories, np.int64)
+    touched = np.empty(categories, np.int64)
     for c in range(first, end):
         for a in range(len(as_ofs)):
             if row_of[a, c] < 0:
                 continue
             year, quarter, gross, largest = 0, 0, 0, 0
-            i = begins[c]
-            while i < begins[c + 1]:
-                i, lines, _, newest, spent, _, _, _, _ = _basket(i, begins[c + 1], item, paid, as_ofs[a])
-                if lines:
+            for i in range(offsets[c], offsets[c + 1]):
+                code, age = ints[i, CATEGORY], as_ofs[a] - ints[i, DAY]
+                if code < 0 or longs[i, AMOUNT] <= 0 or not 0 < age <= _YEAR or ints[i, KNOWN] >= as_ofs[a]:
+                    continue
+                if spent[code] == 0:  # a purchase is more than nothing
+                    touched[year] = code
+                    newest[code] = age
                     year += 1
-                    quarter += newest <= 91
-                    gross += spent
-                    largest = max(largest, spent)
+                spent[code] += longs[i, AMOUNT]
+                newest[code] = min(newest[code], age)
+            for k in range(year):
+                code = touched[k]
+                quarter += newest[code] <= 91
+                gross += spent[code]
+                largest = max(largest, spent[code])
+                spent[code] = 0
             row = row_of[a, c]
             answers[into[0], row] = year
             answers[into[1], row] = quarter

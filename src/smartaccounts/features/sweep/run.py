@@ -22,20 +22,17 @@ from smartaccounts.engine.threads import threads
 from smartaccounts.features.assortment import PRIOR_CUSTOMERS
 from smartaccounts.features.families import CATALOGUE, absent_features
 from smartaccounts.features.sweep import coded, customers, market, products, standing
-from smartaccounts.features.sweep.coded import CATEGORY, DAY, KNOWN, PRODUCT, Coded
+from smartaccounts.features.sweep.coded import DAY, KNOWN, Coded
 from smartaccounts.features.sweep.keys import Keys, keyed
+from smartaccounts.features.sweep.measures import flagged
 from smartaccounts.features.sweep.peers import Rows, peers
 from smartaccounts.features.sweep.program import MONTHS, OWN_RULES, Column, Program, program
 from smartaccounts.features.swept import Own
 from smartaccounts.orders.contract import OrderLines
 from smartaccounts.timeline import day_number
 
-AT_ONCE, ROWS_AT_ONCE = 12, 2_000_000
+AT_ONCE, ROWS_AT_ONCE = 12, 1_000_000
 """As_of dates, and rows, swept at once at most; one date at least."""
-CODES = ((products.ASSORTED, PRODUCT), (products.CATEGORISED, CATEGORY))
-"""Columns that need the purchases by product, and by category."""
-
-Items = tuple[Any, Any, Any]
 Empty = Callable[[tuple[int, int]], npt.NDArray[np.float64]]
 
 
@@ -71,14 +68,13 @@ def frames(
     held = coded.coded(lines, keys or keyed(lines, known_before=dates[-1]))
     absent = frozenset(absent_features(lines.provided))
     room = lines.engine.room
-    bought = [None if absent.issuperset(names) else items(held, column, room) for names, column in CODES]
     at_once = int(np.clip(ROWS_AT_ONCE // max(len(held.first_known), 1), 1, AT_ONCE))
     chunks = [dates[start : start + at_once] for start in range(0, len(dates), at_once)]
     most = max(sum(int((held.first_known < day_number(d)).sum()) for d in chunk) for chunk in chunks)
     empty: Empty = partial(room.empty, dtype=np.float64) if rows is None else _again(room, rows=most)
     for chunk in chunks:
         seen = see(held, chunk, first_days(held, chunk), horizon_days=min(t.horizon_days for t in targets))
-        answer, stands = _answered(held, seen, targets, absent, bought, empty)
+        answer, stands = _answered(held, seen, targets, absent, empty)
         total = int(seen.starts[-1])
         piece = rows or max(total, 1)
         for first in range(0, max(total, 1), piece):
@@ -106,19 +102,16 @@ def _answered(
     seen: Seen,
     targets: Sequence[Target],
     absent: frozenset[str],
-    bought: Sequence[Items | None],
     empty: Empty,
 ) -> tuple[Answer, list[dict[str, Any]]]:
     """Return the columns of the catalogue, and per target those of its standing."""
     parts = [Column(f"{i} {name}", total) for i, t in enumerate(targets) for name, total in standing.totals(t).items()]
     answer = Answer.of([*CATALOGUE, *(part.name for part in parts)], absent, rows=int(seen.starts[-1]), empty=empty)
     baskets = write_customers(held, seen, program([*own_columns(absent), *parts], held.given), answer)
-    by_product, by_category = bought
-    if by_product is not None:
-        write_assortment(held, seen, baskets, by_product, _known(held, seen, baskets, by_product), answer)
-    if by_category is not None:
-        write_categories(held, seen, by_category, answer)
-    release(held.ints, held.longs)
+    if not absent.issuperset(products.ASSORTED):
+        write_assortment(held, seen, baskets, _known(held, seen, baskets), answer)
+    if not absent.issuperset(products.CATEGORISED):
+        write_categories(held, seen, answer)
     stands: list[list[dict[str, Any]]] = [[] for _ in targets]
     for a, history in enumerate(seen.history.tolist()):
         rows, here = slice(seen.starts[a], seen.starts[a + 1]), np.flatnonzero(seen.row_of[a] >= 0)
@@ -222,8 +215,8 @@ def write_customers(held: Coded, seen: Seen, plan: Program, answer: Answer) -> n
 
     def sweep(first: int, end: int) -> None:
         customers.swept(
-            first, end, held.offsets, held.ints, held.longs, seen.as_ofs, seen.history, seen.row_of,
-            plan.instructions, plan.ages, months, plan.fading, fade, into, answer.values, baskets
+            first, end, held.offsets, held.ints, held.longs, len(flagged(held.given)), seen.as_ofs, seen.history,
+            seen.row_of, plan.instructions, plan.ages, months, plan.fading, fade, into, answer.values, baskets
         )  # fmt: skip
 
     _over_customers(held, sweep, answer.values)
@@ -231,43 +224,51 @@ def write_customers(held: Coded, seen: Seen, plan: Program, answer: Answer) -> n
 
 
 def write_assortment(
-    held: Coded, seen: Seen, baskets: npt.NDArray[np.int64], bought: Items, known: npt.NDArray[np.float64], answer: Answer
-) -> None:  # fmt: skip
+    held: Coded, seen: Seen, baskets: npt.NDArray[np.int64], known: npt.NDArray[np.float64], answer: Answer
+) -> None:
     """Write the columns of assortment and position; `known` as of `known_of`."""
     into = answer.into(products.ASSORTED)
     _over_customers(
         held,
         lambda first, end: products.assorted(
-            first, end, *bought, seen.as_ofs, seen.row_of, baskets, known, into, answer.values
+            first,
+            end,
+            held.offsets,
+            held.ints,
+            held.longs,
+            seen.as_ofs,
+            seen.row_of,
+            baskets,
+            known,
+            into,
+            answer.values,
         ),
-        *bought,
         answer.values,
     )
 
 
-def write_categories(held: Coded, seen: Seen, bought: Items, answer: Answer) -> None:
+def write_categories(held: Coded, seen: Seen, answer: Answer) -> None:
     """Write the columns of categories."""
     into = answer.into(products.CATEGORISED)
     _over_customers(
         held,
-        lambda first, end: products.categorised(first, end, *bought, seen.as_ofs, seen.row_of, into, answer.values),
-        *bought,
+        lambda first, end: products.categorised(
+            first,
+            end,
+            held.offsets,
+            held.ints,
+            held.longs,
+            held.categories,
+            seen.as_ofs,
+            seen.row_of,
+            into,
+            answer.values,
+        ),
         answer.values,
     )
 
 
-def items(held: Coded, column: int, room: Room) -> Items:
-    """Return each customer's purchases by their code in `column`: where they begin, and both tables of them (products.grouped)."""
-    lines = (held.offsets, held.ints, held.longs, column)
-    n = np.zeros(len(held.first_known), dtype=np.int64)
-    _over_customers(held, lambda first, end: products.counted(first, end, *lines, n))
-    begins = np.concatenate([[0], np.cumsum(n)]).astype(np.int64)
-    item, paid = room.empty((begins[-1], 3), np.int32), room.empty((begins[-1], 3), np.int64)
-    _over_customers(held, lambda first, end: products.grouped(first, end, *lines, begins, item, paid), item, paid)
-    return begins, item, paid
-
-
-def _known(held: Coded, seen: Seen, baskets: Any, bought: Items) -> npt.NDArray[np.float64]:
+def _known(held: Coded, seen: Seen, baskets: Any) -> npt.NDArray[np.float64]:
     """Return what is known of every product at every as_of, of lines that are all here (`known_of`)."""
     large = np.full(baskets.shape[:2], -1, dtype=np.int8)
     shares = np.full((len(seen.as_ofs), len(held.markets) - 1), np.nan)
@@ -278,7 +279,7 @@ def _known(held: Coded, seen: Seen, baskets: Any, bought: Items) -> npt.NDArray[
                 is_large = large_buyers(baskets[a, buys, 0])
                 large[a, buys] = is_large
                 shares[a, m] = is_large.sum() / len(buys)
-    return known_of(counts(held, seen, large, bought), shares, held.product_market)
+    return known_of(counts(held, seen, large), shares, held.product_market)
 
 
 def large_buyers(spent: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
@@ -287,7 +288,7 @@ def large_buyers(spent: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
     return is_large
 
 
-def counts(held: Coded, seen: Seen, large: npt.NDArray[np.int8], bought: Items) -> npt.NDArray[np.int64]:
+def counts(held: Coded, seen: Seen, large: npt.NDArray[np.int8]) -> npt.NDArray[np.int64]:
     """Return what is counted of every product at every as_of: as_ofs x products x 6 (products.BUYERS and so on)."""
     shape = (len(seen.as_ofs), len(held.product_market), 6)
     each = [np.zeros(shape, dtype=np.int64) for _ in range(threads())]
@@ -297,10 +298,10 @@ def counts(held: Coded, seen: Seen, large: npt.NDArray[np.int8], bought: Items) 
 
     def count(first: int, end: int) -> None:
         some = free.get()
-        products.weighed(first, end, *bought, seen.as_ofs, large, some)
+        products.weighed(first, end, held.offsets, held.ints, held.longs, seen.as_ofs, large, some)
         free.put(some)
 
-    _over_customers(held, count, *bought)
+    _over_customers(held, count)
     total: npt.NDArray[np.int64] = np.sum(each, axis=0)
     return total
 
