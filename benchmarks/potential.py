@@ -85,7 +85,7 @@ def judged(walk: Walk, day: date, pipeline: Pipeline, *, scores: Path | None) ->
     if scores is not None:
         chance = chances(scores, day, frame)
         first, alone = np.argsort(-chance, kind="stable")[:50], told
-        told = model.predict(frame).agreeing(key, chance).capped(highest)
+        told = model.predict(frame).reaching(key, chance, highest)
         for name, ends in (("alone", alone), ("agreeing", told)):
             more[f"first_50_held_{name}"] = ((ends.low <= spend) & (spend <= ends.high))[first].mean()
             more[f"first_50_pinball_{name}"] = float(np.mean((np.abs(spend - ends.middle) / key / 2)[first]))

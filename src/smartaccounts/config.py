@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from smartaccounts.errors import PipelineError
 
@@ -153,17 +153,21 @@ class PlayRule(_Strict):
     name: str | None = Field(None, min_length=1, description="what the list calls the rule; its condition if not given")
 
 
+_LARGE = 1e12
+"""No cost is larger: sums of it stay numbers."""
+
+
 class Proposal(_Strict):
     """What a play makes of the cost to serve: factors of what is now, effort in worked accounts. None: the default."""
 
     model_config = ConfigDict(allow_inf_nan=False)
 
-    orders: float | None = Field(None, ge=0)
-    personal: float | None = Field(None, ge=0, description="orders by phone or field")
-    lines: float | None = Field(None, ge=0)
-    returns: float | None = Field(None, ge=0)
-    customer: float | None = Field(None, ge=0)
-    effort: float | None = Field(None, ge=0)
+    orders: float | None = Field(None, ge=0, le=_LARGE)
+    personal: float | None = Field(None, ge=0, le=_LARGE, description="orders by phone or field")
+    lines: float | None = Field(None, ge=0, le=_LARGE)
+    returns: float | None = Field(None, ge=0, le=_LARGE)
+    customer: float | None = Field(None, ge=0, le=_LARGE)
+    effort: float | None = Field(None, ge=0, le=_LARGE)
 
 
 class Costs(_Strict):
@@ -172,13 +176,13 @@ class Costs(_Strict):
     model_config = ConfigDict(allow_inf_nan=False)
 
     margin_share: float | None = Field(None, gt=0, lt=1, description="assumed where the lines bear no cost")
-    per_order: float = Field(0, ge=0)
-    per_personal_order: float = Field(0, ge=0, description="more for an order by phone or field")
+    per_order: float = Field(0, ge=0, le=_LARGE)
+    per_personal_order: float = Field(0, ge=0, le=_LARGE, description="more for an order by phone or field")
     personal_share: float = Field(0, ge=0, le=1, description="share of such orders where the lines bear no channel")
-    per_line: float = Field(0, ge=0)
-    per_return: float = Field(0, ge=0, description="for each returned line")
-    per_customer: float = Field(0, ge=0, description="a year")
-    worked_account: float | None = Field(None, gt=0, description="of working one account through a horizon")
+    per_line: float = Field(0, ge=0, le=_LARGE)
+    per_return: float = Field(0, ge=0, le=_LARGE, description="for each returned line")
+    per_customer: float = Field(0, ge=0, le=_LARGE, description="a year")
+    worked_account: float | None = Field(None, gt=0, le=_LARGE, description="of working one account through a horizon")
     proposed: dict[Play, Proposal] = Field(default_factory=dict)
 
 
@@ -189,12 +193,12 @@ class GrowthList(_Strict):
     per: str | None = Field(None, min_length=1, description="attribute of the customers table: capacity of each value")
     length: Literal["capacity", "profit"] = Field("capacity", description="profit: fewer where fewer pay")
     language: Literal["en", "de"] = "en"
-    hysteresis: float = Field(
+    hysteresis: Annotated[float, BeforeValidator(lambda said: 0.2 if said is True else said)] = Field(
         0.2,
         ge=0,
         le=1,
         description="who was listed before stays while it ranks within capacity x (1 + this); who was not goes before "
-        "such a one within capacity / (1 + this) only; 0 or false: the list is the first `capacity`",
+        "such a one within capacity / (1 + this) only; true: 0.2; 0 or false: the list is the first `capacity`",
     )
     reasons: int = Field(3, ge=1, le=10, description="reasons for and against, each, of a listed account")
     plays: tuple[PlayRule, ...] | None = Field(None, description="the first rule that fires; None: the default rules")

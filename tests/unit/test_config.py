@@ -225,8 +225,8 @@ def test_a_mapping_is_checked_as_a_file_is(tmp_path: Path) -> None:
         pipeline_from(LEAST | {"nam": 1}, folder=tmp_path)
 
 
-@pytest.mark.parametrize(("said", "share"), [(0, 0.0), (False, 0.0), (0.5, 0.5)])
-def test_hysteresis_can_be_switched_off(said: Any, share: float) -> None:
+@pytest.mark.parametrize(("said", "share"), [(0, 0.0), (False, 0.0), (0.5, 0.5), (True, 0.2)])
+def test_hysteresis_can_be_switched(said: Any, share: float) -> None:
     assert pipeline_from(LEAST | {"growth_list": {"hysteresis": said}}, folder=Path()).growth_list.hysteresis == share
     assert pipeline_from(LEAST, folder=Path()).growth_list.hysteresis == 0.2
 
@@ -239,6 +239,7 @@ def test_hysteresis_can_be_switched_off(said: Any, share: float) -> None:
         ({"costs": {"proposed": {"leave": {"line": 1}}}}, "'growth_list.costs.proposed.leave.line' in {}.\nHint: Did"),
         ({"costs": {"proposed": {"sell": {}}}}, "Expected a valid growth_list.costs.proposed, got 'sell' in {}: Input"),
         ({"costs": {"per_order": float("inf")}}, "Expected a valid growth_list.costs.per_order, got inf in {}"),
+        ({"costs": {"per_order": 1e308}}, "got 1e+308 in {}: Input should be less than or equal to 1000000000000"),
         ({"plays": [{"play": "sell"}]}, "Expected a valid growth_list.plays.0.play, got 'sell' in {}: Input should be"),
         ({"plays": []}, "the last rule of plays, and no other, must be without `when`"),
         ({"plays": [{"play": "leave", "when": "TRUE"}]}, "and no other, must be without `when`"),

@@ -18,6 +18,9 @@ CHEAP_PLAYS = ("fair_terms", "carefree", "self_service", "automate")
 FALLING = 0.7
 """Below so much of the year before an account is on its way out, not small and steady."""
 
+STAYS = 0.2
+"""An account with a higher chance is not kept small: it waits for a place on the growth list."""
+
 CERTAIN = 0.995
 """A higher chance that one at least is a grower is no news: with so many accounts one is."""
 
@@ -44,17 +47,17 @@ class KeptSmall:
 def keep_small(accounts: pd.DataFrame, on_growth_list: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return which accounts stay small and are worth having: one mask over the eligible rows of one snapshot.
 
-    Those that are not on the growth list, bought in the last horizon and at least twice in 12 months, get
-    one of CHEAP_PLAYS, do not fall below FALLING of their year before, and bring something: play_value above zero;
-    where that is unknown, as much spend as the typical small customer of the market. `accounts` bear play and
-    play_value (`costs.money`).
+    Those that are not on the growth list, whose chance (where known) is at most STAYS, that bought in the last horizon
+    and at least twice in 12 months, get one of CHEAP_PLAYS, do not fall below FALLING of their year before, and bring
+    something: play_value above zero; where that is unknown, as much spend as the typical small customer of the market.
+    `accounts` bear play and play_value (`costs.money`).
     """
     typical = accounts.groupby("market")["spend_365d"].transform("median")
     brings = (accounts["play_value"] > 0).where(accounts["play_value"].notna(), accounts["spend_365d"] >= typical)
     before = accounts["spend_prior_365d"]
     steady = ~(accounts["spend_365d"] < FALLING * before.where(before > 0))
     back = accounts["active"] & (accounts["orders_365d"] >= 2) & (accounts["spend_365d"] > 0)
-    small = accounts["play"].isin(CHEAP_PLAYS) & ~on_growth_list
+    small = accounts["play"].isin(CHEAP_PLAYS) & ~on_growth_list & ~(accounts["probability"] > STAYS)
     return (small & back & steady & brings).to_numpy(dtype=bool)
 
 

@@ -48,7 +48,10 @@ def _scores(scored: Scores, index: pd.Index) -> pd.DataFrame:
 
 
 def _reach(frame: pd.DataFrame, chance: np.ndarray, bundle: Bundle) -> pd.DataFrame:
-    """Return POTENTIAL, which agrees with the chances, and PEERS; null where the model carries none."""
+    """Return POTENTIAL and PEERS; null where the model carries none.
+
+    No account can spend more than its peers ever did, unless its chance says that it may well reach K.
+    """
     out = pd.DataFrame(np.nan, index=frame.index, columns=[*POTENTIAL, *PEERS])
     highest = np.full(len(frame), np.nan)
     if bundle.peers is not None:
@@ -56,7 +59,6 @@ def _reach(frame: pd.DataFrame, chance: np.ndarray, bundle: Bundle) -> pd.DataFr
         out[PEERS] = of_peers[PEERS]
         highest = of_peers["peer_highest"].to_numpy(dtype=float)
     if bundle.potential is not None:
-        reach = bundle.potential.predict(frame).agreeing(frame["key_spend"].to_numpy(dtype=float), chance)
-        reach = reach.capped(highest)
+        reach = bundle.potential.predict(frame).reaching(frame["key_spend"].to_numpy(dtype=float), chance, highest)
         out[POTENTIAL] = np.column_stack([reach.low, reach.middle, reach.high])
     return out

@@ -25,9 +25,9 @@ LANGUAGES = ("en", "de")
 class Words:
     """The messages of a language by key (`section.name`).
 
-    A message holds placeholders with a kind: {spend:money} whole currency, {orders:count}, {times:times} (two
-    decimals), {average:tenth} (one decimal), {part:share} whole percent, {chance:chance} percent with one decimal below
-    10%, {day:day} a date, also as an ISO text; {name} without a kind is a text as it is.
+    A message holds placeholders with a kind: {spend:money} whole currency, {orders:count}, {average:tenth} (one
+    decimal), {times:times} (two), {hhi:exact} (four), {part:share} whole percent, {chance:chance} percent with one
+    decimal below 10%, {day:day} a date, also as an ISO text; {name} without a kind is a text as it is.
     """
 
     language: str
@@ -107,6 +107,6 @@ def _kinds(language: str) -> dict[str, Callable[[Any], str]]:
         return str(format_date(value, format="long", locale=language))
 
     return {
-        "": str, "money": decimal(0), "count": decimal(0), "tenth": decimal(1), "times": decimal(2), "share": share,
-        "chance": chance, "day": day,
+        "": str, "money": decimal(0), "count": decimal(0), "tenth": decimal(1), "times": decimal(2),
+        "exact": decimal(4), "share": share, "chance": chance, "day": day,
     }  # fmt: skip

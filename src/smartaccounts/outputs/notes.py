@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from smartaccounts.outputs.shown import Shown
-from smartaccounts.outputs.summary import marks, past_lists, period, summary
+from smartaccounts.outputs.summary import dependence, marks, past_lists, period, summary
 
 TERMS = ("decide", "base", "chance", "potential", "money", "peers", "play", "watch", "small", "key")
 
@@ -24,6 +24,8 @@ def notes(shown: Shown) -> list[tuple[str, str]]:
         ("reliability", [told.reliability, *past_lists(facts, words)]),
         ("verdict", [told.verdict]),
         ("origin", [told.origin]),
+        ("dependence", dependence(facts, words)),
+        ("gone", [f"{g.name or g.customer_id}: {g.reason}" for g in facts.gone]),
         ("length", [*shown.told, *shown.assumed]),
         ("warnings", facts.warnings),
         ("notes", facts.notes),

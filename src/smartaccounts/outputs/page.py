@@ -16,12 +16,13 @@ from markupsafe import Markup
 
 from smartaccounts.growth_list.facts import PastList
 from smartaccounts.growth_list.keep_small import said as said_of
+from smartaccounts.growth_list.stability import NEW
 from smartaccounts.outputs.account_figures import history, potential
 from smartaccounts.outputs.notes import definitions
 from smartaccounts.outputs.page_figures import figures, found, most_of, past_list
 from smartaccounts.outputs.page_rows import MOST, content, embedded, facets
 from smartaccounts.outputs.shown import Shown, flagged, missing, sentences
-from smartaccounts.outputs.summary import DASH, about, marks, period, stated, summary
+from smartaccounts.outputs.summary import DASH, about, dependence, marks, period, stated, summary
 
 MOVED = 12
 """So many of the accounts that moved most are named on top; each says itself where it stood."""
@@ -67,6 +68,7 @@ def page(shown: Shown) -> str:
         accounts=accounts,
         facets=facets(shown),
         moved=_moved(accounts),
+        dependence=dependence(shown.facts, shown.words),
         past=[(p, past_list(p, most_of(shown.facts.past), shown)) for p in shown.facts.past],
         small=None if shown.kept is None else " ".join(said_of(shown.kept, shown.words)),
         next_in_line=_next(shown),
@@ -133,8 +135,9 @@ def _known(value: Any) -> float | None:
 
 
 def _moved(accounts: list[Account]) -> list[Account]:
-    """Return the accounts whose rank changed most, the farthest first."""
-    known = [a for a in accounts if not missing(a.row["previous_rank"]) and a.row["previous_rank"] != a.row["rank"]]
+    """Return the accounts that stayed and whose rank changed most, the farthest first."""
+    stayed = [a for a in accounts if a.row["status"] != NEW]  # the new ones are named beside
+    known = [a for a in stayed if not missing(a.row["previous_rank"]) and a.row["previous_rank"] != a.row["rank"]]
     return sorted(known, key=lambda a: -abs(a.row["previous_rank"] - a.row["rank"]))[:MOVED]
 
 

@@ -139,8 +139,10 @@ def profit(shown: Shown) -> Markup:
         path(middle, "curve mark"),
         *(_marks(shown, curve, x, y)),
     ]  # fmt: skip
-    if shown.facts.listed <= curve.lengths[-1]:
-        parts += _capacity(shown, x, shown.facts.listed, PLOT.bottom - 8)
+    listed = shown.facts.listed
+    first = shown.listed["rank"].max() == listed  # else others than the first ranks are worked
+    if listed <= curve.lengths[-1] and first:
+        parts += _capacity(shown, x, listed, PLOT.bottom - 8)
     return svg(parts, width=WIDTH, height=282, label=_page(shown, "profit.label", best=curve.best))
 
 

@@ -58,6 +58,12 @@ def marks(frame: pd.DataFrame, facts: Facts, words: Words) -> str:
     )
 
 
+def dependence(facts: Facts, words: Words) -> list[str]:
+    """Say how much of the spend hangs on few customers, today and if the list delivers; nothing where not known."""
+    parts = (("today", facts.today), ("delivered", facts.delivered))
+    return [words.say(f"summary.dependence_{key}", **vars(shares)) for key, shares in parts if shares is not None]
+
+
 def about(value: float, words: Words) -> str:
     """Write an expected number of accounts as a whole one; below a half as `fewer than 1`."""
     return words.write(round(value), "count") if value >= 0.5 or value == 0 else words.say("summary.fewer_than_one")

@@ -60,9 +60,11 @@ def write_parquet(table: pa.Table, path: Path) -> None:
 def write_csv(table: pa.Table, path: Path) -> None:
     """Write an `arrow` table as csv (UTF-8): lists joined by " | ".
 
-    A cell that a spreadsheet would run is made inert by a '; texts, True and False are quoted; a null is nothing.
+    A cell, or the name of a column, that a spreadsheet would run is made inert by a '; texts, True and False are
+    quoted; a null is nothing.
     """
-    cells = pa.table({f.name: _cells(table[f.name]) for f in table.schema})
+    heads = _cells(pa.chunked_array([table.column_names], pa.string())).to_pylist()
+    cells = pa.table([_cells(column) for column in table.columns], names=heads)
     pacsv.write_csv(cells, path, pacsv.WriteOptions(quoting_style="needed"))
 
 

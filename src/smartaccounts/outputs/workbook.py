@@ -15,6 +15,7 @@ from xlsxwriter.worksheet import Worksheet
 from smartaccounts.growth_list.keep_small import said
 from smartaccounts.outputs.notes import notes
 from smartaccounts.outputs.shown import Shown, missing, sentences
+from smartaccounts.outputs.summary import summary
 from smartaccounts.outputs.tables import FORMULA_STARTS
 
 MOST = 5_000
@@ -98,10 +99,9 @@ def write_workbook(shown: Shown, path: Path) -> None:
         writer = _Writer(book, shown)
         columns = _with_attribute(LIST, shown.per)
         sheet = book.add_worksheet(shown.words.say("notes.list_sheet"))
-        writer.table(sheet, writer.cells(shown.listed, columns), columns)
-        kept = shown.kept_small
-        if len(kept):
-            writer.kept(book.add_worksheet(shown.words.say("notes.small_sheet")), kept)
+        told = summary(shown.facts, shown.words)
+        writer.headed(sheet, [f"{told.base_rate} {told.expectation}"], shown.listed, columns)
+        writer.kept(book.add_worksheet(shown.words.say("notes.small_sheet")), shown.kept_small)
         writer.notes(book.add_worksheet(shown.words.say("notes.notes_sheet")))
 
 
@@ -142,11 +142,17 @@ class _Writer:
         if len(rows) > MOST:
             told.append(self.shown.words.say("notes.cut", rows=MOST, all=len(rows)))
         columns = _with_attribute(KEPT, self.shown.per)
-        cells = self.cells(rows.head(MOST), columns)
+        self.headed(sheet, told, rows.head(MOST), columns)
+
+    def headed(self, sheet: Worksheet, told: Sequence[str], rows: pd.DataFrame, columns: Sequence[Column]) -> None:
+        """Write rows below sentences, one each in a row across the table."""
+        cells = self.cells(rows, columns)
         for i, sentence in enumerate(told):  # across the table: a single cell would be cut on paper
-            sheet.merge_range(i, 0, i, len(cells) - 1, "", self.formats["said"])
+            last = max(_place(list(cells), PRINTED), 1)
+            across = sum(c.width for c in list(cells)[: last + 1])
+            sheet.merge_range(i, 0, i, max(min(last, len(cells) - 1), 1), "", self.formats["said"])
             self.text(sheet, i, 0, sentence, "said")
-            sheet.set_row(i, 15 * _wrapped(sentence, sum(c.width for c in cells)) + 3)
+            sheet.set_row(i, 15 * _wrapped(sentence, across) + 3)
         self.table(sheet, cells, columns, top=len(told))
 
     def notes(self, sheet: Worksheet) -> None:

@@ -16,6 +16,7 @@ import pandas as pd
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from scipy.optimize import brentq
+from scipy.stats import norm
 
 from smartaccounts.config import Model
 from smartaccounts.engine.threads import threads
@@ -61,12 +62,17 @@ class PotentialRange:
         """Return the range with K (`key`, in currency) where the chance of reaching it puts it, if that is higher.
 
         An account with a chance of 60% cannot have a middle below K: K is the 40% point of what it will spend, and
-        between the ends and K points are read on a straight line of logs. Of chances that leave K above the range
-        (below TAIL, or NaN) nothing follows.
+        between the ends and K points are read on a straight line of logs. A high end below K moves beyond it, as far
+        as the learned spread says from there on (logs, normal). Of chances that leave K above the range (below TAIL, or
+        NaN) nothing follows.
         """
         told = chance >= TAIL
         at = 1 - np.where(told, chance, 0.5)
-        ends = [np.log(np.maximum(end, FLOOR * key)) for end in (self.low, np.fmax(self.high, key))]
+        spread = np.log(np.maximum(self.high, FLOOR * key)) - np.log(np.maximum(self.middle, FLOOR * key))
+        farther = 1 - norm.ppf(np.minimum(at, 1 - TAIL)) / norm.ppf(1 - TAIL)
+        beyond = key * np.exp(spread * np.clip(farther, 0, 1))
+        high = np.where(told & (self.high < key), beyond, self.high)
+        ends = [np.log(np.maximum(end, FLOOR * key)) for end in (self.low, np.fmax(high, key))]
         mark = np.log(key)
         below = ends[0] + (mark - ends[0]) * np.minimum((0.5 - TAIL) / np.maximum(at - TAIL, 1e-9), 1)
         above = mark + (ends[1] - mark) * np.clip((0.5 - at) / np.maximum(1 - TAIL - at, 1e-9), 0, 1)
@@ -75,8 +81,16 @@ class PotentialRange:
         return PotentialRange(
             np.where(sure, np.fmax(self.low, key), self.low),
             np.where(told, np.fmax(self.middle, middle), self.middle),
-            np.where(told, np.fmax(self.high, key), self.high),
+            high,
         )
+
+    def reaching(self, key: Floats, chance: Floats, highest: Floats) -> PotentialRange:
+        """Return the range in step with the chance of reaching K, and with nothing above what peers ever reached.
+
+        A cap below K holds only where the chance leaves K above the range: else K itself is the cap.
+        """
+        cap = np.where(chance >= TAIL, np.maximum(highest, key), highest)  # NaN: no cap
+        return self.agreeing(key, chance).capped(cap)
 
     def capped(self, highest: Floats) -> PotentialRange:
         """Return the range with nothing above `highest` (in currency; NaN: no cap)."""

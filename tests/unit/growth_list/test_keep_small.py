@@ -33,6 +33,10 @@ def test_only_cheap_plays_keep_an_account_small() -> None:
     assert kept(small(*[{}] * 7, play=plays)) == [False, True, True, True, True, False, False]
 
 
+def test_a_likely_grower_is_not_kept_small() -> None:
+    assert kept(small({"probability": 0.2}, {"probability": 0.21}, {"probability": np.nan})) == [True, False, True]
+
+
 def test_it_brings_something_and_does_not_fall() -> None:
     assert kept(small({"play_value": 0.0}, {"spend_365d": 27.0}, {"spend_365d": 28.0})) == [False, False, True]
     assert kept(small({"spend_prior_365d": 0.0}, {"spend_365d": 0.0, "spend_prior_365d": 0.0})) == [True, False]

@@ -16,13 +16,12 @@ from smartaccounts.bundle import Bundle
 from smartaccounts.config import Model, Pipeline, pipeline_from
 from smartaccounts.errors import PipelineError
 from smartaccounts.features.snapshot import Snapshot
-from smartaccounts.growth_list.columns import COLUMNS, PEERS, POTENTIAL, SHOWN_ATTRIBUTES
+from smartaccounts.growth_list.columns import CHANGES, COLUMNS, PEERS, POTENTIAL, SHOWN_ATTRIBUTES
 from smartaccounts.growth_list.costs import MONEY, PROPOSED
 from smartaccounts.growth_list.previous import COLUMNS as BEFORE
 from smartaccounts.growth_list.previous import PreviousList
 from smartaccounts.growth_list.ranked import GrowthList, growth_list
 from smartaccounts.growth_list.ranking import rank
-from smartaccounts.growth_list.stability import CHANGES
 from smartaccounts.rankers.growth import Growth
 from smartaccounts.rankers.peers import fit_peers
 from smartaccounts.rankers.plain import PLAIN, calibrated

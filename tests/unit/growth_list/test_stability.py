@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from smartaccounts.growth_list.columns import CHANGES
 from smartaccounts.growth_list.previous import PreviousList
-from smartaccounts.growth_list.stability import CHANGES, Changes, compare
+from smartaccounts.growth_list.stability import Changes, compare
 from smartaccounts.growth_list.words import LANGUAGES, words
 
 THEN, NOW = date(2024, 2, 1), date(2024, 3, 1)
@@ -148,7 +149,7 @@ def test_where_a_new_account_comes_from() -> None:
         ({"spend_365d": 0.0, "recency_days": 366.0}, "Buys no more: net spend of the last 12 months 0, last order 366"),
         (
             {"spend_before_h": 2000.0},
-            "Was a key account in between: spend of the 182 days before the last 182 was 2,000",
+            "Has already been a key account and fell back: spend of the 182 days before the last 182 was 2,000",
         ),
         ({"key_spend": np.nan, "small_spend": np.nan}, "Its market has too few active customers to be ranked."),
         ({"tenure_days": 1.0}, "It is no longer among the customers that are ranked."),

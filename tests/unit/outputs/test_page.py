@@ -221,6 +221,19 @@ def test_both_languages_say_the_same_things_with_the_same_values() -> None:
             assert set(re.findall(r"\{[^}]*\}", one[key])) == set(re.findall(r"\{[^}]*\}", other[key])), key
 
 
+def test_nobody_listed_leaves_no_empty_controls(shown: Shown) -> None:
+    text = page(replace(shown, frame=shown.frame.assign(listed=False), blocks=None, facts=replace(shown.facts, listed=0)))
+    assert 'data-view="listed"' not in text
+    assert "Open all shown" not in text
+    assert 'data-view="rest"' in text
+
+
+def test_dependence_on_large_customers_is_said_in_figures(shown: Shown, text: str) -> None:
+    assert shown.facts.today is not None
+    assert f"{shown.facts.today.largest_1:.0%} of spend, the five largest {shown.facts.today.largest_5:.0%}" in text
+    assert f"concentration (HHI, from 0 to 1) {shown.facts.today.hhi:.4f}." in text
+
+
 def test_ticks_are_round_and_inside() -> None:
     assert drawn.ticks(0, 50) == [0, 10, 20, 30, 40, 50]
     assert drawn.ticks(-3000, 41_000) == [0, 10_000, 20_000, 30_000, 40_000]

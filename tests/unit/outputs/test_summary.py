@@ -71,7 +71,10 @@ def test_past_lists_are_summed() -> None:
         "at the last 5 dates would have announced 54 new key accounts; 56 came, and the stated range held at 4 of 5."
         in said
     )
-    assert "Of their 250 places 56 held an account that grew; of as many picked by past spend 28 would have" in said
+    assert (
+        "Of the 250 places on such lists 56 held an account that grew; of as many picked by past spend 28 would have"
+        in said
+    )
     unstated = replace(facts, past=(PastList("2025-01-01", 50, None, None, None, 4, None, 1.0),))
     assert summary(unstated, EN).reliability.startswith("No earlier list")
     one = replace(facts, past=facts.past[:1])

@@ -95,6 +95,11 @@ def test_a_cell_stays_in_its_row(text: str, tmp_path: Path) -> None:
     assert found["rank"].tolist() == [1, 2]
 
 
+def test_the_name_of_a_column_is_made_inert(tmp_path: Path) -> None:
+    write_csv(pa.table({"=1+1": ["a"], "rank": [1]}), tmp_path / "list.csv")
+    assert (tmp_path / "list.csv").read_text(encoding="utf-8").splitlines()[0] == '"\'=1+1","rank"'
+
+
 def test_json_is_strict(tmp_path: Path) -> None:
     content: dict[str, Any] = {"as_of": date(2021, 1, 1), "n": None, "x": 0.1}
     write_json(content, tmp_path / "run.json")

@@ -33,11 +33,11 @@ def file(shown: Shown, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def head(sheet: Worksheet, row: int = 1) -> list[str]:
+def head(sheet: Worksheet, row: int = 2) -> list[str]:
     return [str(c.value) for c in sheet[row] if c.value is not None]
 
 
-def column(sheet: Worksheet, name: str, row: int = 1) -> list[object]:
+def column(sheet: Worksheet, name: str, row: int = 2) -> list[object]:
     at = head(sheet, row).index(name) + 1
     return [sheet.cell(r, at).value for r in range(row + 1, sheet.max_row + 1)]
 
@@ -46,8 +46,9 @@ def test_sheets_heads_and_values(shown: Shown, file: Path) -> None:
     book = openpyxl.load_workbook(file)
     assert book.sheetnames == ["List", "Keep small", "Notes"]
     sheet, listed = book["List"], shown.listed
-    assert sheet.freeze_panes == "C2"
-    assert str(sheet.auto_filter.ref).startswith("A1:")
+    assert sheet.freeze_panes == "C3"
+    assert str(sheet.auto_filter.ref).startswith("A2:")
+    assert str(sheet["A1"].value).startswith("Of 1,000 small customers like these, 17 became key accounts")
     assert column(sheet, "Rank") == listed["rank"].tolist()
     assert column(sheet, "Chance to grow") == pytest.approx(listed["probability"].tolist())
     assert column(sheet, "Spend, last 12 months") == pytest.approx(listed["spend_12m"].tolist())
@@ -55,7 +56,7 @@ def test_sheets_heads_and_values(shown: Shown, file: Path) -> None:
     assert head(sheet)[at - 1] == "Spend, last 6 months"  # of as many months as the potential
     assert column(sheet, "Number") == listed["customer_id"].tolist()
     assert str(column(sheet, "Speaks for it")[0]).split("\n") == listed.iloc[0]["reasons_for"]
-    assert sheet.cell(2, head(sheet).index("Chance to grow") + 1).number_format == "0.0%"
+    assert sheet.cell(3, head(sheet).index("Chance to grow") + 1).number_format == "0.0%"
     assert any(r.type == "dataBar" for rules in sheet.conditional_formatting for r in rules.rules)
     assert column(book["Keep small"], "Rank", 2) == shown.kept_small["rank"].tolist()
     assert "will most likely stay small" in str(book["Keep small"]["A1"].value)
@@ -113,7 +114,7 @@ def test_the_same_list_gives_the_same_bytes(
 def test_a_bare_list_leaves_out_what_it_does_not_know(tmp_path: Path) -> None:
     write_workbook(shown_of(bare=True, markets=1, language="de"), tmp_path / "bare.xlsx")
     book = openpyxl.load_workbook(tmp_path / "bare.xlsx")
-    assert book.sheetnames == ["Liste", "Hinweise"]
+    assert book.sheetnames == ["Liste", "Klein halten", "Hinweise"]
     assert head(book["Liste"])[:2] == ["Rang", "Nummer"]
     assert not {"Chance zu wachsen", "Markt", "Vorgehen", "Region"} & set(head(book["Liste"]))
 
@@ -142,7 +143,7 @@ def test_a_text_longer_than_a_cell_is_cut(shown: Shown, tmp_path: Path) -> None:
     frame = shown.frame.copy()
     frame.loc[0, "name"] = "=" + "x" * 40_000
     write_workbook(replace(shown, frame=frame), tmp_path / "long.xlsx")
-    said = openpyxl.load_workbook(tmp_path / "long.xlsx")["List"]["B2"].value
+    said = openpyxl.load_workbook(tmp_path / "long.xlsx")["List"]["B3"].value
     assert len(str(said)) == 32_767
 
 
@@ -152,7 +153,9 @@ def test_libreoffice_reads_the_same_values(
 ) -> None:
     libreoffice(file, "csv:Text - txt - csv (StarCalc):44,34,76,1,,0,false,false,false,false,false,-1", tmp_path)
     with (tmp_path / "growth_list-List.csv").open(encoding="utf-8", newline="") as lines:
+        said = next(csv.reader(lines))[0]
         rows = list(csv.DictReader(lines))
+    assert said.startswith("Of 1,000 small customers like these, 17 became key accounts")
     assert [int(r["Rank"]) for r in rows] == shown.listed["rank"].tolist()
     assert [float(r["Chance to grow"].rstrip("%")) / 100 for r in rows] == pytest.approx(
         shown.listed["probability"].tolist()
