@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import compress
 
@@ -18,6 +18,8 @@ from smartaccounts.rankers.derived import DERIVED, FADING, GROWTH
 
 FLOOR = 0.02
 """Added to money over K before the log: less than a fiftieth of a key account is all the same."""
+PIECE = 1 << 16
+"""Rows of which a design is made at once where there is no need to hold all of it."""
 
 Column = NDArray[np.float64]
 
@@ -54,6 +56,12 @@ def without_empty(made: Design) -> Design:
     if known.all():
         return made
     return Design(made.matrix[:, known], tuple(compress(made.names, known)), tuple(compress(made.rises, known)))
+
+
+def pieces(frame: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """Yield the rows of a frame PIECE at a time, an empty frame once: a design of all takes as much as the frame."""
+    for first in range(0, max(len(frame), 1), PIECE):
+        yield frame.iloc[first : first + PIECE]
 
 
 def level(money: Column, key_spend: Column) -> Column:

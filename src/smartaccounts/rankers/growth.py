@@ -20,7 +20,7 @@ from smartaccounts.rankers.base import Contributions, Floats, Note, PredictProba
 from smartaccounts.rankers.binned import Binned, weighted
 from smartaccounts.rankers.calibration import UNCALIBRATED, Calibrator, calibrated_scores
 from smartaccounts.rankers.curves import Curves, fit_curves
-from smartaccounts.rankers.design import Design, design
+from smartaccounts.rankers.design import Design, design, pieces
 from smartaccounts.rankers.levels import Lesson, designs, lesson
 from smartaccounts.rankers.pool import pooled
 from smartaccounts.rankers.training import (
@@ -56,7 +56,7 @@ class GrowthModel(PredictProba):
 
     def score(self, frame: pd.DataFrame) -> Scores:
         """Score rows of a snapshot's frame."""
-        raw = self.raw(self._matrix(frame))
+        raw = np.concatenate([self.raw(self._matrix(piece)) for piece in pieces(frame)])
         return Scores(raw) if self.calibrator is UNCALIBRATED else calibrated_scores(self.calibrator, raw, raw, frame)
 
     def raw(self, matrix: NDArray[np.float32]) -> Floats:

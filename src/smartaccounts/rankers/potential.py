@@ -25,7 +25,7 @@ from smartaccounts.panel import Panel
 from smartaccounts.rankers.base import Floats, Note
 from smartaccounts.rankers.calibration import RANGE, season_came, season_expected, short_share
 from smartaccounts.rankers.comparable import comparable
-from smartaccounts.rankers.design import FLOOR, design, level, without_empty
+from smartaccounts.rankers.design import FLOOR, design, level, pieces, without_empty
 from smartaccounts.rankers.spending import Outlook, Spending, joined, learn_spending, over_key
 from smartaccounts.rankers.training import Mask, customer_folds, later
 
@@ -123,7 +123,8 @@ class PotentialModel:
 
     def predict(self, frame: pd.DataFrame) -> PotentialRange:
         """Return the range of the eligible rows of a snapshot's frame."""
-        outlook = self.spending.outlook(design(comparable(frame))).shifted(self.shift)
+        seen = joined([self.spending.outlook(design(comparable(piece))) for piece in pieces(frame)])
+        outlook = seen.shifted(self.shift)
         season = season_expected(frame) if self.season else np.zeros(len(frame))
         ends = _ends(outlook, season, np.array(self.misses), self.levels)
         return PotentialRange(*(end * frame["key_spend"].to_numpy(dtype=float) for end in ends))

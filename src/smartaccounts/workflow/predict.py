@@ -18,7 +18,7 @@ from smartaccounts.engine.duckdb import Engine
 from smartaccounts.errors import HistoryError, ModelError, PipelineError
 from smartaccounts.evaluation.walk import nobody_eligible
 from smartaccounts.features.extra import Extra, declared, extra_features
-from smartaccounts.features.snapshot import KEY, Snapshot, snapshot
+from smartaccounts.features.snapshot import KEY, STANDING, Snapshot, snapshot
 from smartaccounts.growth_list.facts import Facts
 from smartaccounts.growth_list.plays import check_rules, rules_of
 from smartaccounts.growth_list.previous import LIST, RUN, Found, find_previous, list_digest, read_previous
@@ -104,18 +104,17 @@ def _predict(
         step("order lines read")
         watch.lap("read")
         earlier = as_of - timedelta(days=pipeline.target.horizon_days)
-        seen = snapshot(lines, [earlier, as_of], pipeline.target, extra=extra_features(pipeline))
+        judged, now = _snapshots(lines, earlier, as_of, pipeline)
         watch.lap("features")
         step("features computed")
         last = lines.last_known(as_of)
         with Engine() as engine:
             attributes = customer_attributes(pipeline, engine)
-        now = seen.at([as_of])
         if not now.frame["eligible"].any():
-            raise nobody_eligible(seen, [as_of])
+            raise nobody_eligible(now, [as_of])
         ranking = rank(now, bundle)
         with ThreadPoolExecutor(1) as beside:  # scores take all cores, the rest of a list one
-            known = beside.submit(known_base_rate, lines, seen, earlier, known_before=as_of)
+            known = beside.submit(known_base_rate, lines, judged, earlier, known_before=as_of)
             digested = beside.submit(digest, lines, known_before=as_of)
             made = growth_list(ranking, pipeline, attributes=attributes, previous=before.previous)
         base_rate, data = known.result(), digested.result()
@@ -235,10 +234,15 @@ def check_data(bundle: Bundle, lines: Lines, pipeline: Pipeline, as_of: date) ->
         )
 
 
-def known_base_rate(lines: Lines, seen: Snapshot, before: date, *, known_before: date) -> float | None:
+def _snapshots(lines: Lines, earlier: date, as_of: date, pipeline: Pipeline) -> tuple[Snapshot, Snapshot]:
+    """Return how customers stood one horizon earlier, and all that was known of them at as_of."""
+    seen = snapshot(lines, [earlier, as_of], pipeline.target, extra=extra_features(pipeline))
+    return replace(seen, frame=seen.frame[[*KEY, *STANDING]]).at([earlier]), seen.at([as_of])
+
+
+def known_base_rate(lines: Lines, judged: Snapshot, before: date, *, known_before: date) -> float | None:
     """Return the share of the eligible of one horizon ago that became key accounts; None where nobody was eligible."""
-    found = outcome(lines, [before], horizon_days=seen.target.horizon_days, known_before=known_before)
-    judged = replace(seen, frame=seen.frame[[*KEY, "eligible", "key_spend", "spend_h"]]).at([before])
+    found = outcome(lines, [before], horizon_days=judged.target.horizon_days, known_before=known_before)
     return panel(judged, found, [before]).base_rate
 
 

@@ -222,7 +222,9 @@ def test_both_languages_say_the_same_things_with_the_same_values() -> None:
 
 
 def test_nobody_listed_leaves_no_empty_controls(shown: Shown) -> None:
-    text = page(replace(shown, frame=shown.frame.assign(listed=False), blocks=None, facts=replace(shown.facts, listed=0)))
+    text = page(
+        replace(shown, frame=shown.frame.assign(listed=False), blocks=None, facts=replace(shown.facts, listed=0))
+    )
     assert 'data-view="listed"' not in text
     assert "Open all shown" not in text
     assert 'data-view="rest"' in text
