@@ -23,12 +23,11 @@ from typing import Any
 
 from smartaccounts.bundle import Bundle
 from smartaccounts.config import Pipeline, pipeline_from
-from smartaccounts.engine.duckdb import Engine
 from smartaccounts.features.snapshot import snapshot
 from smartaccounts.growth_list.plays import check_rules
-from smartaccounts.orders.read import read
 from smartaccounts.orders.simulate import simulate
 from smartaccounts.workflow.demo import PIPELINE
+from smartaccounts.workflow.lines import order_lines
 from smartaccounts.workflow.predict import predict
 from smartaccounts.workflow.train import fit
 
@@ -74,9 +73,9 @@ def trained(folder: Path, settings: dict[str, Any]) -> Bundle:
 
 def scored(pipeline: Pipeline, bundle: Bundle) -> None:
     """Read the lines, compute the features that a list needs, and score."""
-    with Engine() as engine:
+    with order_lines(pipeline, once=True) as lines:
         before = AS_OF - timedelta(days=pipeline.target.horizon_days)
-        seen = snapshot(read(pipeline, engine), [before, AS_OF], pipeline.target)
+        seen = snapshot(lines, [before, AS_OF], pipeline.target)
     bundle.fitted.score(seen.at([AS_OF]).eligible().frame)
 
 

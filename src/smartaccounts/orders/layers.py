@@ -173,8 +173,8 @@ def doubts_said(pipeline: Pipeline) -> tuple[str, ...]:
 
 
 def texts(pipeline: Pipeline) -> tuple[str, ...]:
-    """Return the mapped contract columns of texts that are worth a look at their blanks: order_id is used but once."""
-    return tuple(n for n in pipeline.columns.mapped() if _KIND[n] == "string" and n != "order_id")
+    """Return the mapped contract columns of texts, which are worth one look at their blanks."""
+    return tuple(n for n in pipeline.columns.mapped() if _KIND[n] == "string")
 
 
 def unplain(pipeline: Pipeline, layer: Typed) -> str:

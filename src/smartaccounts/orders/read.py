@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import pyarrow.parquet as pq
+
 from smartaccounts.config import Pipeline
 from smartaccounts.engine.duckdb import Engine
 from smartaccounts.errors import InputError, PipelineError, culprits
@@ -44,15 +46,17 @@ def read(pipeline: Pipeline, engine: Engine, *, today: date | None = None) -> Or
 
 
 @contextmanager
-def read_in_place(pipeline: Pipeline, engine: Engine, *, today: date | None = None) -> Iterator[OrderLines]:
+def read_in_place(
+    pipeline: Pipeline, engine: Engine, *, today: date | None = None, least: int = 0
+) -> Iterator[OrderLines]:
     """Read as `read` does, for one answer: each statement inside the block reads the columns of Parquet that it needs.
 
-    Lines that come as CSV, or without duplicates, are copied; those of a ledger lie in place anyway. InputError also
-    where a file changes inside the block.
+    Lines that come as CSV, or without duplicates, are copied, and so are fewer than `least`; those of a ledger lie in
+    place anyway. InputError also where a file changes inside the block.
     """
     apart = pipeline.ledger is not None or pipeline.source.duplicates == "drop"
     files = () if apart else parquet(pipeline, engine)
-    if not files:
+    if sum(pq.read_metadata(file.path).num_rows for file in files) < max(least, 1):
         yield read(pipeline, engine, today=today)
         return
     before, day, view = _states(files), today or clock(), f"{TABLE}_in_place"

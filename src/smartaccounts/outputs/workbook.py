@@ -18,7 +18,7 @@ from smartaccounts.outputs.shown import Shown, missing, sentences
 from smartaccounts.outputs.summary import summary
 from smartaccounts.outputs.tables import FORMULA_STARTS
 
-MOST = 5_000
+MOST = 2_000
 """So many accounts to keep small are in the workbook at most; all are in the csv."""
 
 ACCENT, PALE = "#0B69A3", "#9CC8E4"

@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import smartaccounts.features.on_spark  # noqa: F401 - it says how a snapshot is made of lines there
 from smartaccounts.config import Pipeline
 from smartaccounts.engine.duckdb import Engine
 from smartaccounts.orders.contract import Lines
 from smartaccounts.orders.on_spark import SparkLines, read_on_spark
-from smartaccounts.orders.read import read
+from smartaccounts.orders.read import read, read_in_place
+
+LARGE = 10_000_000
+"""From so many lines on a copy is no faster to work with, and takes twice the memory."""
 
 
 @contextmanager
-def order_lines(pipeline: Pipeline) -> Iterator[Lines]:
-    """Read the source of a pipeline, here or on Spark; the lines are there inside the block. Errors as in `read`."""
+def order_lines(pipeline: Pipeline, *, once: bool = False) -> Iterator[Lines]:
+    """Read the source of a pipeline, here or on Spark; the lines are there inside the block. Errors as in `read`.
+
+    once: for one snapshot; Parquet of LARGE or more lines is then read where it lies (`read_in_place`).
+    """
     if pipeline.engine == "spark":
         with spark_lines(pipeline) as lines:
             yield lines
     else:
-        with Engine() as engine:
-            yield read(pipeline, engine)
+        with (
+            Engine() as engine,
+            read_in_place(pipeline, engine, least=LARGE) if once else nullcontext(read(pipeline, engine)) as lines,
+        ):
+            yield lines
 
 
 @contextmanager

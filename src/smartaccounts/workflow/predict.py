@@ -99,7 +99,7 @@ def _predict(
     watch = _Watch()
     before = _previous(pipeline, as_of, out, wanted)
     check_rules(rules_of(pipeline), tuple(pipeline.features.extra))
-    with order_lines(pipeline) as lines:
+    with order_lines(pipeline, once=True) as lines:
         check_data(bundle, lines, pipeline, as_of)
         step("order lines read")
         watch.lap("read")

@@ -104,6 +104,19 @@ def test_it_is_what_a_copy_holds(
     assert told(read(asked, engine, today=TODAY)) == copied
 
 
+def test_few_lines_are_copied(engine: Engine, tmp_path: Path) -> None:
+    parquet(tmp_path / "a.parquet", CLEAN)
+    with read_in_place(pipeline(tmp_path / "a.parquet"), engine, today=TODAY, least=len(CLEAN) + 1) as lines:
+        (tmp_path / "a.parquet").unlink()
+        assert sum(rows(lines).values()) == len(CLEAN)
+    parquet(tmp_path / "a.parquet", CLEAN)
+    with (
+        pytest.raises(InputError, match=r"a change in '.*a\.parquet'"),
+        read_in_place(pipeline(tmp_path / "a.parquet"), engine, today=TODAY, least=len(CLEAN)),
+    ):
+        parquet(tmp_path / "a.parquet", DIRTY)
+
+
 def test_numbers_as_ids_and_texts_as_dates(engine: Engine, tmp_path: Path) -> None:
     table = pa.table({"id": [1.0, 2.5, NAN], "on": ["2025-01-02", "20250103", "soon"], "amt": ["1", "x", "3"]})
     pq.write_table(table, tmp_path / "a.parquet")

@@ -22,7 +22,7 @@ from tests.postgres import Server
 
 from smartaccounts.bundle import Bundle, Card, load, save
 from smartaccounts.cli.app import run
-from smartaccounts.config import Pipeline, Target, read_pipeline
+from smartaccounts.config import Pipeline, Source, Target, read_pipeline
 from smartaccounts.engine.duckdb import Engine
 from smartaccounts.errors import PipelineError
 from smartaccounts.features.snapshot import snapshot
@@ -34,6 +34,7 @@ from smartaccounts.outputs.database import table_at
 from smartaccounts.outputs.locked import LOCK, locked
 from smartaccounts.rankers.base import Note
 from smartaccounts.rankers.plain import PLAIN
+from smartaccounts.workflow import lines
 from smartaccounts.workflow.predict import Wanted, predict
 
 START, DAYS = date(2020, 1, 1), 540
@@ -116,6 +117,22 @@ def test_again_is_the_same_byte_for_byte(pipeline: Pipeline, tmp_path: Path) -> 
 
 
 @pytest.mark.slow
+def test_lines_in_place_give_the_same_list(
+    pipeline: Pipeline, shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pd.read_csv(shop.with_name("lines.csv")).to_parquet(tmp_path / "lines.parquet")
+    changed = pipeline.model_copy(update={"source": Source(path=str(tmp_path / "lines.parquet"))})
+    copied = predict(changed, AS_OF, BUNDLE, tmp_path / "copied" / "list")
+    monkeypatch.setattr(lines, "LARGE", 1)
+    monkeypatch.setattr(lines, "read", lambda *_: pytest.fail("the lines were copied"))
+    in_place = predict(changed, AS_OF, BUNDLE, tmp_path / "in place" / "list")
+    assert {**in_place.run, "seconds": 0} == {**copied.run, "seconds": 0}
+    for file in ("growth_list.parquet", "growth_list.csv", "growth_list.html", "growth_list.xlsx"):
+        assert (tmp_path / "in place" / "list" / file).read_bytes() == (
+            tmp_path / "copied" / "list" / file
+        ).read_bytes()
+
+
 def test_two_at_once_both_end_well_and_leave_one_whole_list(shop: Path, tmp_path: Path) -> None:
     assert run(command(shop, tmp_path / "alone")) == 0
     started = [
