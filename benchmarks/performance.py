@@ -4,8 +4,9 @@
 
 simulates order lines (500,000 customers in two years: about 20 million) and runs by turns, each in a process of its
 own: the floor (DuckDB: SUM(HASH(column)) of every column, and SUM, COUNT, MAX by customer), `smartaccounts features` at
-1 and at 12 monthly cut-offs, parquet written. Prints medians of CPU seconds (user + system, start included), their
-ratios to the floor, and the largest peak of memory.
+1 and at 12 monthly cut-offs, parquet written, and PyArrow that does nothing but write as many rows as those of 12
+cut-offs (the first 65,536 of them over and over, as `features` writes them, and without compression). Prints medians of
+CPU seconds (user + system, start included), their ratios to the floor, and the largest peak of memory.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
@@ -59,6 +61,17 @@ def floor(path: str, threads: str) -> None:
     con.execute(grouped, {"path": path}).fetchall()
 
 
+def write(path: str, *, compression: str) -> None:
+    """Write the first row group of a snapshot as often as it has rows for."""
+    file = pq.ParquetFile(path)
+    table = file.read_row_group(0)
+    texts = [f.name for f in table.schema if pa.types.is_string(f.type)]
+    with pq.ParquetWriter(f"{path}.again", table.schema, compression=compression, use_dictionary=texts) as writer:
+        for _ in range(round(file.metadata.num_rows / table.num_rows)):
+            writer.write_table(table)
+    Path(f"{path}.again").unlink()
+
+
 def commands(folder: Path, lines: Path, threads: int) -> dict[str, list[str]]:
     """Return the commands by name."""
     columns = {name: name for name in pq.read_schema(lines).names}
@@ -69,10 +82,14 @@ def commands(folder: Path, lines: Path, threads: int) -> dict[str, list[str]]:
     def features(some: Sequence[str]) -> list[str]:
         return [*product, *(part for d in some for part in ("--as-of", d)), "--out", str(folder / "features.parquet")]
 
+    again = [sys.executable, "-m", "benchmarks.performance", "--threads", str(threads)]
+    writing = [*again, "--write", str(folder / "features.parquet"), "--compression"]
     return {
-        "floor": [sys.executable, "-m", "benchmarks.performance", "--floor", str(lines), "--threads", str(threads)],
+        "floor": [*again, "--floor", str(lines)],
         "1 cut-off": features(DATES[-1:]),
         "12 cut-offs": features(DATES),
+        "to write 12": [*writing, "snappy"],
+        "uncompressed": [*writing, "none"],
     }
 
 
@@ -84,7 +101,12 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--floor", help=argparse.SUPPRESS)
+    parser.add_argument("--write", help=argparse.SUPPRESS)
+    parser.add_argument("--compression", help=argparse.SUPPRESS)
     asked = parser.parse_args()
+    if asked.write:
+        write(asked.write, compression=asked.compression)
+        return
     if asked.floor:
         floor(asked.floor, asked.threads)
         return

@@ -113,7 +113,7 @@ def snapshots(
 def snapshot_tables(
     lines: OrderLines, as_ofs: Sequence[date], target: Target, *, extra: Sequence[Extra] = (), double: bool = False
 ) -> Iterator[pa.Table]:
-    """Yield the frame of `snapshot` in parts of some rows, as Arrow tables (as_of date32).
+    """Yield the frame of `snapshot` in parts of some rows, as Arrow tables (as_of date32), each there until the next.
 
     Features that are no money are float32; with `double` they stay float64, as money always does.
     """

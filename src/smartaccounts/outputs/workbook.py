@@ -57,6 +57,8 @@ LIST = (
 """What a meeting needs comes first."""
 
 PRINTED = "to_do"
+FEW, UNSET = 9, 8
+"""The last column, at least, over which a sentence lies, and the width of one that was not set."""
 """The last column of the list that is printed: one page is no wider."""
 
 KEPT = tuple(
@@ -101,7 +103,8 @@ def write_workbook(shown: Shown, path: Path) -> None:
         sheet = book.add_worksheet(shown.words.say("notes.list_sheet"))
         told = summary(shown.facts, shown.words)
         writer.headed(sheet, [f"{told.base_rate} {told.expectation}"], shown.listed, columns)
-        writer.kept(book.add_worksheet(shown.words.say("notes.small_sheet")), shown.kept_small)
+        if shown.kept is not None:
+            writer.kept(book.add_worksheet(shown.words.say("notes.small_sheet")), shown.kept_small)
         writer.notes(book.add_worksheet(shown.words.say("notes.notes_sheet")))
 
 
@@ -148,9 +151,9 @@ class _Writer:
         """Write rows below sentences, one each in a row across the table."""
         cells = self.cells(rows, columns)
         for i, sentence in enumerate(told):  # across the table: a single cell would be cut on paper
-            last = max(_place(list(cells), PRINTED), 1)
-            across = sum(c.width for c in list(cells)[: last + 1])
-            sheet.merge_range(i, 0, i, max(min(last, len(cells) - 1), 1), "", self.formats["said"])
+            last = max(min(_place(list(cells), PRINTED), len(cells) - 1), FEW)  # also beside a table of few columns
+            across = sum(c.width for c in list(cells)[: last + 1]) + UNSET * max(last + 1 - len(cells), 0)
+            sheet.merge_range(i, 0, i, last, "", self.formats["said"])
             self.text(sheet, i, 0, sentence, "said")
             sheet.set_row(i, 15 * _wrapped(sentence, across) + 3)
         self.table(sheet, cells, columns, top=len(told))

@@ -16,7 +16,6 @@ import pandas as pd
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from scipy.optimize import brentq
-from scipy.stats import norm
 
 from smartaccounts.config import Model
 from smartaccounts.engine.threads import threads
@@ -41,8 +40,22 @@ FAITHFUL = 0.3
 history than they are: who buys rarely has not been seen yet (benchmarks/potential.py measures it)."""
 
 STEPS = np.linspace(0, 1, 101)
+STEEPNESS = 3.0
+"""How fast the share of accounts that spend more than x falls beyond K, as a power of x: half of those that reach K
+stay below 1.16 to 1.29 K (benchmarks/profit.py), which is 2.7 to 4.7."""
+
 SHIFT = 25.0
 """No odds are moved by more."""
+
+
+def likely_high(key: Floats, chance: Floats) -> Floats:
+    """Return what one in ten (TAIL) spends more than, of accounts that reach K with a chance of TAIL or more.
+
+    >>> likely_high(np.array([100.0, 100.0]), np.array([0.1, 0.8])).round(6).tolist()
+    [100.0, 200.0]
+    """
+    high: Floats = key * (np.fmax(chance, TAIL) / TAIL) ** (1 / STEEPNESS)
+    return high
 
 
 @dataclass(frozen=True)
@@ -62,16 +75,12 @@ class PotentialRange:
         """Return the range with K (`key`, in currency) where the chance of reaching it puts it, if that is higher.
 
         An account with a chance of 60% cannot have a middle below K: K is the 40% point of what it will spend, and
-        between the ends and K points are read on a straight line of logs. A high end below K moves beyond it, as far
-        as the learned spread says from there on (logs, normal). Of chances that leave K above the range (below TAIL, or
-        NaN) nothing follows.
+        between the ends and K points are read on a straight line of logs. The high end lies at `likely_high` at least.
+        Of chances that leave K above the range (below TAIL, or NaN) nothing follows.
         """
         told = chance >= TAIL
         at = 1 - np.where(told, chance, 0.5)
-        spread = np.log(np.maximum(self.high, FLOOR * key)) - np.log(np.maximum(self.middle, FLOOR * key))
-        farther = 1 - norm.ppf(np.minimum(at, 1 - TAIL)) / norm.ppf(1 - TAIL)
-        beyond = key * np.exp(spread * np.clip(farther, 0, 1))
-        high = np.where(told & (self.high < key), beyond, self.high)
+        high = np.where(told, np.fmax(self.high, likely_high(key, chance)), self.high)
         ends = [np.log(np.maximum(end, FLOOR * key)) for end in (self.low, np.fmax(high, key))]
         mark = np.log(key)
         below = ends[0] + (mark - ends[0]) * np.minimum((0.5 - TAIL) / np.maximum(at - TAIL, 1e-9), 1)
@@ -87,9 +96,9 @@ class PotentialRange:
     def reaching(self, key: Floats, chance: Floats, highest: Floats) -> PotentialRange:
         """Return the range in step with the chance of reaching K, and with nothing above what peers ever reached.
 
-        A cap below K holds only where the chance leaves K above the range: else K itself is the cap.
+        Where the chance puts the high end above that, the chance counts.
         """
-        cap = np.where(chance >= TAIL, np.maximum(highest, key), highest)  # NaN: no cap
+        cap = np.where(chance >= TAIL, np.maximum(highest, likely_high(key, chance)), highest)  # NaN: no cap
         return self.agreeing(key, chance).capped(cap)
 
     def capped(self, highest: Floats) -> PotentialRange:

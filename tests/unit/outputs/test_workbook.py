@@ -114,9 +114,22 @@ def test_the_same_list_gives_the_same_bytes(
 def test_a_bare_list_leaves_out_what_it_does_not_know(tmp_path: Path) -> None:
     write_workbook(shown_of(bare=True, markets=1, language="de"), tmp_path / "bare.xlsx")
     book = openpyxl.load_workbook(tmp_path / "bare.xlsx")
-    assert book.sheetnames == ["Liste", "Klein halten", "Hinweise"]
+    assert book.sheetnames == ["Liste", "Hinweise"]
     assert head(book["Liste"])[:2] == ["Rang", "Nummer"]
     assert not {"Chance zu wachsen", "Markt", "Vorgehen", "Region"} & set(head(book["Liste"]))
+
+
+def test_nobody_listed_is_said_across_the_sheet(shown: Shown, tmp_path: Path) -> None:
+    nobody = replace(
+        shown, frame=shown.frame.assign(listed=False, keep_small=False), facts=replace(shown.facts, listed=0)
+    )
+    write_workbook(nobody, tmp_path / "nobody.xlsx")
+    book = openpyxl.load_workbook(tmp_path / "nobody.xlsx")
+    for sheet in (book["List"], book["Keep small"]):
+        assert head(sheet) == ["Rank"]
+        assert next(str(r) for r in sheet.merged_cells.ranges) == "A1:J1"
+        assert float(sheet.row_dimensions[1].height or 0) < 100
+    assert str(book["List"]["A1"].value).endswith("nobody is listed.")
 
 
 def test_what_a_sheet_cannot_hold_is_said(shown: Shown, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -143,12 +143,21 @@ def test_a_cap_lowers_what_is_above_it() -> None:
 
 
 def test_no_chance_to_reach_k_is_above_the_range() -> None:
-    told = PotentialRange(np.zeros(3), np.full(3, 20.0), np.full(3, 60.0))
-    key, chance, highest = np.full(3, 100.0), np.array([0.05, 0.4, 0.4]), np.array([50.0, 80.0, np.nan])
-    reach = told.reaching(key, chance, highest)
-    assert reach.high[0] == 50.0  # no peer spent more
-    assert reach.high[1] == 100.0  # no peer reached K: it is the most
-    assert 100.0 < reach.high[2] < 300.0  # beyond K less far than from the middle to the high end
+    told = PotentialRange(np.zeros(4), np.full(4, 20.0), np.full(4, 60.0))
+    key, chance = np.full(4, 100.0), np.array([0.05, 0.8, 0.8, np.nan])
+    reach = told.reaching(key, chance, np.array([50.0, 80.0, np.nan, np.nan]))
+    assert reach.high.tolist() == pytest.approx([50.0, 200.0, 200.0, 60.0])  # of peers only where the chance is silent
+    assert (reach.middle[1:3] > 100).all()
+
+
+def test_a_higher_learned_end_is_never_a_lower_one_in_the_end() -> None:
+    high = np.linspace(20, 400, 200)
+    told = PotentialRange(np.zeros(200), np.full(200, 20.0), high)
+    for chance in (0.05, 0.2, 0.44, 0.6, 0.95):
+        reach = told.reaching(np.full(200, 100.0), np.full(200, chance), np.full(200, 300.0))
+        for ends in (reach.low, reach.middle, reach.high):
+            assert (np.diff(ends) >= -1e-9).all()
+        assert np.abs(np.diff(reach.high)).max() < 3  # no jump
 
 
 def test_the_range_agrees_with_the_chance() -> None:
@@ -159,7 +168,8 @@ def test_the_range_agrees_with_the_chance() -> None:
     assert told.middle[2] == pytest.approx(100.0)  # K is the middle
     assert 40.0 <= told.middle[1] < 100.0 < told.middle[3] < told.middle[4]
     assert told.low.tolist() == [10, 10, 10, 10, 100, 10]
-    assert (told.high == 200.0).all()
+    assert told.high[[0, 1, 2, 3, 5]].tolist() == [200.0] * 5
+    assert told.high[4] == pytest.approx(100 * 9.5 ** (1 / 3))
     assert (told.low <= told.middle).all()
     assert (told.middle <= told.high).all()
 

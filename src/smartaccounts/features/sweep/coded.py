@@ -43,9 +43,10 @@ RANGE = 1 << 18
 class Coded:
     """Order lines as numbers.
 
-    Lines of customer c are the rows `offsets[c]:offsets[c + 1]` of `ints` and `longs`, by product. bounds: where each range of customers begins, one more at the end. customers: market and customer_id by c, ascending, and
-    `person`, equal for equal customer_ids; markets: where each market's customers begin, one more at the end.
-    product_market: the market of each product; categories: how many there are. first_known: the first day on which a line of c was known.
+    Lines of customer c are the rows `offsets[c]:offsets[c + 1]` of `ints` and `longs`, by product. bounds: where each
+    range of customers begins, one more at the end. customers: market and customer_id by c, ascending, and `person`, equal
+    for equal customer_ids; markets: where each market's customers begin, one more at the end. product_market: the market
+    of each product; categories: how many there are. first_known: the first day on which a line of c was known.
     """
 
     customers: pa.Table

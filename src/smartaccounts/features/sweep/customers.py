@@ -282,8 +282,9 @@ def swept(
 ) -> None:
     """Sweep the customers `[first, end)`.
 
-    as_ofs ascending; row_of[a, c] is the row of `answers` (columns x rows) that is written, -1: none; into[f] the column. flags: how many measures are `flagged`. baskets[a, c] is
-    what the customer bought of products in the last 365 days, scaled, and in how many lines.
+    as_ofs ascending; row_of[a, c] is the row of `answers` (columns x rows) that is written, -1: none; into[f] the
+    column. flags: how many measures are `flagged`. baskets[a, c] is what the customer bought of products in the last 365
+    days, scaled, and in how many lines.
     """
     longest = 1
     for c in range(first, end):
