@@ -113,7 +113,7 @@ def snapshots(
 def snapshot_tables(
     lines: OrderLines, as_ofs: Sequence[date], target: Target, *, extra: Sequence[Extra] = (), double: bool = False
 ) -> Iterator[pa.Table]:
-    """Yield the frame of `snapshot` in parts of some rows, as Arrow tables (as_of date32), each there until the next.
+    """Yield the frame of `snapshot` in parts of some rows, as Arrow tables (as_of date32).
 
     Features that are no money are float32; with `double` they stay float64, as money always does.
     """
@@ -128,8 +128,13 @@ def as_table(frame: pd.DataFrame, *, extra: Sequence[Extra] = (), double: bool) 
     columns["as_of"] = columns["as_of"].cast(pa.date32())
     features: list[Feature | Extra] = [*CATALOGUE.values(), *extra]
     for feature in features:
-        if not (double or feature.unit.startswith("money")):
-            columns[feature.name] = columns[feature.name].cast(pa.float32())
+        as_it_is = double or feature.unit.startswith("money")
+        # a copy either way: what comes next may be written to the same place
+        columns[feature.name] = (
+            pa.array(frame[feature.name].to_numpy(copy=True), from_pandas=True)
+            if as_it_is
+            else columns[feature.name].cast(pa.float32())
+        )
     return pa.table(columns)
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections import deque
 from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -89,24 +91,39 @@ def write_json(content: Mapping[str, Any], path: Path) -> None:
 
 
 class Parts:
-    """A Parquet file that is written in parts, one row group or more each; texts alone have dictionaries."""
+    """A Parquet file that is written in parts, one row group or more each; texts alone have dictionaries.
+
+    Parts are written in the background, two of them wait at most: whoever makes them goes on meanwhile.
+    """
 
     def __init__(self, path: Path) -> None:
         """Open it with the first part."""
         self._path = path
         self._writer: pq.ParquetWriter | None = None
+        self._beside = ThreadPoolExecutor(1)
+        self._waiting: deque[Future[None]] = deque()
 
     def __enter__(self) -> Self:
         """Return itself."""
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None) -> None:
-        """Close the file."""
-        if self._writer is not None:
-            self._writer.close()
+        """Write what waits, unless there was an error, and close the file."""
+        try:
+            while self._waiting and kind is None:
+                self._waiting.popleft().result()
+        finally:
+            self._beside.shutdown(cancel_futures=True)
+            if self._writer is not None:
+                self._writer.close()
 
     def write(self, table: pa.Table) -> None:
-        """Append the rows of a table; all parts have the same columns."""
+        """Append the rows of a table, which stays as it is; all parts have the same columns."""
+        while len(self._waiting) > 1:
+            self._waiting.popleft().result()
+        self._waiting.append(self._beside.submit(self._write, table))
+
+    def _write(self, table: pa.Table) -> None:
         if self._writer is None:
             texts = [f.name for f in table.schema if pa.types.is_string(f.type)]
             self._writer = pq.ParquetWriter(self._path, table.schema, compression="snappy", use_dictionary=texts)
