@@ -227,45 +227,16 @@ def write_assortment(
     held: Coded, seen: Seen, baskets: npt.NDArray[np.int64], known: npt.NDArray[np.float64], answer: Answer
 ) -> None:
     """Write the columns of assortment and position; `known` as of `known_of`."""
-    into = answer.into(products.ASSORTED)
-    _over_customers(
-        held,
-        lambda first, end: products.assorted(
-            first,
-            end,
-            held.offsets,
-            held.ints,
-            held.longs,
-            seen.as_ofs,
-            seen.row_of,
-            baskets,
-            known,
-            into,
-            answer.values,
-        ),
-        answer.values,
-    )
+    into, lines = answer.into(products.ASSORTED), (held.offsets, held.ints, held.longs)
+    rows = (seen.as_ofs, seen.row_of, baskets, known, into, answer.values)
+    _over_customers(held, lambda first, end: products.assorted(first, end, *lines, *rows), answer.values)
 
 
 def write_categories(held: Coded, seen: Seen, answer: Answer) -> None:
     """Write the columns of categories."""
-    into = answer.into(products.CATEGORISED)
-    _over_customers(
-        held,
-        lambda first, end: products.categorised(
-            first,
-            end,
-            held.offsets,
-            held.ints,
-            held.longs,
-            held.categories,
-            seen.as_ofs,
-            seen.row_of,
-            into,
-            answer.values,
-        ),
-        answer.values,
-    )
+    into, lines = answer.into(products.CATEGORISED), (held.offsets, held.ints, held.longs, held.categories)
+    rows = (seen.as_ofs, seen.row_of, into, answer.values)
+    _over_customers(held, lambda first, end: products.categorised(first, end, *lines, *rows), answer.values)
 
 
 def _known(held: Coded, seen: Seen, baskets: Any) -> npt.NDArray[np.float64]:
