@@ -1,0 +1,109 @@
+"""What a feature value costs with other tools: Polars, DuckDB's SQL, Featuretools.
+
+    python -m benchmarks.peers [--customers 26500] [--years 4] [--sample 200]
+
+simulates about 2 million order lines and computes 12 monthly snapshots, each tool in a process of its own, Polars and
+Featuretools in an environment that is made for them (pip). Every tool computes what it is made for: the product its 132
+features, DuckDB the same by the SQL that is the product's oracle, Polars 34 windowed sums and counts as one would write
+them, Featuretools its own synthesis over the same windows, of a sample of the customers. So what is compared is the CPU
+time (user + system, start, reading and writing included) per feature value.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import venv
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import yaml
+from benchmarks.performance import DATES, END
+
+from smartaccounts.config import read_pipeline
+from smartaccounts.engine.duckdb import Engine
+from smartaccounts.features import by_sql
+from smartaccounts.features.families import CATALOGUE
+from smartaccounts.orders.read import read
+from smartaccounts.orders.simulate import simulate
+from smartaccounts.timeline import firsts_of_months
+
+WANTED = ("polars", "featuretools", "pandas<3", "pyarrow")
+
+
+def environment(folder: Path) -> Path:
+    """Make an environment with the peers; return its Python."""
+    venv.create(folder, with_pip=True)
+    python = folder / "bin" / "python"
+    subprocess.run([str(python), "-m", "pip", "install", "--quiet", *WANTED], check=True)
+    return python
+
+
+def by_oracle(pipeline: str) -> int:
+    """Compute the snapshots by SQL; return how many values there are."""
+    days = [d for d in firsts_of_months(END.replace(year=END.year - 1), END) if str(d) in DATES]
+    with Engine() as engine:
+        asked = read_pipeline(Path(pipeline))
+        found = by_sql.frames(read(asked, engine), days, [asked.target])
+        return sum(len(frame) for _, (frame,) in found) * len(CATALOGUE)
+
+
+def measured(command: Sequence[str]) -> tuple[float, int | None]:
+    """Run a command; return its CPU seconds, and the values that it says it made."""
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    said = process.stdout.read() if process.stdout else ""
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        raise SystemExit(f"{command[0]} ended with {os.waitstatus_to_exitcode(status)}")
+    last = said.strip().rsplit("\n", 1)[-1]
+    return usage.ru_utime + usage.ru_stime, json.loads(last)["values"] if last.startswith("{") else None
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--customers", type=int, default=26_500)
+    parser.add_argument("--years", type=float, default=4.0)
+    parser.add_argument("--sample", type=int, default=200, help="customers for Featuretools")
+    parser.add_argument("--sql", help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.sql:
+        print(json.dumps({"values": by_oracle(asked.sql)}))
+        return
+    os.environ |= {"SMARTACCOUNTS_THREADS": "1", "POLARS_MAX_THREADS": "1"}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        start = END.replace(year=END.year - int(asked.years))
+        made = simulate(folder / "orders.parquet", customers=asked.customers, years=asked.years, markets=3, start=start)
+        print(f"{made.line_count:,} lines, {made.customers:,} customers, {len(DATES)} as_of dates")
+        columns = {name: name for name in pq.read_schema(made.lines).names}
+        pipeline = folder / "peers.yaml"
+        pipeline.write_text(yaml.safe_dump({"name": "peers", "source": {"path": made.lines.name}, "columns": columns}))
+        python, own = environment(folder / "environment"), str(Path(sys.executable).with_name("smartaccounts"))
+        out = folder / "features.parquet"
+        as_ofs = [part for d in DATES for part in ("--as-of", d)]
+        others = str(Path(__file__).with_name("peer_features.py"))
+        commands = {
+            "smartaccounts": [own, "features", str(pipeline), *as_ofs, "--out", str(out)],
+            "DuckDB's SQL": [sys.executable, "-m", "benchmarks.peers", "--sql", str(pipeline)],
+            "Polars": [str(python), others, "polars", str(made.lines), *DATES],
+            "Featuretools": [str(python), others, str(asked.sample), str(made.lines), *DATES],
+        }
+        first = 0.0
+        for tool, command in commands.items():
+            seconds, values = measured(command)
+            values = values or pq.read_metadata(out).num_rows * len(CATALOGUE)
+            each = seconds / values * 1e6
+            first = first or each
+            print(
+                f"{tool:14} {seconds:7.1f} CPU s, {values:12,} values: {each:10.3f} us a value, {each / first:8.1f} x"
+            )
+
+
+if __name__ == "__main__":
+    main()
