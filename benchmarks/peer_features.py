@@ -40,7 +40,7 @@ def with_polars(path: str, dates: list[date]) -> int:
 def with_featuretools(path: str, dates: list[date], customers: int) -> int:
     """Let Featuretools make what it makes of the windows, for some customers; return the values."""
     import featuretools as ft  # noqa: PLC0415 - in its own environment alone
-    import pandas as pd  # noqa: PLC0415
+    import pandas as pd  # noqa: PLC0415 - the one of that environment
 
     lines = pd.read_parquet(path).dropna(subset=["customer_id"])
     lines["who"] = lines["market"] + "/" + lines["customer_id"]

@@ -18,12 +18,12 @@ import subprocess
 import sys
 import tempfile
 import venv
-from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import yaml
-from benchmarks.performance import DATES, END
+from benchmarks.performance import DATES, END, cost
 
 from smartaccounts.config import read_pipeline
 from smartaccounts.engine.duckdb import Engine
@@ -31,7 +31,6 @@ from smartaccounts.features import by_sql
 from smartaccounts.features.families import CATALOGUE
 from smartaccounts.orders.read import read
 from smartaccounts.orders.simulate import simulate
-from smartaccounts.timeline import firsts_of_months
 
 WANTED = ("polars", "featuretools", "pandas<3", "pyarrow")
 
@@ -46,22 +45,17 @@ def environment(folder: Path) -> Path:
 
 def by_oracle(pipeline: str) -> int:
     """Compute the snapshots by SQL; return how many values there are."""
-    days = [d for d in firsts_of_months(END.replace(year=END.year - 1), END) if str(d) in DATES]
+    days = [date.fromisoformat(d) for d in DATES]
     with Engine() as engine:
         asked = read_pipeline(Path(pipeline))
         found = by_sql.frames(read(asked, engine), days, [asked.target])
         return sum(len(frame) for _, (frame,) in found) * len(CATALOGUE)
 
 
-def measured(command: Sequence[str]) -> tuple[float, int | None]:
-    """Run a command; return its CPU seconds, and the values that it says it made."""
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    said = process.stdout.read() if process.stdout else ""
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        raise SystemExit(f"{command[0]} ended with {os.waitstatus_to_exitcode(status)}")
+def values_said(said: str) -> int | None:
+    """Return the values that a tool says it made; None where it does not say."""
     last = said.strip().rsplit("\n", 1)[-1]
-    return usage.ru_utime + usage.ru_stime, json.loads(last)["values"] if last.startswith("{") else None
+    return json.loads(last)["values"] if last.startswith("{") else None
 
 
 def main() -> None:
@@ -92,16 +86,16 @@ def main() -> None:
             "smartaccounts": [own, "features", str(pipeline), *as_ofs, "--out", str(out)],
             "DuckDB's SQL": [sys.executable, "-m", "benchmarks.peers", "--sql", str(pipeline)],
             "Polars": [str(python), others, "polars", str(made.lines), *DATES],
-            "Featuretools": [str(python), others, str(asked.sample), str(made.lines), *DATES],
+            "Featuretools": [str(python), "-W", "ignore", others, str(asked.sample), str(made.lines), *DATES],
         }
         first = 0.0
         for tool, command in commands.items():
-            seconds, values = measured(command)
-            values = values or pq.read_metadata(out).num_rows * len(CATALOGUE)
-            each = seconds / values * 1e6
+            found = cost(command)
+            values = values_said(found.said) or pq.read_metadata(out).num_rows * len(CATALOGUE)
+            each = found.cpu / values * 1e6
             first = first or each
             print(
-                f"{tool:14} {seconds:7.1f} CPU s, {values:12,} values: {each:10.3f} us a value, {each / first:8.1f} x"
+                f"{tool:14} {found.cpu:7.1f} CPU s, {values:12,} values: {each:10.3f} us a value, {each / first:8.1f} x"
             )
 
 

@@ -37,19 +37,21 @@ DATES = [str(d) for d in firsts_of_months(END - timedelta(days=365), END)][-12:]
 
 @dataclass(frozen=True)
 class Cost:
-    """What a process took: CPU seconds, peak of memory in GB."""
+    """What a process took: CPU seconds, peak of memory in GB; and what it said."""
 
     cpu: float
     memory: float
+    said: str
 
 
 def cost(command: Sequence[str]) -> Cost:
     """Run a command to its end; SystemExit where it fails."""
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    said = process.stdout.read() if process.stdout else ""
     _, status, usage = os.wait4(process.pid, 0)
     if status:
         raise SystemExit(f"{' '.join(command)} ended with {os.waitstatus_to_exitcode(status)}")
-    return Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1e6)
+    return Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1e6, said)
 
 
 def floor(path: str, threads: str) -> None:

@@ -124,17 +124,14 @@ def snapshot_tables(
 
 def as_table(frame: pd.DataFrame, *, extra: Sequence[Extra] = (), double: bool) -> pa.Table:
     """Return rows of a snapshot as an Arrow table, as `snapshot_tables` does."""
-    columns = {name: pa.array(frame[name], from_pandas=True) for name in frame}
-    columns["as_of"] = columns["as_of"].cast(pa.date32())
     features: list[Feature | Extra] = [*CATALOGUE.values(), *extra]
+    exact = {f.name for f in features if double or f.unit.startswith("money")}
+    # what comes next may be written to the same place: the others are copied by the cast
+    columns = {n: pa.array(frame[n].to_numpy(copy=True) if n in exact else frame[n], from_pandas=True) for n in frame}
+    columns["as_of"] = columns["as_of"].cast(pa.date32())
     for feature in features:
-        as_it_is = double or feature.unit.startswith("money")
-        # a copy either way: what comes next may be written to the same place
-        columns[feature.name] = (
-            pa.array(frame[feature.name].to_numpy(copy=True), from_pandas=True)
-            if as_it_is
-            else columns[feature.name].cast(pa.float32())
-        )
+        if feature.name not in exact:
+            columns[feature.name] = columns[feature.name].cast(pa.float32())
     return pa.table(columns)
 
 

@@ -57,9 +57,10 @@ LIST = (
 """What a meeting needs comes first."""
 
 PRINTED = "to_do"
+"""The last column of the list that is printed: one page is no wider."""
+
 FEW, UNSET = 9, 8
 """The last column, at least, over which a sentence lies, and the width of one that was not set."""
-"""The last column of the list that is printed: one page is no wider."""
 
 KEPT = tuple(
     c

@@ -81,7 +81,7 @@ class PotentialRange:
         told = chance >= TAIL
         at = 1 - np.where(told, chance, 0.5)
         high = np.where(told, np.fmax(self.high, likely_high(key, chance)), self.high)
-        ends = [np.log(np.maximum(end, FLOOR * key)) for end in (self.low, np.fmax(high, key))]
+        ends = [np.log(np.maximum(end, FLOOR * key)) for end in (self.low, high)]
         mark = np.log(key)
         below = ends[0] + (mark - ends[0]) * np.minimum((0.5 - TAIL) / np.maximum(at - TAIL, 1e-9), 1)
         above = mark + (ends[1] - mark) * np.clip((0.5 - at) / np.maximum(1 - TAIL - at, 1e-9), 0, 1)

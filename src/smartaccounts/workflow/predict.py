@@ -79,12 +79,10 @@ def predict(
 ) -> Predicted:
     """Write growth_list.{parquet,csv,xlsx,html} and run.json into `out`; nobody else writes there meanwhile.
 
-    InputError as in `read_in_place`.
-
-    ModelError where the model is of another pipeline or target, was trained with knowledge from after as_of, or needs
-    a column that the data lack; HistoryError where as_of is before the data, has too little history, or nobody is
-    eligible; PipelineError where another run does not end in time, the previous list that was named is none, or the
-    table cannot be written. Nothing is written then.
+    InputError as in `read_in_place`; ModelError where the model is of another pipeline or target, was trained with
+    knowledge from after as_of, or needs a column that the data lack; HistoryError where as_of is before the data, has
+    too little history, or nobody is eligible; PipelineError where another run does not end in time, the previous list
+    that was named is none, or the table cannot be written. Nothing is written then.
     """
     wanted = wanted or Wanted()
     checked_extra(pipeline)

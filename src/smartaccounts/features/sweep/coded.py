@@ -152,11 +152,10 @@ def _batches(lines: OrderLines, keys: Keys, names: tuple[str, ...]) -> Iterator[
     """Yield the lines, some at a time: the hashes of their keys, their day and known day, flags, the columns of `longs`."""
     digital = is_digital("l.channel")
     holds = {n: GIVEN[n][1].format(digital=digital) for n in names}
-    bits = [f"CASE WHEN {holds[n]} THEN {1 << i} ELSE 0 END" for i, n in enumerate(flagged(names))]
+    parts = flagged(names)
+    bits = [f"CASE WHEN {holds[n]} THEN {1 << i} ELSE 0 END" for i, n in enumerate(parts)]
     measures = [
-        f"CASE WHEN {holds[n]} THEN {scaled(GIVEN[n][0], NARROW)} ELSE 0 END AS {n}"
-        for n in names
-        if n not in flagged(names)
+        f"CASE WHEN {holds[n]} THEN {scaled(GIVEN[n][0], NARROW)} ELSE 0 END AS {n}" for n in names if n not in parts
     ]
     longs = [
         "CAST(hash(l.order_id) >> 1 AS BIGINT) AS ordered",

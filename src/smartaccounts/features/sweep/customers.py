@@ -15,7 +15,7 @@ import numpy.typing as npt
 from smartaccounts.features.sweep.coded import AMOUNT, DAY, FIRST_GIVEN, FLAGS, KNOWN, ORDER, PRODUCT
 from smartaccounts.features.sweep.compiled import compiled
 from smartaccounts.features.sweep.measures import FIXED
-from smartaccounts.features.sweep.ordering import ordered
+from smartaccounts.features.sweep.ordering import longest, ordered
 from smartaccounts.features.sweep.program import (
     COUNT,
     DIFFERENCE,
@@ -286,20 +286,22 @@ def swept(
     column. flags: how many measures are `flagged`. baskets[a, c] is what the customer bought of products in the last 365
     days, scaled, and in how many lines.
     """
-    longest = 1
-    for c in range(first, end):
-        longest = max(longest, offsets[c + 1] - offsets[c])
+    most_lines = longest(first, end, offsets)
     measures = _FIXED + longs.shape[1] - FIRST_GIVEN + flags
-    by_order, by_day, spare = np.empty(longest, np.int64), np.empty(longest, np.int64), np.empty(longest, np.int64)
-    row_day = np.empty(longest, np.int64)
-    row_known = np.empty(longest, np.int64)
-    row = np.empty((longest, measures), np.int64)
-    days = np.empty(longest, np.int64)
-    total = np.empty((longest + 1, measures), np.int64)
-    faded = np.empty((longest, len(fading)), np.float64)
-    since = np.empty((longest, len(fading)), np.int64)
-    most = np.empty((longest, 4), np.int64)
-    bought = np.empty((longest, 3), np.int64)
+    by_order, by_day, spare = (
+        np.empty(most_lines, np.int64),
+        np.empty(most_lines, np.int64),
+        np.empty(most_lines, np.int64),
+    )
+    row_day = np.empty(most_lines, np.int64)
+    row_known = np.empty(most_lines, np.int64)
+    row = np.empty((most_lines, measures), np.int64)
+    days = np.empty(most_lines, np.int64)
+    total = np.empty((most_lines + 1, measures), np.int64)
+    faded = np.empty((most_lines, len(fading)), np.float64)
+    since = np.empty((most_lines, len(fading)), np.int64)
+    most = np.empty((most_lines, 4), np.int64)
+    bought = np.empty((most_lines, 3), np.int64)
     at = np.empty(len(ages), np.int64)
     own = np.empty(14, np.float64)
     answer = np.empty(len(instructions), np.float64)

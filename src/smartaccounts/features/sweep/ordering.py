@@ -12,6 +12,15 @@ _RUN = 16
 
 
 @compiled
+def longest(first: int, end: int, offsets: npt.NDArray[Any]) -> Any:
+    """Return the most lines of a customer of `[first, end)`, 1 at least: the room that ordering them takes."""
+    most = 1
+    for c in range(first, end):
+        most = max(most, offsets[c + 1] - offsets[c])
+    return most
+
+
+@compiled
 def ordered(keys: npt.NDArray[Any], n: int, places: npt.NDArray[Any], spare: npt.NDArray[Any]) -> None:
     """Write to `places[:n]` the places 0 .. n - 1 in ascending order of `keys`, equal keys as they came.
 

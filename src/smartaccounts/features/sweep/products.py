@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from smartaccounts.features.sweep.coded import AMOUNT, CATEGORY, DAY, KNOWN, LN_PRICE, LN_QUANTITY, NO_LOG, PRODUCT
 from smartaccounts.features.sweep.compiled import compiled
+from smartaccounts.features.sweep.ordering import longest
 
 BUYERS, LARGE_BUYERS, SUM_PRICE, PRICES, SUM_QUANTITY, QUANTITIES = range(6)
 """What is counted of a product at an as_of (`weighed`)."""
@@ -45,15 +46,6 @@ CATEGORISED = ("categories_365d", "categories_91d", "category_largest_share_365d
 Array = npt.NDArray[Any]
 _SCALE = 1e9
 _YEAR = 365
-
-
-@compiled
-def _longest(first: int, end: int, offsets: Array) -> Any:
-    """Return the most lines of a customer."""
-    longest = 1
-    for c in range(first, end):
-        longest = max(longest, offsets[c + 1] - offsets[c])
-    return longest
 
 
 @compiled
@@ -110,8 +102,8 @@ def weighed(
 
     large[a, c]: 1 a large account, 0 another buyer, -1 without a purchase. counts: as_ofs x products x 6, added to.
     """
-    longest = _longest(first, end, offsets)
-    item, paid = np.empty((longest, 3), np.int64), np.empty((longest, 3), np.int64)
+    most = longest(first, end, offsets)
+    item, paid = np.empty((most, 3), np.int64), np.empty((most, 3), np.int64)
     for c in range(first, end):
         stop = _purchases(offsets[c], offsets[c + 1], ints, longs, item, paid)
         for a in range(len(as_ofs)):
@@ -147,8 +139,8 @@ def assorted(
     """Write the columns ASSORTED; baskets as `customers.swept` leaves them; known: as_ofs x products x 4; into: the row of `answers` of each,
     -1: it is not written.
     """
-    longest = _longest(first, end, offsets)
-    item, paid = np.empty((longest, 3), np.int64), np.empty((longest, 3), np.int64)
+    most = longest(first, end, offsets)
+    item, paid = np.empty((most, 3), np.int64), np.empty((most, 3), np.int64)
     answer = np.empty(len(ASSORTED), np.float64)
     lifts, gaps = np.empty(3, np.int64), np.empty(5, np.int64)
     for c in range(first, end):

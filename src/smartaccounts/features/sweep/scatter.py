@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from smartaccounts.features.sweep.compiled import compiled
-from smartaccounts.features.sweep.ordering import ordered
+from smartaccounts.features.sweep.ordering import longest, ordered
 
 UNSEEN = -1
 
@@ -80,13 +80,11 @@ def placed(c: Array, free: Array, ends: Array, rows: Array) -> bool:
 @compiled
 def by_code(begins: Array, codes: Array, rows: Array) -> None:
     """Change the rows of lines so that those of each customer, from its row in `begins` on, ascend by their code."""
-    n, longest = len(rows), 1
+    n, most = len(rows), longest(0, len(begins) - 1, begins)
     line_at = np.empty(n, np.int64)
     for i in range(n):
         line_at[rows[i]] = i
-    for c in range(len(begins) - 1):
-        longest = max(longest, begins[c + 1] - begins[c])
-    keys, places, spare = np.empty(longest, np.int64), np.empty(longest, np.int64), np.empty(longest, np.int64)
+    keys, places, spare = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most, np.int64)
     for c in range(len(begins) - 1):
         first, lines = begins[c], begins[c + 1] - begins[c]
         for k in range(lines):
