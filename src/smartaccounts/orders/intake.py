@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
-from operator import or_
 from typing import Any
 
 from smartaccounts.config import Pipeline
@@ -50,21 +48,20 @@ def merged_sql(table: str, doubts: int) -> str:
 
 @dataclass(frozen=True)
 class Counted:
-    """What one look at all lines shows: the first and the last day of the accepted ones, `unplain` as in a stage."""
+    """What one look at all lines shows: the first and the last day of the accepted ones."""
 
     intake: Intake
     first_day: int
     last_day: int
-    unplain: int
 
 
-def counted(pipeline: Pipeline, engine: Engine, staged: Stage, *, in_place: bool = False) -> Counted:
+def counted(pipeline: Pipeline, engine: Engine, staged: Stage) -> Counted:
     """Count accepted and rejected lines; InputError where nothing is left or most dates or amounts are unreadable."""
-    also = ("min(day)", "max(day)", "bit_or(unplain)" if in_place else "0")
+    also = ("min(day)", "max(day)")
     found = engine.rows(f"{tally_sql(staged.table, len(staged.doubts), also=also)} ORDER BY reason")
-    taken = intake_of(pipeline, [row[3:] for row in found], doubts=staged.doubts, notes=staged.notes)
-    first, last = next((first, last) for first, last, _, reason, *_ in found if reason is None)
-    return Counted(taken, first, last, unplain=reduce(or_, (row[2] for row in found)))
+    taken = intake_of(pipeline, [row[2:] for row in found], doubts=staged.doubts, notes=staged.notes)
+    first, last = next((first, last) for first, last, reason, *_ in found if reason is None)
+    return Counted(taken, first, last)
 
 
 def intake_of(pipeline: Pipeline, tally: Tally, *, doubts: Sequence[str], notes: Sequence[str] = ()) -> Intake:

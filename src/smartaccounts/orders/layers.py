@@ -157,7 +157,7 @@ def mapped_layer(pipeline: Pipeline, layer: Typed, *, extra: Mapping[str, str], 
     selected["bad_known_date"] = late
     selected["no_amount"] = " OR ".join(blank(p) for p in parts)
     selected["kept"] = "TRUE" if pipeline.keep is None else f"coalesce((\n{pipeline.keep}\n), FALSE)"
-    selected["doubts"] = _doubts(pipeline, layer)
+    selected["doubts"] = _doubts(pipeline, layer, known)
     selected |= extra
     return f"SELECT {', '.join(f'{sql} AS {name}' for name, sql in selected.items())} FROM ({layer.sql})"
 
@@ -172,27 +172,25 @@ def doubts_said(pipeline: Pipeline) -> tuple[str, ...]:
     return (*unread, f"{mapped['customer_id']!r} (customer_id) had blanks around it, which were cut off")
 
 
-def texts(pipeline: Pipeline) -> tuple[str, ...]:
-    """Return the mapped contract columns of texts, which are worth one look at their blanks."""
-    return tuple(n for n in pipeline.columns.mapped() if _KIND[n] == "string")
+def blanks(pipeline: Pipeline, layer: Typed) -> dict[str, str]:
+    """Return SQL, by contract column of a few texts, for whether a line may have blanks around that text, or is no text.
 
-
-def unplain(pipeline: Pipeline, layer: Typed) -> str:
-    """Return SQL for a number whose bit i says that text i of `texts` may have blanks around it, or is no text."""
-    bits = []
-    for i, name in enumerate(texts(pipeline)):
-        column = pipeline.columns.mapped()[name]
-        is_text = mapping.is_text(layer.file.columns[column]) and not layer.file.untyped
-        ref = f"CAST({layer.raw[column]} AS VARCHAR)"
-        bits.append(f"CASE WHEN NOT ({mapping.plain(ref)}) THEN {1 << i} ELSE 0 END" if is_text else str(1 << i))
-    return " + ".join(bits)
+    order_id is left out: of many texts finding out costs as much as cutting off.
+    """
+    found = {}
+    for name, column in pipeline.columns.mapped().items():
+        if _KIND[name] == "string" and name != "order_id":
+            is_text = mapping.is_text(layer.file.columns[column]) and not layer.file.untyped
+            plain = mapping.plain(f"CAST({layer.raw[column]} AS VARCHAR)")
+            found[name] = f"NOT ({plain})" if is_text else "TRUE"
+    return found
 
 
 def _optional_numbers(pipeline: Pipeline) -> list[str]:
     return [n for n in pipeline.columns.mapped() if _KIND[n] == "double" and n not in amount_parts(pipeline)]
 
 
-def _doubts(pipeline: Pipeline, layer: Typed) -> str:
+def _doubts(pipeline: Pipeline, layer: Typed, known: Known) -> str:
     mapped, bits = pipeline.columns.mapped(), []
     for name in _optional_numbers(pipeline):
         column = mapped[name]
@@ -200,7 +198,7 @@ def _doubts(pipeline: Pipeline, layer: Typed) -> str:
         here = f"NOT {mapping.blank(layer.raw[column], layer.file.columns[column])}"
         bits.append(f"{here} AND {mapping.finite(number)} IS NULL")
     column = mapped["customer_id"]
-    is_text = mapping.is_text(layer.file.columns[column])
+    is_text = mapping.is_text(layer.file.columns[column]) and "customer_id" not in known.plain
     raw = f"CAST({layer.raw[column]} AS VARCHAR)"
     bits.append(f"{raw} <> {mapping.stripped(raw)}" if is_text else "FALSE")
     return " + ".join(f"CASE WHEN {bit} THEN {1 << i} ELSE 0 END" for i, bit in enumerate(bits))

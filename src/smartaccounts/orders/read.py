@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -12,10 +13,10 @@ from smartaccounts.engine.duckdb import Engine
 from smartaccounts.errors import InputError, PipelineError, culprits
 from smartaccounts.orders.contract import COLUMNS, OrderLines
 from smartaccounts.orders.intake import check_currencies, counted
-from smartaccounts.orders.layers import Known, texts
+from smartaccounts.orders.layers import Known
 from smartaccounts.orders.ledger.lines import read_ledger
 from smartaccounts.orders.source import File, parquet
-from smartaccounts.orders.staging import MARKS, explained, stage, stage_in_place, stage_rejected
+from smartaccounts.orders.staging import MARKS, explained, plain_texts, stage, stage_in_place, stage_rejected
 
 TABLE = "order_lines"
 
@@ -60,14 +61,12 @@ def read_in_place(
     before, day, view = _states(files), today or clock(), f"{TABLE}_in_place"
     engine.run(f"DROP VIEW IF EXISTS {TABLE}")
     with explained([file.path for file in files]):
-        staged = stage_in_place(pipeline, engine, files, view=view, today=day)
-        found = counted(pipeline, engine, staged, in_place=True)
+        known = Known(plain=plain_texts(pipeline, engine, files))
+        staged = stage_in_place(pipeline, engine, files, view=view, today=day, known=known)
+        found = counted(pipeline, engine, staged)
         if "currency" in staged.provided:
             check_currencies(pipeline, engine, view)
-        known = Known(
-            frozenset(r.reason for r in found.intake.rejected),
-            frozenset(name for i, name in enumerate(texts(pipeline)) if not found.unplain & 1 << i),
-        )
+        known = replace(known, reasons=frozenset(r.reason for r in found.intake.rejected))
         stage_in_place(pipeline, engine, files, view=view, today=day, known=known)
         whole(engine, f"{view} WHERE reason IS NULL" if known.reasons else view, held=staged.held)
         yield OrderLines(engine, TABLE, staged.provided, found.first_day, found.last_day, found.intake)

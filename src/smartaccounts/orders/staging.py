@@ -20,7 +20,7 @@ from smartaccounts.timeline import day_number
 MARKS = ("reason", "example", "culprit", "doubts")
 """Columns of a stage beside the contract's: see `stage`."""
 
-PASSING = ("cancels", "moment", "unplain")
+PASSING = ("cancels", "moment")
 """Marks that only some ask for."""
 
 _STAND_INS = {
@@ -74,9 +74,10 @@ def stage(pipeline: Pipeline, engine: Engine, *, table: str, today: date, for_ch
         with_row = for_check or pipeline.source.duplicates == "drop"
         selects = [staged(pipeline, engine, f, today=today, also=Also(row=with_row)) for f in files]
         sql = without_duplicates("\nUNION ALL\n".join(selects), pipeline)
-        hidden = ["unplain"] if for_check else [*PASSING, *(["source_row"] if with_row else [])]
+        hidden = [] if for_check else [*PASSING, *(["source_row"] if with_row else [])]
+        shown = f"* EXCLUDE ({', '.join(hidden)})" if hidden else "*"
         with explained([f.path for f in files]):
-            engine.run(f"CREATE OR REPLACE TABLE {table} AS SELECT * EXCLUDE ({', '.join(hidden)}) FROM ({sql})")
+            engine.run(f"CREATE OR REPLACE TABLE {table} AS SELECT {shown} FROM ({sql})")
         return _stage(pipeline, table, files)
 
 
@@ -89,14 +90,28 @@ def stage_in_place(
     today: date,
     known: Known = NOTHING,
 ) -> Stage:
-    """Make a view with the rows and columns that `stage` gives its table, and `unplain`; nothing is read yet.
+    """Make a view with the rows and columns that `stage` gives its table; nothing is read yet.
 
     The files are Parquet, and duplicates are kept.
     """
     selects = [staged(pipeline, engine, f, today=today, known=known) for f in files]
     sql = "\nUNION ALL\n".join(selects)
-    engine.run(f"CREATE OR REPLACE VIEW {view} AS SELECT * EXCLUDE (cancels, moment) FROM ({sql})")
+    engine.run(f"CREATE OR REPLACE VIEW {view} AS SELECT * EXCLUDE ({', '.join(PASSING)}) FROM ({sql})")
     return _stage(pipeline, view, files)
+
+
+def plain_texts(pipeline: Pipeline, engine: Engine, files: Sequence[File]) -> frozenset[str]:
+    """Return the contract columns, of those worth a look, whose texts have no blanks around them in any of the files.
+
+    A column at a time: the engine then looks at each text of a dictionary just once.
+    """
+
+    def has_blanks(file: File, condition: str) -> bool:
+        return bool(engine.rows(f"SELECT 1 FROM {file.relation} WHERE {condition} LIMIT 1"))
+
+    seen = [(file, layers.blanks(pipeline, layers.typed(pipeline, file))) for file in files]
+    names = set(seen[0][1]) if seen else set()
+    return frozenset(n for n in names if not any(has_blanks(file, blanks[n]) for file, blanks in seen))
 
 
 def _stage(pipeline: Pipeline, table: str, files: Sequence[File]) -> Stage:
@@ -160,7 +175,6 @@ def staged(
     amount_text = " || ' x ' || ".join(amounts)
     culprit = f"WHEN reason IN ({_DATES}) THEN {date_text} WHEN reason IN ({_AMOUNTS}) THEN {amount_text}"
     extra["cancels"] = "FALSE" if cancelled is None else f"coalesce((\n{cancelled}\n), FALSE)"
-    extra["unplain"] = layers.unplain(pipeline, layer)
     extra["moment"] = f"CAST({quoted(mapped['order_date'])} AS TIMESTAMP)"
     if also.row:
         extra["source_row"] = f"md5_number({mapping.whole_row(layer.raw)})"
@@ -177,7 +191,6 @@ def staged(
         "doubts",
         "cancels",
         "moment",
-        "unplain",
         *(["source_row"] if also.row else []),
         *(["later"] if also.later else []),
     ]

@@ -109,12 +109,13 @@ def _placed(
 
     def file(columns: Columns, indexes: tuple[Index, ...]) -> None:
         c, product, category = (index.numbers(h) for index, h in zip(indexes, columns[:3], strict=True))
-        ranges, rows = np.empty(len(c), np.int32), np.empty(len(c), np.int64)
-        if not queued(c, range_of, free, starts, ranges, rows):
+        order, begins = np.empty(len(c), np.int32), np.zeros(len(starts), np.int64)
+        if not queued(c, range_of, order, begins) or (free + np.diff(begins) > starts[1:]).any():
             raise changed()
         for some, table in (([c], whose), ([*columns[3:5], product, category, columns[5]], ints), (columns[6:], longs)):
             for k, values in enumerate(some):
-                filed(values, ranges, rows, starts, k, table)
+                filed(values, order, begins, free, starts, k, table)
+        free[:] += np.diff(begins)
         release(whose, ints, longs)
 
     def settle(first: int, end: int) -> None:

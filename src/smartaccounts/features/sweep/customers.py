@@ -1,8 +1,8 @@
 """The lines of one customer, swept once for all as_of dates: compiled.
 
 Lines become orders (one row per order_id, day and day on which it was known), orders become days with running totals,
-and a window is the difference of two of them. Where every line was known on its day, the days are laid out once;
-customers with late lines are laid out anew for every as_of, from what was known by then.
+and a window is the difference of two of them. The days are laid out once for all as_of dates at which every line of an
+earlier day was known; for each other one anew, from what was known by then.
 """
 
 from __future__ import annotations
@@ -261,6 +261,17 @@ def _executed(
 
 
 @compiled
+def _in_flight(rows: int, row_day: Array, row_known: Array, as_ofs: Array, in_flight: Array) -> None:
+    """Say of every as_of whether a row of a day before it was not known yet."""
+    in_flight[:] = False
+    for r in range(rows):
+        if row_known[r] > row_day[r]:
+            for a in range(len(as_ofs)):
+                if row_day[r] < as_ofs[a] <= row_known[r]:
+                    in_flight[a] = True
+
+
+@compiled
 def swept(
     first: int,
     end: int,
@@ -305,38 +316,38 @@ def swept(
     at = np.empty(len(ages), np.int64)
     own = np.empty(14, np.float64)
     answer = np.empty(len(instructions), np.float64)
+    in_flight = np.empty(len(as_ofs), np.bool_)
+    baskets[:, first:end] = 0
     for c in range(first, end):
         low, high = offsets[c], offsets[c + 1]
         ordered(longs[low:high, ORDER], high - low, by_order, spare)
         rows = _orders(ints[low:high], longs[low:high], by_order, row_day, row_known, row)
         ordered(row_day, rows, by_day, spare)
-        late = False
-        for r in range(rows):
-            late = late or row_known[r] > row_day[r]
-        n_all, a_laid = 0, -1
-        for a in range(len(as_ofs)):
-            as_of = as_ofs[a]
-            if row_of[a, c] < 0:
-                baskets[a, c, 0] = baskets[a, c, 1] = 0
-                continue
-            if late or a_laid < 0:
-                until = as_of if late else as_ofs[-1]
-                n_all = _days(
-                    rows, by_day, row_day, row_known, row, until, fading, fade, days, total, faded, since, most, bought
-                )
-                a_laid = a
-            n = n_all
-            while n > 0 and days[n - 1] >= as_of:
-                n -= 1
-            d = n
-            for e in range(len(ages)):
-                while d > 0 and days[d - 1] >= as_of - ages[e]:
-                    d -= 1
-                at[e] = d
-            year = at[months[13]]
-            baskets[a, c, 0] = total[n, _PRODUCT_GROSS] - total[year, _PRODUCT_GROSS]
-            baskets[a, c, 1] = total[n, _PRODUCT_LINES] - total[year, _PRODUCT_LINES]
-            _own(own, n, as_of, days, total, most, bought, at, months)
-            _executed(instructions, history[a], n, as_of, total, faded, since, fade, at, own, answer)
-            for f in range(len(answer)):
-                answers[into[f], row_of[a, c]] = answer[f]
+        _in_flight(rows, row_day, row_known, as_ofs, in_flight)
+        for alone in (False, True):
+            n_all = -1
+            for a in range(len(as_ofs)):
+                if row_of[a, c] < 0 or in_flight[a] != alone:
+                    continue
+                as_of = as_ofs[a]
+                if alone or n_all < 0:
+                    until = as_of if alone else as_ofs[-1]
+                    n_all = _days(
+                        rows, by_day, row_day, row_known, row, until, fading, fade,
+                        days, total, faded, since, most, bought
+                    )  # fmt: skip
+                n = n_all
+                while n > 0 and days[n - 1] >= as_of:
+                    n -= 1
+                d = n
+                for e in range(len(ages)):
+                    while d > 0 and days[d - 1] >= as_of - ages[e]:
+                        d -= 1
+                    at[e] = d
+                year = at[months[13]]
+                baskets[a, c, 0] = total[n, _PRODUCT_GROSS] - total[year, _PRODUCT_GROSS]
+                baskets[a, c, 1] = total[n, _PRODUCT_LINES] - total[year, _PRODUCT_LINES]
+                _own(own, n, as_of, days, total, most, bought, at, months)
+                _executed(instructions, history[a], n, as_of, total, faded, since, fade, at, own, answer)
+                for f in range(len(answer)):
+                    answers[into[f], row_of[a, c]] = answer[f]

@@ -40,30 +40,37 @@ def numbered(asked: Array, hashes: Array, slots: Array, found: Array) -> None:
 
 
 @compiled
-def queued(c: Array, range_of: Array, free: Array, starts: Array, ranges: Array, rows: Array) -> bool:
-    """Write the range and the next free row of it for each line of the customers `c`, and move `free` on.
+def queued(c: Array, range_of: Array, order: Array, begins: Array) -> bool:
+    """Write the places of lines of the customers `c`, range by range as they come, and where each range begins among them.
 
-    Say whether there was room for all, and a customer for each.
+    Say whether there is a customer for each; `begins` are zeros, one more than there are ranges.
     """
     for i in range(len(c)):
         if c[i] < 0:
             return False
+        begins[range_of[c[i]] + 1] += 1
+    for r in range(len(begins) - 1):
+        begins[r + 1] += begins[r]
+    free = begins.copy()
+    for i in range(len(c)):
         r = range_of[c[i]]
-        if free[r] >= starts[r + 1]:
-            return False
-        ranges[i] = r
-        rows[i] = free[r]
+        order[free[r]] = i
         free[r] += 1
     return True
 
 
 @compiled
-def filed(values: Array, ranges: Array, rows: Array, starts: Array, column: int, table: Array) -> None:
-    """Write a column of some lines to their ranges: of each, `table` has one column after the other for now."""
+def filed(values: Array, order: Array, begins: Array, free: Array, starts: Array, column: int, table: Array) -> None:
+    """Write a column of some `queued` lines to the free rows of their ranges.
+
+    Of each range `table` has one column after the other for now.
+    """
     width, flat = table.shape[1], table.reshape(-1)
-    for i in range(len(values)):
-        first, end = starts[ranges[i]], starts[ranges[i] + 1]
-        flat[first * width + column * (end - first) + rows[i] - first] = values[i]
+    for r in range(len(begins) - 1):
+        to = starts[r] * width + column * (starts[r + 1] - starts[r]) + free[r] - starts[r]
+        for k in range(begins[r], begins[r + 1]):
+            flat[to] = values[order[k]]
+            to += 1
 
 
 @compiled
