@@ -17,7 +17,6 @@ from tests.oracle.histories import CENTS, FINE, HUGE, TIES, Row, as_ofs, random_
 from smartaccounts.config import Target
 from smartaccounts.engine.duckdb import Engine
 from smartaccounts.features.snapshot import CATALOGUE, snapshot
-from smartaccounts.features.sweep.run import AT_ONCE
 from smartaccounts.orders.read import read
 from smartaccounts.panel import panel
 from smartaccounts.target import complete, outcome
@@ -112,7 +111,7 @@ def test_the_order_of_rows_changes_nothing(order_lines: MakeLines, seed: int, mo
 def test_a_date_has_the_same_rows_alone_and_among_many(order_lines: MakeLines) -> None:
     rows = random_history(7, CENTS)
     lines = order_lines(rows)
-    dates = [date(2019, 6, 1) + timedelta(days=17 * i) for i in range(2 * AT_ONCE + 1)]
+    dates = [date(2019, 6, 1) + timedelta(days=17 * i) for i in range(25)]
     told: list[int] = []
     together = snapshot(lines, [*dates[::-1], dates[3]], TARGET, step=told.append)
     assert sum(told) == len(dates)

@@ -12,7 +12,7 @@ from tests.oracle.histories import CENTS, FINE, as_ofs, random_history
 
 from smartaccounts.config import Target
 from smartaccounts.engine.memory import Room
-from smartaccounts.features.sweep import coded, run
+from smartaccounts.features.sweep import coded, run, sold
 
 TARGET = Target(min_active=3, horizon_days=91)
 
@@ -23,18 +23,17 @@ def test_arrays_in_files_ranges_of_few_lines_pieces_of_few_rows(
     order_lines: MakeLines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int, money: Any
 ) -> None:
     lines = order_lines(random_history(seed, money))
-    plenty = [f for _, (f,) in run.frames(lines, as_ofs(seed), [TARGET])]
+    (plenty,) = run.whole(lines, as_ofs(seed), [TARGET])
 
     monkeypatch.setattr(lines.engine, "room", Room(0, tmp_path))
     monkeypatch.setattr(coded, "RANGE", 20)
     monkeypatch.setattr(coded, "BATCH", 64)
-    monkeypatch.setattr(run, "AT_ONCE", 2)
-    little = [(n, f.copy()) for n, (f,) in run.frames(lines, as_ofs(seed), [TARGET], rows=7)]
+    monkeypatch.setattr(sold, "AT_ONCE", 2)
+    (little,) = run.whole(lines, as_ofs(seed), [TARGET])
+    pieces = list(run.pieces(lines, as_ofs(seed), TARGET, pd.DataFrame.copy, rows=7))
 
-    assert max(len(f) for _, f in little) == 7
-    assert sum(n for n, _ in little) == len(set(as_ofs(seed)))
-    whole, cut = (
-        pd.concat([f for f in parts if len(f)], ignore_index=True) for parts in (plenty, [f for _, f in little])
-    )
-    pd.testing.assert_frame_equal(whole, cut, check_exact=True)
+    pd.testing.assert_frame_equal(little, plenty, check_exact=True)
+    assert max(map(len, pieces)) <= max(7, len(set(as_ofs(seed))))
+    by_customer = plenty.sort_values(["market", "customer_id", "as_of"], ignore_index=True)
+    pd.testing.assert_frame_equal(pd.concat(pieces, ignore_index=True), by_customer, check_exact=True)
     assert list(tmp_path.iterdir()) == []

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -25,11 +25,14 @@ from smartaccounts.errors import InputError
 from smartaccounts.features.extra import Extra, absent_extra, beside, extra_frame
 from smartaccounts.features.families import CATALOGUE, absent_features
 from smartaccounts.features.snapshot import KEY, STANDING, Snapshot, as_table, one_frame, snapshots
-from smartaccounts.features.sweep import coded, products, run, standing
+from smartaccounts.features.sweep import coded, products, sold, standing
+from smartaccounts.features.sweep.answer import Answer
 from smartaccounts.features.sweep.coded import Coded
+from smartaccounts.features.sweep.columns import Baskets, no_baskets
 from smartaccounts.features.sweep.keys import keyed
 from smartaccounts.features.sweep.peers import LEVELS, PEERS, Rows, peers
-from smartaccounts.features.sweep.program import Column, program
+from smartaccounts.features.sweep.run import answered, levels
+from smartaccounts.features.sweep.seen import Seen, first_days, see, with_history
 from smartaccounts.orders.on_spark import SparkLines, part_of_lines
 from smartaccounts.timeline import day_number, from_day_number
 
@@ -67,9 +70,9 @@ class _Asked:
     extra: tuple[Extra, ...]
     double: bool
 
-    def see(self, held: Coded) -> run.Seen:
+    def see(self, held: Coded) -> Seen:
         """Return who is seen of a part."""
-        return run.see(held, self.dates, self.first_days, horizon_days=self.target.horizon_days)
+        return see(held, with_history(self.dates, self.first_days, horizon_days=self.target.horizon_days))
 
     def schema(self) -> pa.Schema:
         """Return the columns of the answer."""
@@ -168,7 +171,7 @@ def _coded(
         row = {
             "part": [part],
             "held": [pickle.dumps((numbers, names, own), protocol=5)],
-            "first_days": [run.first_days(numbers, dates)],
+            "first_days": [first_days(numbers, dates)],
         }
         yield pa.table(row, schema=_CODED)
 
@@ -189,26 +192,26 @@ def _first_days(parts: Frame, dates: Sequence[date]) -> tuple[int | None, ...]:
     return first or (None,) * len(dates)
 
 
-def _swept(held: Coded, seen: run.Seen, target: Target) -> tuple[run.Answer, npt.NDArray[np.int64]]:
-    """Sweep for the columns that a market is ranked and summed by; return them and the baskets."""
-    columns = [Column(n, CATALOGUE[n].swept, CATALOGUE[n].zero) for n in LEVELS]
-    totals = [Column(name, total) for name, total in standing.totals(target).items()]
-    answer = run.Answer.of([c.name for c in (*columns, *totals)], frozenset(), rows=int(seen.starts[-1]))
-    return answer, run.write_customers(held, seen, program([*columns, *totals], held.given), answer)
+def _levelled(held: Coded, seen: Seen, target: Target) -> tuple[Answer, Baskets]:
+    """Return what the market must know of a part, and the baskets."""
+    answer = Answer.of([*LEVELS, *standing.totals(target)], frozenset(), rows=seen.rows)
+    baskets = no_baskets(seen)
+    levels(held, seen, target, answer, baskets)
+    return answer, baskets
 
 
 def _levels(_: int, batches: Iterator[pa.RecordBatch], *, asked: _Asked) -> Iterator[pa.Table]:
     """Return the rows of the answer with what their market must know of them."""
     for part, held, _names, _extra in _held(batches):
         seen = asked.see(held)
-        answer, baskets = _swept(held, seen, asked.target)
-        a, c = np.nonzero(seen.row_of >= 0)
+        answer, baskets = _levelled(held, seen, asked.target)
+        a, c = seen.date, seen.customer
         who = held.customers.take(c)
         yield pa.table(
             {
-                "as_of": seen.as_ofs[a].astype(np.int32),
+                "as_of": seen.dates.as_ofs[a].astype(np.int32),
                 "part": np.full(len(a), part, dtype=np.int32),
-                "c": c.astype(np.int32),
+                "c": c,
                 "market": who["market"],
                 "customer_id": who["customer_id"],
                 **dict(answer.columns()),
@@ -230,21 +233,21 @@ def _known(parts: Frame, levels: Frame, asked: _Asked) -> tuple[pd.DataFrame, np
     as_ofs, markets = np.unique(at["as_of"]), np.unique(at["market"].to_numpy(object))
     shares = np.full((len(as_ofs), len(markets)), np.nan)
     shares[np.searchsorted(as_ofs, at["as_of"]), np.searchsorted(markets, at["market"].to_numpy(object))] = at["share"]
-    counts = np.zeros((len(as_ofs), len(names), 6), dtype=np.int64)
+    counts = np.zeros((len(names), len(as_ofs), 6), dtype=np.int64)
     product = told.merge(names.reset_index(names="code"), on=["market", "product_id"], how="left")["code"]
-    counts[np.searchsorted(as_ofs, told["as_of"]), product] = told[[*_COUNTED]].to_numpy()
+    counts[product, np.searchsorted(as_ofs, told["as_of"])] = told[[*_COUNTED]].to_numpy()
     market = np.searchsorted(markets, names["market"].to_numpy(object)).astype(np.int32)
-    known = run.known_of(counts, shares, market)
-    everywhen = np.full((len(asked.dates), *known.shape[1:]), np.nan)
+    known = sold.known_of(counts, shares, market)
+    everywhen = np.full((len(names), len(asked.dates), 4), np.nan)
     days = [day_number(d) for d in asked.dates]
-    everywhen[np.searchsorted(days, as_ofs)] = known
+    everywhen[:, np.searchsorted(days, as_ofs)] = known
     return names, everywhen
 
 
 def _bar(buyers: pa.Table) -> pa.Table:
     """Return from what on the buyers of one market at one as_of are large."""
     spent = buyers["spent"].to_numpy()
-    large = run.large_buyers(spent)
+    large = sold.large_buyers(spent)
     bar = spent[large].min() if large.any() else np.iinfo(np.int64).max
     first = buyers.select(["as_of", "market"]).slice(0, 1)
     return first.append_column("bar", [[bar]]).append_column("share", [[large.sum() / len(large)]])
@@ -256,16 +259,16 @@ def _counts(
     """Count what was sold of each product in a part."""
     for _part, held, names, _extra in _held(batches):
         seen = asked.see(held)
-        baskets = _swept(held, seen, asked.target)[1]
+        baskets, as_ofs = _levelled(held, seen, asked.target)[1], seen.dates.as_ofs
         markets = held.customers["market"].take(held.markets[:-1]).to_pylist()
-        bars = np.array([[bar.get((int(d), m), 0) for m in markets] for d in seen.as_ofs]).reshape(-1, len(markets))
+        bars = np.array([[bar.get((int(d), m), 0) for m in markets] for d in as_ofs]).reshape(-1, len(markets))
         bar_of = np.repeat(bars, np.diff(held.markets), axis=1)
         large = np.where(baskets[..., 1] > 0, baskets[..., 0] >= bar_of, -1).astype(np.int8)
-        counts = run.counts(held, seen, large)
-        a, product = np.nonzero(counts[..., products.BUYERS])
-        rows = names.take(product).append_column("as_of", pa.array(seen.as_ofs[a].astype(np.int32)))
+        counts = sold.counts(held, seen.dates, large)
+        product, a = np.nonzero(counts[..., products.BUYERS])
+        rows = names.take(product).append_column("as_of", pa.array(as_ofs[a].astype(np.int32)))
         for i, name in enumerate(_COUNTED):
-            rows = rows.append_column(name, pa.array(counts[a, product, i]))
+            rows = rows.append_column(name, pa.array(counts[product, a, i]))
         yield rows
 
 
@@ -289,27 +292,26 @@ def _stood(rows: pa.Table, *, asked: _Asked) -> pa.Table:
 def _finished(
     part: pa.Table, stands: pa.Table, *, asked: _Asked, known: tuple[pd.DataFrame, npt.NDArray[np.float64]] | None
 ) -> pa.Table:
-    """Return the rows of a part with all their columns, ascending by as_of, market and customer_id."""
+    """Return the rows of a part with all their columns, ascending by market, customer_id and as_of."""
     if not part.num_rows or not stands.num_rows:
         return asked.schema().empty_table()
     ((_, held, names, own),) = _held(part)
     seen = asked.see(held)
-    answer = run.Answer.of([*CATALOGUE], asked.absent, rows=int(seen.starts[-1]))
-    baskets = run.write_customers(held, seen, program(run.own_columns(asked.absent), held.given), answer)
-    if known is not None:
-        told = names.to_pandas().merge(known[0].reset_index(names="code"), how="left", on=["market", "product_id"])
-        there = told["code"].notna().to_numpy()
-        of = np.full((len(seen.as_ofs), len(there), 4), np.nan)
-        late = known[1][len(asked.dates) - len(seen.as_ofs) :]  # the dates with enough history are the last ones
-        of[:, there] = late[:, told["code"][there].to_numpy(np.int64)]
-        run.write_assortment(held, seen, baskets, of, answer)
-    if not asked.absent.issuperset(products.CATEGORISED):
-        run.write_categories(held, seen, answer)
-    stands = stands.sort_by([("as_of", "ascending"), ("c", "ascending")])
-    at = dict(answer.columns())
-    for name in PEERS:
-        at[name][:] = stands[name].to_numpy()
-    stood: dict[str, Any] = {name: stands[name].to_numpy() for name in STANDING}
-    stood |= {name: stood[name] > 0 for name in ("active", "eligible")}
-    rows = run.frame(held, seen, asked.target, stood, answer, slice(0, int(seen.starts[-1])))
+    there = (
+        np.empty((0, len(seen.dates.as_ofs), 4)) if known is None else _of(names, *known, last=len(seen.dates.as_ofs))
+    )
+    stands = stands.sort_by([("c", "ascending"), ("as_of", "ascending")])
+    stood = {name: stands[name].to_numpy() for name in (*PEERS, *STANDING)}
+    rows = answered(held, seen, asked.absent, there, stood)
     return as_table(beside(rows, own, asked.extra) if asked.extra else rows, extra=asked.extra, double=asked.double)
+
+
+def _of(
+    names: pa.Table, products: pd.DataFrame, known: npt.NDArray[np.float64], *, last: int
+) -> npt.NDArray[np.float64]:
+    """Return what is known of a part's products at the last so many dates: those with enough history."""
+    told = names.to_pandas().merge(products.reset_index(names="code"), how="left", on=["market", "product_id"])
+    there = told["code"].notna().to_numpy()
+    found = np.full((len(there), last, 4), np.nan)
+    found[there] = known[told["code"][there].to_numpy(np.int64), known.shape[1] - last :]
+    return found

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from functools import singledispatch
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -15,10 +16,11 @@ from smartaccounts.config import Target
 from smartaccounts.engine.sql import NARROW_LIMIT
 from smartaccounts.features import by_sql
 from smartaccounts.features.catalogue import Feature
-from smartaccounts.features.extra import Extra, absent_extra, with_extra
+from smartaccounts.features.extra import Extra, absent_extra, beside, extra_frame, with_extra
 from smartaccounts.features.families import CATALOGUE, FAMILIES, absent_features
+from smartaccounts.features.standing import STANDING
 from smartaccounts.features.sweep import run
-from smartaccounts.features.sweep.keys import keyed, too_large
+from smartaccounts.features.sweep.keys import Keys, keyed, too_large
 from smartaccounts.orders.contract import Lines, OrderLines
 
 __all__ = [
@@ -34,7 +36,6 @@ __all__ = [
 ]
 
 KEY = ["as_of", "market", "customer_id"]
-STANDING = ["active", "eligible", "key_spend", "small_spend", "spend_h", "spend_before_h", "season_h"]
 ROWS_PER_TABLE = 1 << 16
 _TYPES = {"as_of": "datetime64[us]", "market": "str", "customer_id": "str", "active": "bool", "eligible": "bool"}
 
@@ -113,45 +114,60 @@ def snapshots(
 def snapshot_tables(
     lines: OrderLines, as_ofs: Sequence[date], target: Target, *, extra: Sequence[Extra] = (), double: bool = False
 ) -> Iterator[pa.Table]:
-    """Yield the frame of `snapshot` in parts of some rows, as Arrow tables (as_of date32).
+    """Yield the rows of `snapshot`, by market, customer_id and as_of, as Arrow tables (as_of date32).
 
     Features that are no money are float32; with `double` they stay float64, as money always does.
     """
-    for _, (found,) in with_extra(_frames(lines, as_ofs, [target], rows=ROWS_PER_TABLE), lines, extra):
-        if len(found):
-            yield as_table(found, extra=extra, double=double)
+    dates, fits, keys = _fitting(lines, as_ofs)
+    own = {pd.Timestamp(d): extra_frame(lines, d, extra) for d in dates[:fits]} if extra else {}
+
+    def finish(frame: pd.DataFrame) -> pa.Table:
+        return as_table(beside(frame, own, extra) if extra else frame, extra=extra, double=double)
+
+    if fits:
+        yield from run.pieces(lines, dates[:fits], target, finish, rows=ROWS_PER_TABLE, keys=keys)
+    if dates[fits:]:
+        for _, (found,) in with_extra(by_sql.frames(lines, dates[fits:], [target]), lines, extra):
+            if len(found):
+                yield as_table(found, extra=extra, double=double)
 
 
 def as_table(frame: pd.DataFrame, *, extra: Sequence[Extra] = (), double: bool) -> pa.Table:
-    """Return rows of a snapshot as an Arrow table, as `snapshot_tables` does."""
+    """Return a copy of rows of a snapshot as an Arrow table, as `snapshot_tables` does."""
     features: list[Feature | Extra] = [*CATALOGUE.values(), *extra]
-    exact = {f.name for f in features if double or f.unit.startswith("money")}
-    # what comes next may be written to the same place: the others are copied by the cast
-    columns = {n: pa.array(frame[n].to_numpy(copy=True) if n in exact else frame[n], from_pandas=True) for n in frame}
+    single = set() if double else {f.name for f in features if not f.unit.startswith("money")}
+    columns = {
+        name: pa.array(column.to_numpy(np.float32 if name in single else None, copy=True), from_pandas=True)
+        if name not in KEY
+        else pa.array(column)
+        for name, column in frame.items()
+    }
     columns["as_of"] = columns["as_of"].cast(pa.date32())
-    for feature in features:
-        if feature.name not in exact:
-            columns[feature.name] = columns[feature.name].cast(pa.float32())
     return pa.table(columns)
 
 
 def _frames(
-    lines: OrderLines, as_ofs: Sequence[date], targets: Sequence[Target], *, rows: int | None = None
+    lines: OrderLines, as_ofs: Sequence[date], targets: Sequence[Target]
 ) -> Iterator[tuple[int, list[pd.DataFrame]]]:
-    """Yield, a few as_of dates at a time, how many they were, and per target the frames of their rows.
+    """Yield, some as_of dates at a time, how many they were, and per target the frames of their rows."""
+    dates, fits, keys = _fitting(lines, as_ofs)
+    if fits:
+        yield fits, run.whole(lines, dates[:fits], targets, keys=keys)
+    if dates[fits:]:
+        yield from by_sql.frames(lines, dates[fits:], targets)
 
-    By the sweep, with `rows` in pieces of so many; by SQL from the date on at which money is too large for it. Lines of
-    the future have no say in that.
+
+def _fitting(lines: OrderLines, as_ofs: Sequence[date]) -> tuple[list[date], int, Keys]:
+    """Return the dates, ascending, how many of them the sweep can do, and the keys of those.
+
+    From a date on at which money is too large for it SQL does. Lines of the future have no say in that.
     """
     dates = sorted(set(as_ofs))
     fits, keys = len(dates), keyed(lines, known_before=dates[-1])
     if keys.most >= NARROW_LIMIT:
         fits = bisect_left(dates, 1, key=lambda d: int(too_large(lines, known_before=d)))
         keys = keyed(lines, known_before=dates[max(fits, 1) - 1])
-    if dates[:fits]:
-        yield from run.frames(lines, dates[:fits], targets, keys=keys, rows=rows)
-    if dates[fits:]:
-        yield from by_sql.frames(lines, dates[fits:], targets)
+    return dates, fits, keys
 
 
 def one_frame(parts: Sequence[pd.DataFrame], extra: Sequence[Extra]) -> pd.DataFrame:

@@ -6,6 +6,9 @@ from smartaccounts.config import Target
 from smartaccounts.engine.sql import exact_sum
 from smartaccounts.features.catalogue import NONE, money, within
 
+STANDING = ["active", "eligible", "key_spend", "small_spend", "spend_h", "spend_before_h", "season_h"]
+"""The columns of the standing."""
+
 
 def standing_sql(target: Target) -> str:
     """Return the SELECT of the standing: one row per (as_of, c) of `seen`.

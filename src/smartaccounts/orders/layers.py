@@ -173,7 +173,7 @@ def doubts_said(pipeline: Pipeline) -> tuple[str, ...]:
 
 
 def blanks(pipeline: Pipeline, layer: Typed) -> dict[str, str]:
-    """Return SQL, by contract column of a few texts, for whether a line may have blanks around that text, or is no text.
+    """Return SQL by contract column, of few texts each: may a line have blanks around that text, or is it no text?
 
     order_id is left out: of many texts finding out costs as much as cutting off.
     """

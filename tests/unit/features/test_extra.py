@@ -204,7 +204,8 @@ def test_tables_in_pieces_hold_the_same_in_single_precision(
     tables = list(snapshot_tables(lines, dates, TARGET, extra=own))
     assert len(tables) > 1
     whole = pa.concat_tables(tables)
-    expected = snapshot(lines, dates, TARGET, extra=own).frame
+    expected = snapshot(lines, dates, TARGET, extra=own).frame.sort_values(["market", "customer_id", "as_of"])
+    assert whole["customer_id"].to_pylist() == expected["customer_id"].tolist()
     assert [whole.schema.field(n).type for n in ("a", "b")] == [pa.float32(), pa.float64()]
     np.testing.assert_array_equal(whole["a"].to_pandas(), expected["a"].astype("float32"))
     np.testing.assert_array_equal(whole["b"].to_pandas(), expected["b"])

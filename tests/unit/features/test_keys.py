@@ -25,13 +25,11 @@ def test_hashes_that_take_two_keys_for_one_are_left_for_others(
 ) -> None:
     lines, dates = order_lines(random_history(1, CENTS)), as_ofs(1)
     assert keyed(lines, known_before=max(dates)).salt == 0
-    plain = pd.concat([f for _, (f,) in run.frames(lines, dates, [TARGET])])
+    (plain,) = run.whole(lines, dates, [TARGET])
     right = keys._hash
     monkeypatch.setattr(keys, "_hash", lambda column, salt: right(column, salt) if salt > 1 else "hash(market)")
     assert keyed(lines, known_before=max(dates)).salt == 2
-    pd.testing.assert_frame_equal(
-        pd.concat([f for _, (f,) in run.frames(lines, dates, [TARGET])]), plain, check_exact=True
-    )
+    pd.testing.assert_frame_equal(run.whole(lines, dates, [TARGET])[0], plain, check_exact=True)
 
 
 def test_an_index_finds_what_it_holds_and_nothing_else() -> None:
@@ -78,6 +76,6 @@ def test_what_is_compiled_is_never_called_in_the_first_thread(
                 return right(*arguments)
 
             monkeypatch.setattr(module, name, noted)
-    list(run.frames(order_lines(random_history(1, CENTS)), as_ofs(1), [TARGET]))
+    run.whole(order_lines(random_history(1, CENTS)), as_ofs(1), [TARGET])
     assert {name for name, _ in called} == {"slotted", "numbered", "queued", "filed", "placed", "settled"}
     assert not any(first for _, first in called)

@@ -12,7 +12,6 @@ from tests.oracle.histories import CENTS, random_history
 from smartaccounts.config import Target
 from smartaccounts.engine.duckdb import Engine
 from smartaccounts.features.snapshot import CATALOGUE, KEY, STANDING, snapshot, snapshots
-from smartaccounts.features.sweep.run import AT_ONCE
 
 DATES = [date(2019, 6, 1), date(2019, 10, 1), date(2020, 6, 1), date(2020, 9, 1), date(2021, 1, 1)]  # more than at once
 TARGETS = [
@@ -50,5 +49,5 @@ def test_the_lines_are_read_once(order_lines: MakeLines, monkeypatch: pytest.Mon
     monkeypatch.setattr(
         Engine, "batches", lambda self, sql, *, rows: (read.append(sql), batches(self, sql, rows=rows))[1]
     )
-    snapshots(lines, [date(2019, 6, 1) + timedelta(days=20 * i) for i in range(AT_ONCE + 1)], TARGETS)
+    snapshots(lines, [date(2019, 6, 1) + timedelta(days=20 * i) for i in range(13)], TARGETS)
     assert len(read) == 1

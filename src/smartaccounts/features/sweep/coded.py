@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -46,7 +46,8 @@ class Coded:
     Lines of customer c are the rows `offsets[c]:offsets[c + 1]` of `ints` and `longs`, by product. bounds: where each
     range of customers begins, one more at the end. customers: market and customer_id by c, ascending, and `person`, equal
     for equal customer_ids; markets: where each market's customers begin, one more at the end. product_market: the market
-    of each product; categories: how many there are. first_known: the first day on which a line of c was known.
+    of each product; categories: how many there are. first_known: the first day on which a line of c was known. span: the
+    first and the last day over all lines.
     """
 
     customers: pa.Table
@@ -59,6 +60,19 @@ class Coded:
     product_market: Ints
     categories: int
     first_known: Ints
+    span: tuple[int, int]
+
+    def part(self, first: int, end: int) -> Coded:
+        """Return the customers `[first, end)` alone."""
+        within = self.bounds[(self.bounds > first) & (self.bounds < end)]
+        return replace(
+            self,
+            customers=self.customers.slice(first, end - first),
+            offsets=self.offsets[first : end + 1],
+            bounds=np.concatenate([[first], within, [end]]) - first,
+            markets=np.clip(self.markets, first, end) - first,
+            first_known=self.first_known[first:end],
+        )
 
     @property
     def persons(self) -> Longs:
@@ -77,7 +91,7 @@ def coded(lines: OrderLines, keys: Keys) -> Coded:
     names = given(lines.provided)
     bounds = np.unique(np.append(np.searchsorted(offsets, np.arange(0, offsets[-1], RANGE)), len(customers)))
     read = _batches(lines, keys, names)
-    ints, longs = _placed(
+    ints, longs, span = _placed(
         read, keys, offsets, bounds, width=FIRST_GIVEN + len(names) - len(flagged(names)), room=lines.engine.room
     )
     markets = customers["market"].combine_chunks().dictionary_encode()
@@ -94,13 +108,14 @@ def coded(lines: OrderLines, keys: Keys) -> Coded:
         product_market=sold_in.to_numpy().astype(np.int32),
         categories=len(keys.categories),
         first_known=customers["first_known"].to_numpy().astype(np.int32),
+        span=span,
     )
 
 
 def _placed(
     batches: Iterator[Columns], keys: Keys, offsets: Longs, bounds: Longs, *, width: int, room: Room
-) -> tuple[Ints, Longs]:
-    """Return `ints` and `longs`: lines first go to their range as they come, column by column, then to their place in it."""
+) -> tuple[Ints, Longs, tuple[int, int]]:
+    """Return `ints`, `longs` and the span: lines first go to their range as they come, column by column, then to their place in it."""
     whose = room.empty((offsets[-1], 1), np.int32)
     ints, longs = room.empty((offsets[-1], FLAGS + 1), np.int32), room.empty((offsets[-1], width), np.int64)
     range_of = np.repeat(np.arange(len(bounds) - 1, dtype=np.int32), np.diff(bounds))
@@ -118,17 +133,19 @@ def _placed(
         free[:] += np.diff(begins)
         release(whose, ints, longs)
 
-    def settle(first: int, end: int) -> None:
+    def settle(first: int, end: int) -> tuple[int, int]:
         lines = slice(offsets[first], offsets[end])
-        rows = np.empty(lines.stop - lines.start, np.int64)
+        n = int(lines.stop - lines.start)
+        rows, columns = np.empty(n, np.int64), ints[lines].reshape(-1, n)
         own, begins = whose[lines, 0] - np.int32(first), offsets[first : end + 1] - offsets[first]
         if not placed(own, begins[:-1].copy(), begins[1:], rows):
             raise changed()
-        n = len(rows)
-        by_code(begins, ints[lines].reshape(-1)[PRODUCT * n : (PRODUCT + 1) * n], rows)
+        by_code(begins, columns[PRODUCT], rows)
+        days = int(columns[DAY].min()), int(columns[DAY].max())
         for table in (ints, longs):
             settled(table[lines].reshape(-1).copy(), rows, table[lines])
         release(whose, ints, longs)
+        return days
 
     # a Ctrl-C while numba compiles is lost in a callback of LLVM: it never comes to another thread than the first
     with ThreadPoolExecutor(threads()) as pool:
@@ -137,8 +154,8 @@ def _placed(
             pool.submit(file, columns, indexes).result()
         if (free != starts[1:]).any():
             raise changed()
-        list(pool.map(settle, bounds[:-1], bounds[1:]))
-    return ints, longs
+        days = list(pool.map(settle, bounds[:-1], bounds[1:]))
+    return ints, longs, (min((first for first, _ in days), default=0), max((last for _, last in days), default=0))
 
 
 def changed() -> InputError:

@@ -37,6 +37,16 @@ Array = npt.NDArray[Any]
 
 
 @compiled
+def earliest(ints: Array, as_ofs: Array, found: Array) -> None:
+    """Lower `found` to the first day of the lines that were known at an as_of, ascending, and not at the one before."""
+    for i in range(len(ints)):
+        for a in range(len(as_ofs)):
+            if ints[i, KNOWN] < as_ofs[a]:
+                found[a] = min(found[a], ints[i, DAY])
+                break
+
+
+@compiled
 def _rounded(value: float) -> Any:
     """Round half away from zero to 1e-6, as SQL does."""
     return np.floor(abs(value) * 1e6 + 0.5) / 1e6 * (1.0 if value >= 0 else -1.0)

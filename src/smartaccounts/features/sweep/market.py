@@ -30,8 +30,11 @@ def percent_rank(values: Floats | Longs) -> Floats:
     """Return the share of the others that are below each value (as PERCENT_RANK does): 0 for one alone."""
     if len(values) < 2:
         return np.zeros(len(values))
-    order = np.sort(values)
-    below: Floats = np.searchsorted(order, values, side="left") / (len(values) - 1)
+    order = np.argsort(values)
+    ascending = values[order]
+    alike = np.append(False, ascending[1:] == ascending[:-1])
+    below = np.empty(len(values))
+    below[order] = np.maximum.accumulate(np.where(alike, 0, np.arange(len(values)))) / (len(values) - 1)
     return below
 
 

@@ -100,7 +100,7 @@ def weighed(
 ) -> None:  # fmt: skip
     """Count the buyers of every product at every as_of.
 
-    large[a, c]: 1 a large account, 0 another buyer, -1 without a purchase. counts: as_ofs x products x 6, added to.
+    large[a, c]: 1 a large account, 0 another buyer, -1 without a purchase. counts: products x as_ofs x 6, added to.
     """
     most = longest(first, end, offsets)
     item, paid = np.empty((most, 3), np.int64), np.empty((most, 3), np.int64)
@@ -114,12 +114,12 @@ def weighed(
                 product = item[i, 0]
                 i, lines, _, _, _, sum_price, prices, sum_quantity, quantities = _basket(i, stop, item, paid, as_ofs[a])
                 if lines:
-                    counts[a, product, BUYERS] += 1
-                    counts[a, product, LARGE_BUYERS] += large[a, c]
-                    counts[a, product, SUM_PRICE] += sum_price
-                    counts[a, product, PRICES] += prices
-                    counts[a, product, SUM_QUANTITY] += sum_quantity
-                    counts[a, product, QUANTITIES] += quantities
+                    counts[product, a, BUYERS] += 1
+                    counts[product, a, LARGE_BUYERS] += large[a, c]
+                    counts[product, a, SUM_PRICE] += sum_price
+                    counts[product, a, PRICES] += prices
+                    counts[product, a, SUM_QUANTITY] += sum_quantity
+                    counts[product, a, QUANTITIES] += quantities
 
 
 @compiled
@@ -136,7 +136,7 @@ def assorted(
     first: int, end: int, offsets: Array, ints: Array, longs: Array, as_ofs: Array, row_of: Array, baskets: Array,
     known: Array, into: Array, answers: Array
 ) -> None:  # fmt: skip
-    """Write the columns ASSORTED; baskets as `customers.swept` leaves them; known: as_ofs x products x 4; into: the row of `answers` of each,
+    """Write the columns ASSORTED; baskets as `customers.swept` leaves them; known: products x as_ofs x 4; into: the row of `answers` of each,
     -1: it is not written.
     """
     most = longest(first, end, offsets)
@@ -179,8 +179,8 @@ def assorted(
                 repeated += oldest > newest
                 gross += spent
                 largest = max(largest, spent)
-                top += known[a, product, TOP] > 0
-                lift = known[a, product, LIFT]
+                top += known[product, a, TOP] > 0
+                lift = known[product, a, LIFT]
                 if np.isnan(lift):
                     lifted = False
                 else:
@@ -193,13 +193,13 @@ def assorted(
                         lifts[2] += whole
                 weight = spent / _SCALE
                 if with_price > 0:
-                    gap = float(ln_price) / with_price / _SCALE - known[a, product, MARKET_PRICE]
+                    gap = float(ln_price) / with_price / _SCALE - known[product, a, MARKET_PRICE]
                     prices += 1
                     gaps[0] += np.int64(np.rint(gap * one))
                     gaps[1] += np.int64(np.rint(gap * weight * money))
                     priced += spent
                 if with_quantity > 0:
-                    gap = float(ln_quantity) / with_quantity / _SCALE - known[a, product, MARKET_QUANTITY]
+                    gap = float(ln_quantity) / with_quantity / _SCALE - known[product, a, MARKET_QUANTITY]
                     quantities += 1
                     gaps[2] += np.int64(np.rint(gap * one))
                     gaps[3] += np.int64(np.rint(gap * weight * money))

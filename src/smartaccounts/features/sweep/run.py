@@ -1,316 +1,187 @@
-"""The snapshot by the sweep: lines are laid out once, then swept for a few as_of dates at a time."""
+"""The snapshot by the sweep: lines are laid out once, then swept for all as_of dates at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from itertools import pairwise
 from math import prod
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from smartaccounts.config import Target
-from smartaccounts.engine.memory import Room, release
+from smartaccounts.engine.memory import release
 from smartaccounts.engine.threads import threads
-from smartaccounts.features.assortment import PRIOR_CUSTOMERS
 from smartaccounts.features.families import CATALOGUE, absent_features
-from smartaccounts.features.sweep import coded, customers, market, products, standing
-from smartaccounts.features.sweep.coded import DAY, KNOWN, Coded
+from smartaccounts.features.standing import STANDING
+from smartaccounts.features.sweep import coded, sold, standing
+from smartaccounts.features.sweep.answer import Answer, Empty
+from smartaccounts.features.sweep.coded import Coded
+from smartaccounts.features.sweep.columns import Baskets, no_baskets, own_columns, write_customers, write_items
 from smartaccounts.features.sweep.keys import Keys, keyed
-from smartaccounts.features.sweep.measures import flagged
-from smartaccounts.features.sweep.peers import Rows, peers
-from smartaccounts.features.sweep.program import MONTHS, OWN_RULES, Column, Program, program
-from smartaccounts.features.swept import Own
+from smartaccounts.features.sweep.peers import LEVELS, PEERS, Rows, peers
+from smartaccounts.features.sweep.program import Column, program
+from smartaccounts.features.sweep.ranges import in_order, over_ranges
+from smartaccounts.features.sweep.seen import Seen, everywhere, first_days, see, see_by_date, with_history
 from smartaccounts.orders.contract import OrderLines
-from smartaccounts.timeline import day_number
 
-AT_ONCE, ROWS_AT_ONCE = 12, 1_000_000
-"""As_of dates, and rows, swept at once at most; one date at least."""
-Empty = Callable[[tuple[int, int]], npt.NDArray[np.float64]]
+Made = TypeVar("Made")
+Columns = Mapping[str, npt.NDArray[Any]]
 
 
-@dataclass(frozen=True)
-class Seen:
-    """Who is seen at some as_of dates: the rows of the answer.
+def whole(
+    lines: OrderLines, as_ofs: Sequence[date], targets: Sequence[Target], *, keys: Keys | None = None
+) -> list[pd.DataFrame]:
+    """Return per target the rows of the as_of dates that have enough history for it, by as_of, market and customer_id.
 
-    as_ofs: day numbers, ascending; history: days of it at each. row_of: as_ofs x customers, the row of the answer, -1
-    where no line was known; customer: of each row. starts: where the rows of each as_of begin, one more at the end.
-    """
-
-    as_ofs: npt.NDArray[np.int64]
-    history: npt.NDArray[np.int64]
-    row_of: npt.NDArray[np.int64]
-    customer: npt.NDArray[np.int32]
-    starts: npt.NDArray[np.int64]
-
-
-def frames(
-    lines: OrderLines,
-    as_ofs: Sequence[date],
-    targets: Sequence[Target],
-    *,
-    keys: Keys | None = None,
-    rows: int | None = None,
-) -> Iterator[tuple[int, list[pd.DataFrame]]]:
-    """Yield, a few as_of dates at a time, how many they were and per target the rows of those with enough history.
-
-    keys: of the lines known before the last of them, where they are there already. With `rows` in pieces of so many at
-    most, each there until the next is asked for; with all but the last of some dates the number of dates is 0.
+    keys: of the lines known before the last of the dates, where they are there already.
     """
     dates = sorted(set(as_ofs))
     held = coded.coded(lines, keys or keyed(lines, known_before=dates[-1]))
     absent = frozenset(absent_features(lines.provided))
-    room = lines.engine.room
-    at_once = int(np.clip(ROWS_AT_ONCE // max(len(held.first_known), 1), 1, AT_ONCE))
-    chunks = [dates[start : start + at_once] for start in range(0, len(dates), at_once)]
-    most = max(sum(int((held.first_known < day_number(d)).sum()) for d in chunk) for chunk in chunks)
-    empty: Empty = partial(room.empty, dtype=np.float64) if rows is None else _again(room, rows=most)
-    for chunk in chunks:
-        seen = see(held, chunk, first_days(held, chunk), horizon_days=min(t.horizon_days for t in targets))
-        answer, stands = _answered(held, seen, targets, absent, empty)
-        total = int(seen.starts[-1])
-        piece = rows or max(total, 1)
-        for first in range(0, max(total, 1), piece):
-            asked = slice(first, min(first + piece, total))
-            found = [frame(held, seen, t, s, answer, asked) for t, s in zip(targets, stands, strict=True)]
-            yield (len(chunk) if asked.stop == total else 0), found
-            release(answer.values)
-
-
-def _again(room: Room, *, rows: int) -> Empty:
-    """Return what makes one table of at most so many rows in the place of another: fresh memory is slow to write to."""
-    flat: list[npt.NDArray[np.float64]] = []
-
-    def empty(shape: tuple[int, int]) -> npt.NDArray[np.float64]:
-        if not flat:
-            flat.append(room.empty((shape[0] * rows,), np.float64))
-        table: npt.NDArray[np.float64] = flat[0][: prod(shape)].reshape(shape)
-        return table
-
-    return empty
-
-
-def _answered(
-    held: Coded,
-    seen: Seen,
-    targets: Sequence[Target],
-    absent: frozenset[str],
-    empty: Empty,
-) -> tuple[Answer, list[dict[str, Any]]]:
-    """Return the columns of the catalogue, and per target those of its standing."""
+    shortest = min(t.horizon_days for t in targets)
+    seen = see_by_date(held, with_history(dates, first_days(held, dates), horizon_days=shortest))
+    begins = np.searchsorted(seen.date, np.arange(len(seen.dates.as_ofs) + 1))
     parts = [Column(f"{i} {name}", total) for i, t in enumerate(targets) for name, total in standing.totals(t).items()]
-    answer = Answer.of([*CATALOGUE, *(part.name for part in parts)], absent, rows=int(seen.starts[-1]), empty=empty)
-    baskets = write_customers(held, seen, program([*own_columns(absent), *parts], held.given), answer)
-    if not absent.issuperset(products.ASSORTED):
-        write_assortment(held, seen, baskets, _known(held, seen, baskets), answer)
-    if not absent.issuperset(products.CATEGORISED):
-        write_categories(held, seen, answer)
-    stands: list[list[dict[str, Any]]] = [[] for _ in targets]
-    for a, history in enumerate(seen.history.tolist()):
-        rows, here = slice(seen.starts[a], seen.starts[a + 1]), np.flatnonzero(seen.row_of[a] >= 0)
+    empty = partial(lines.engine.room.empty, dtype=np.float64)
+    answer = Answer.of([*CATALOGUE, *(part.name for part in parts)], absent, rows=seen.rows, empty=empty)
+    plan, baskets = program([*own_columns(absent), *parts], held.given), no_baskets(seen)
+    over_ranges(held, lambda *where: write_customers(held, seen, plan, answer, baskets, where), answer.values)
+    known = sold.known(held, seen.dates, baskets)
+    over_ranges(held, lambda *where: write_items(held, seen, baskets, known, answer, where), answer.values)
+    stood: list[list[Columns]] = [[] for _ in targets]
+    for a, history in enumerate(seen.dates.history.tolist()):
+        rows = slice(begins[a], begins[a + 1])
+        here = seen.customer[rows]
         at = {name: values[rows] for name, values in answer.columns()}
         starts = np.searchsorted(here, held.markets)
         for name, values in peers(Rows(at, starts, held.persons[here], history)).items():
             at[name][:] = values
         for i, target in enumerate(targets):
             spent = {name: at[f"{i} {name}"] for name in standing.totals(target)}
-            stands[i].append(standing.standing(spent, starts, history, target))
+            stood[i].append(standing.standing(spent, starts, history, target))
         release(answer.values)
-    return answer, [
-        {name: np.concatenate([s[name] for s in stood]) for name in stood[0]} if stood else {} for stood in stands
-    ]
+    frames = []
+    for target, some in zip(targets, stood, strict=True):
+        columns = {name: np.concatenate([s[name] for s in some]) for name in STANDING} if some else {}
+        least = int(begins[np.searchsorted(seen.dates.history, target.horizon_days)])
+        frames.append(_frame(held, seen, columns, answer, slice(least, seen.rows)))
+    return frames
 
 
-def own_columns(absent: Collection[str]) -> list[Column]:
-    """Return the features that are made of a customer's own lines."""
-    return [
-        Column(f.name, f.swept, f.zero)
-        for f in CATALOGUE.values()
-        if f.name not in absent and (not isinstance(f.swept, Own) or f.name in OWN_RULES)
-    ]
+def pieces(
+    lines: OrderLines,
+    as_ofs: Sequence[date],
+    target: Target,
+    finish: Callable[[pd.DataFrame], Made],
+    *,
+    rows: int,
+    keys: Keys | None = None,
+) -> Iterator[Made]:
+    """Yield what `finish` makes of the rows of `whole`, about so many at a time, by market, customer_id and as_of.
 
-
-def frame(
-    held: Coded, seen: Seen, target: Target, stood: Mapping[str, Any], answer: Answer, asked: slice
-) -> pd.DataFrame:
-    """Return the rows asked for, but for those of as_of dates without enough history for a target: they come first.
-
-    stood: the columns of `standing`, of all rows.
+    What the market must know of everybody is swept for first; the rest is swept, finished and forgotten piece by piece.
+    `finish` is called in several threads; the next rows come in the place of those that it was given.
     """
-    least = int(seen.starts[np.searchsorted(seen.history, target.horizon_days)])
-    rows = slice(max(asked.start, least), max(asked.stop, least))
+    asked = sorted(set(as_ofs))
+    held = coded.coded(lines, keys or keyed(lines, known_before=asked[-1]))
+    absent, room = frozenset(absent_features(lines.provided)), lines.engine.room
+    dates = with_history(asked, first_days(held, asked), horizon_days=target.horizon_days)
+    number, customers = len(dates.as_ofs), len(held.first_known)
+    if not number:
+        return
+    names, told = [*LEVELS, *standing.totals(target)], [*PEERS, *STANDING]
+    baskets = room.empty((number, customers, 2), np.int64)
+    table = room.empty((max(len(names), len(told)), number, customers), np.float64)  # levels, then the standing
+    most = max(1, rows // number)
+    cuts = list(pairwise([*range(0, customers, most), customers]))
+    spare: SimpleQueue[npt.NDArray[np.float64]] = SimpleQueue()
+    for _ in range(threads()):  # fresh memory is slow to write to
+        spare.put(np.empty(len(CATALOGUE) * min(most, customers) * number))
+
+    def level(first: int, end: int) -> None:
+        part = held.part(first, end)
+        seen = everywhere(part, dates, first=first, of=customers)
+        answer = Answer(dict(zip(names, range(len(names)), strict=True)), absent, table.reshape(len(table), -1))
+        levels(part, seen, target, answer, baskets[:, first:end])
+        release(held.ints, held.longs, baskets, table)
+
+    def stand(a: int) -> None:
+        here = np.flatnonzero(held.first_known < dates.as_ofs[a])
+        at = {name: table[i, a][here] for i, name in enumerate(names)}
+        starts, history = np.searchsorted(here, held.markets), int(dates.history[a])
+        found = peers(Rows(at, starts, held.persons[here], history)) | standing.standing(at, starts, history, target)
+        for i, name in enumerate(told):
+            table[i, a][here] = found[name]
+        release(table)
+
+    def piece(first: int, end: int) -> Made | None:
+        part = held.part(first, end)
+        seen = see(part, dates)
+        if not seen.rows:
+            return None
+        stood = {name: table[i, seen.date, first + seen.customer] for i, name in enumerate(told)}
+        flat = spare.get()
+        made = finish(answered(part, seen, absent, known, stood, lambda shape: flat[: prod(shape)].reshape(shape)))
+        spare.put(flat)
+        release(held.ints, held.longs, table)
+        return made
+
+    with ThreadPoolExecutor(threads()) as pool:
+        list(pool.map(level, *zip(*cuts, strict=True)))
+        known = sold.known(held, dates, baskets)
+        list(pool.map(stand, range(number)))
+        for made in in_order(pool, piece, cuts):
+            if made is not None:
+                yield made
+
+
+def levels(held: Coded, seen: Seen, target: Target, answer: Answer, baskets: Baskets) -> None:
+    """Write the columns that a market is ranked and summed by, and the baskets."""
+    columns = [Column(n, CATALOGUE[n].swept, CATALOGUE[n].zero) for n in LEVELS]
+    totals = [Column(name, total) for name, total in standing.totals(target).items()]
+    plan = program([*columns, *totals], held.given)
+    for where in pairwise(held.bounds):
+        write_customers(held, seen, plan, answer, baskets, where)
+
+
+def answered(
+    held: Coded,
+    seen: Seen,
+    absent: frozenset[str],
+    known: npt.NDArray[np.float64],
+    stood: Columns,
+    empty: Empty = np.empty,
+) -> pd.DataFrame:
+    """Return the rows with all their columns, in a table that `empty` makes.
+
+    stood: the columns of `peers` and `standing`; known: as of `sold.known_of`.
+    """
+    answer = Answer.of([*CATALOGUE], absent, rows=seen.rows, empty=empty)
+    plan, baskets = program(own_columns(absent), held.given), no_baskets(seen)
+    for where in pairwise(held.bounds):
+        write_customers(held, seen, plan, answer, baskets, where)
+        write_items(held, seen, baskets, known, answer, where)
+    at = dict(answer.columns())
+    for name in PEERS:
+        at[name][:] = stood[name]
+    flags = {name: stood[name] > 0 for name in ("active", "eligible")}
+    return _frame(held, seen, {n: flags.get(n, stood[n]) for n in STANDING}, answer, slice(0, seen.rows))
+
+
+def _frame(held: Coded, seen: Seen, stood: Columns, answer: Answer, rows: slice) -> pd.DataFrame:
+    """Return some rows; `stood` are the columns of `standing`, of all rows."""
     found = held.customers.select(["market", "customer_id"]).take(seen.customer[rows]).to_pandas()
-    days = seen.as_ofs.astype("datetime64[D]").astype("datetime64[us]")
-    which = np.searchsorted(seen.starts, np.arange(rows.start, rows.stop), side="right") - 1
-    found.insert(0, "as_of", days[which])
+    days = seen.dates.as_ofs.astype("datetime64[D]").astype("datetime64[us]")
+    found.insert(0, "as_of", days[seen.date[rows]])
     for name, values in stood.items():
         found[name] = values[rows]
     features = pd.DataFrame(answer.values[: len(CATALOGUE), rows].T, columns=[*CATALOGUE], copy=False)
     answered: pd.DataFrame = pd.concat([found, features], axis=1)
     return answered
-
-
-@dataclass(frozen=True)
-class Answer:
-    """The columns that are being written: one row of `values` each, null where nothing is written."""
-
-    place: dict[str, int]
-    absent: frozenset[str]
-    values: npt.NDArray[np.float64]
-
-    @classmethod
-    def of(cls, names: Sequence[str], absent: frozenset[str], *, rows: int, empty: Empty = np.empty) -> Answer:
-        """Make some columns, those that are absent null; `empty` makes a table of a shape."""
-        place = {name: i for i, name in enumerate(names)}
-        values = empty((len(names), rows))
-        later = (*absent, *products.ASSORTED, *products.CATEGORISED)
-        values[[place[name] for name in later if name in place]] = np.nan
-        return cls(place, absent, values)
-
-    def columns(self) -> Iterator[tuple[str, npt.NDArray[np.float64]]]:
-        """Yield the columns by name."""
-        return zip(self.place, self.values, strict=True)
-
-    def into(self, names: Sequence[str]) -> npt.NDArray[np.int64]:
-        """Return where columns are written; -1 where one is absent."""
-        return np.array([-1 if n in self.absent else self.place[n] for n in names], dtype=np.int64)
-
-
-def first_days(held: Coded, dates: Sequence[date]) -> list[int | None]:
-    """Return the first day of what was known at each date, None where nothing was."""
-    days, known = held.ints[:, DAY], held.ints[:, KNOWN]
-    asked = [day_number(d) for d in dates]
-    return [int(days[before].min()) if (before := known < d).any() else None for d in asked]
-
-
-def see(held: Coded, dates: Sequence[date], first: Sequence[int | None], *, horizon_days: int) -> Seen:
-    """Return who is seen at the dates that have so much history; `first` as of `first_days`, of all lines."""
-    asked = np.array([day_number(d) for d in dates], dtype=np.int64)
-    history = np.array([-1 if f is None else d - f for d, f in zip(asked, first, strict=True)], dtype=np.int64)
-    enough = (history >= horizon_days) & (history >= 0)
-    as_ofs = asked[enough]
-    here = held.first_known[None, :] < as_ofs[:, None]
-    row_of = np.cumsum(here.ravel()).reshape(here.shape) - 1
-    row_of[~here] = -1
-    starts = np.concatenate([[0], np.cumsum(here.sum(axis=1))]).astype(np.int64)
-    return Seen(as_ofs, history[enough], row_of, np.nonzero(here)[1].astype(np.int32), starts)
-
-
-def write_customers(held: Coded, seen: Seen, plan: Program, answer: Answer) -> npt.NDArray[np.int64]:
-    """Write the columns of the program; return the baskets (customers.swept)."""
-    baskets = np.empty((*seen.row_of.shape, 2), dtype=np.int64)
-    if not len(seen.as_ofs):
-        return baskets
-    span = int(max(seen.as_ofs[-1], held.ints[:, DAY].max()) - held.ints[:, DAY].min()) + 1
-    fade = np.exp(-np.arange(span + 1) / plan.fading_days[:, None])
-    months = np.searchsorted(plan.ages, [*MONTHS, 365]).astype(np.int64)
-    into = answer.into(plan.names)
-
-    def sweep(first: int, end: int) -> None:
-        customers.swept(
-            first, end, held.offsets, held.ints, held.longs, len(flagged(held.given)), seen.as_ofs, seen.history,
-            seen.row_of, plan.instructions, plan.ages, months, plan.fading, fade, into, answer.values, baskets
-        )  # fmt: skip
-
-    _over_customers(held, sweep, answer.values)
-    return baskets
-
-
-def write_assortment(
-    held: Coded, seen: Seen, baskets: npt.NDArray[np.int64], known: npt.NDArray[np.float64], answer: Answer
-) -> None:
-    """Write the columns of assortment and position; `known` as of `known_of`."""
-    into, lines = answer.into(products.ASSORTED), (held.offsets, held.ints, held.longs)
-    rows = (seen.as_ofs, seen.row_of, baskets, known, into, answer.values)
-    _over_customers(held, lambda first, end: products.assorted(first, end, *lines, *rows), answer.values)
-
-
-def write_categories(held: Coded, seen: Seen, answer: Answer) -> None:
-    """Write the columns of categories."""
-    into, lines = answer.into(products.CATEGORISED), (held.offsets, held.ints, held.longs, held.categories)
-    rows = (seen.as_ofs, seen.row_of, into, answer.values)
-    _over_customers(held, lambda first, end: products.categorised(first, end, *lines, *rows), answer.values)
-
-
-def _known(held: Coded, seen: Seen, baskets: Any) -> npt.NDArray[np.float64]:
-    """Return what is known of every product at every as_of, of lines that are all here (`known_of`)."""
-    large = np.full(baskets.shape[:2], -1, dtype=np.int8)
-    shares = np.full((len(seen.as_ofs), len(held.markets) - 1), np.nan)
-    for a in range(len(seen.as_ofs)):
-        for m, (first, end) in enumerate(pairwise(held.markets)):
-            buys = np.flatnonzero(baskets[a, first:end, 1]) + first
-            if len(buys):
-                is_large = large_buyers(baskets[a, buys, 0])
-                large[a, buys] = is_large
-                shares[a, m] = is_large.sum() / len(buys)
-    return known_of(counts(held, seen, large), shares, held.product_market)
-
-
-def large_buyers(spent: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    """Say which buyers of a market at one as_of are large: the top tenth by what they spent on products."""
-    is_large: npt.NDArray[np.bool_] = market.percent_rank(spent) >= 0.9
-    return is_large
-
-
-def counts(held: Coded, seen: Seen, large: npt.NDArray[np.int8]) -> npt.NDArray[np.int64]:
-    """Return what is counted of every product at every as_of: as_ofs x products x 6 (products.BUYERS and so on)."""
-    shape = (len(seen.as_ofs), len(held.product_market), 6)
-    each = [np.zeros(shape, dtype=np.int64) for _ in range(threads())]
-    free: SimpleQueue[npt.NDArray[np.int64]] = SimpleQueue()
-    for one in each:
-        free.put(one)
-
-    def count(first: int, end: int) -> None:
-        some = free.get()
-        products.weighed(first, end, held.offsets, held.ints, held.longs, seen.as_ofs, large, some)
-        free.put(some)
-
-    _over_customers(held, count)
-    total: npt.NDArray[np.int64] = np.sum(each, axis=0)
-    return total
-
-
-def known_of(
-    counted: npt.NDArray[np.int64], shares: npt.NDArray[np.float64], product_market: npt.NDArray[np.int32]
-) -> npt.NDArray[np.float64]:
-    """Return what is known of every product at every as_of: as_ofs x products x 4 (products.LIFT and so on).
-
-    counted: as of `counts`, of the whole market; shares: as_ofs x markets, of large buyers among the buyers, NaN without one;
-    product_market: ascending.
-    """
-    known = np.full((*counted.shape[:2], 4), np.nan)
-    share = shares[:, product_market]
-    buyers, large = counted[..., products.BUYERS], counted[..., products.LARGE_BUYERS]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        known[..., products.LIFT] = np.where(
-            share > 0, np.log((large + PRIOR_CUSTOMERS * share) / (buyers + PRIOR_CUSTOMERS) / share), np.nan
-        )
-        for to, logs, number in (
-            (products.MARKET_PRICE, products.SUM_PRICE, products.PRICES),
-            (products.MARKET_QUANTITY, products.SUM_QUANTITY, products.QUANTITIES),
-        ):
-            known[..., to] = counted[..., logs] / counted[..., number] / 1e9
-    bounds = np.searchsorted(product_market, np.arange(shares.shape[1] + 1))
-    for a in range(len(counted)):
-        for first, end in pairwise(bounds):
-            sold = np.flatnonzero(buyers[a, first:end]) + first
-            known[a, sold, products.TOP] = market.percent_rank(-buyers[a, sold]) <= 0.1
-    return known
-
-
-def _over_customers(held: Coded, do: Callable[[int, int], None], *touched: npt.NDArray[Any]) -> None:
-    """Do it for every range of customers, in as many threads as allowed; `touched` are released after each."""
-
-    def one(first: int, end: int) -> None:
-        do(first, end)
-        release(held.ints, held.longs, *touched)
-
-    with ThreadPoolExecutor(threads()) as pool:
-        list(pool.map(one, held.bounds[:-1].tolist(), held.bounds[1:].tolist()))

@@ -1,0 +1,39 @@
+"""The columns that are being written, one row per customer and as_of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from smartaccounts.features.sweep import products
+
+Empty = Callable[[tuple[int, int]], npt.NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The columns that are being written: one row of `values` each, null where nothing is written."""
+
+    place: dict[str, int]
+    absent: frozenset[str]
+    values: npt.NDArray[np.float64]
+
+    @classmethod
+    def of(cls, names: Sequence[str], absent: frozenset[str], *, rows: int, empty: Empty = np.empty) -> Answer:
+        """Make some columns, those that are absent null; `empty` makes a table of a shape."""
+        place = {name: i for i, name in enumerate(names)}
+        values = empty((len(names), rows))
+        later = (*absent, *products.ASSORTED, *products.CATEGORISED)
+        values[[place[name] for name in later if name in place]] = np.nan
+        return cls(place, absent, values)
+
+    def columns(self) -> Iterator[tuple[str, npt.NDArray[np.float64]]]:
+        """Yield the columns by name."""
+        return zip(self.place, self.values, strict=True)
+
+    def into(self, names: Sequence[str]) -> npt.NDArray[np.int64]:
+        """Return where columns are written; -1 where one is absent."""
+        return np.array([-1 if n in self.absent else self.place[n] for n in names], dtype=np.int64)
