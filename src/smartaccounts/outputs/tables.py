@@ -17,6 +17,8 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
+from smartaccounts.engine.threads import threads
+
 _LIST = ("reasons_for", "reasons_against", "flags")
 _TEXT = (
     "market", "customer_id", "name", "play", "model_version", "ranker", "play_rule", "play_why", "status",
@@ -93,7 +95,8 @@ def write_json(content: Mapping[str, Any], path: Path) -> None:
 class Parts:
     """A Parquet file that is written in parts, one row group or more each; texts alone have dictionaries.
 
-    Parts are written in the background, two of them wait at most: whoever makes them goes on meanwhile.
+    With more than one thread parts are written in the background, two of them wait at most: whoever makes them goes on
+    meanwhile.
     """
 
     def __init__(self, path: Path) -> None:
@@ -119,6 +122,9 @@ class Parts:
 
     def write(self, table: pa.Table) -> None:
         """Append the rows of a table, which stays as it is; all parts have the same columns."""
+        if threads() == 1:
+            self._write(table)
+            return
         while len(self._waiting) > 1:
             self._waiting.popleft().result()
         self._waiting.append(self._beside.submit(self._write, table))

@@ -101,6 +101,8 @@ def keyed(lines: OrderLines, *, known_before: date) -> Keys:
     customers = table("c", "lines, first_known, DENSE_RANK() OVER (ORDER BY customer_id) - 1 AS person, ")
     products, categories = table("product"), table("category")
     most = engine.rows("SELECT MAX(most) FROM swept_c")[0][0]
+    for made in ("VIEW swept_product", "VIEW swept_category", "TABLE swept_items", "TABLE swept_c"):
+        engine.run(f"DROP {made}")
     return Keys(source, customers, products, categories, salt, most or 0)
 
 

@@ -31,11 +31,12 @@ def over_ranges(held: Coded, do: Callable[[int, int], Found], *touched: npt.NDAr
 def in_order(
     pool: ThreadPoolExecutor, do: Callable[[int, int], Found], ranges: Iterable[tuple[int, int]]
 ) -> Iterator[Found]:
-    """Yield what is done of every range; one more than there are threads are made ahead at most."""
+    """Yield what is done of every range; as many more as there are threads are made ahead, none where there is one."""
     waiting: deque[Future[Found]] = deque()
+    ahead = threads() if threads() > 1 else 0
     for one in ranges:
         waiting.append(pool.submit(do, *one))
-        if len(waiting) > threads():
+        if len(waiting) > ahead:
             yield waiting.popleft().result()
     while waiting:
         yield waiting.popleft().result()
