@@ -90,11 +90,17 @@ class Engine:
 
     def load(self, name: str, data: pd.DataFrame | pa.Table) -> None:
         """Copy a frame or an Arrow table into the table `name`, replacing it."""
-        self._con.register("_incoming", data)
-        try:
+        with self.lent("_incoming", data):
             self.run(f"CREATE OR REPLACE TABLE {quoted(name)} AS SELECT * FROM _incoming")
+
+    @contextmanager
+    def lent(self, name: str, data: pd.DataFrame | pa.Table) -> Iterator[None]:
+        """Know a frame or an Arrow table by a name inside the block, where it is; nothing is copied."""
+        self._con.register(name, data)
+        try:
+            yield
         finally:
-            self._con.unregister("_incoming")
+            self._con.unregister(name)
 
     def columns(self, relation: str) -> dict[str, str]:
         """Return name -> SQL type of the columns of a table name or of a table function call."""

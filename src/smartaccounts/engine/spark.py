@@ -30,7 +30,7 @@ Batches = Iterator[pa.RecordBatch]
 OverPart = Callable[[int, Batches], Iterable[pa.Table]]
 """What is made of one part of a frame: its number and its batches in, tables out."""
 
-_LINES_A_PART = 250_000
+_LINES_A_PART = 500_000
 
 
 class Frame:
@@ -67,9 +67,9 @@ class Frame:
         """Return some columns as they are."""
         return Frame(self.data.select(*names))
 
-    def apart(self, keys: Sequence[str], *, parts: int) -> Frame:
-        """Lay rows of equal keys into the same of so many parts."""
-        return Frame(self.data.repartition(parts, *keys))
+    def apart(self, column: str, *, parts: int) -> Frame:
+        """Lay rows into the part that a column says, of so many."""
+        return Frame(self.data.repartitionById(parts, fn.col(column)))
 
     def mapped(self, function: OverPart, schema: pa.Schema) -> Frame:
         """Return what a function makes of each part: tables with the columns of the schema."""
@@ -92,13 +92,14 @@ class Frame:
         return Frame(self.data.groupBy(*keys).applyInArrow(run, from_arrow_schema(schema)))
 
     def beside(
-        self, other: Frame, key: str, function: Callable[[pa.Table, pa.Table], pa.Table], schema: pa.Schema
+        self, other: Frame, key: str, function: Callable[[pa.Table, pa.Table], pa.Table | None], schema: pa.Schema
     ) -> Frame:
-        """Return what a function makes of the rows of each key in this frame and in another."""
+        """Return what a function makes, if anything, of the rows of each key in this frame and in another."""
 
         def run(rows: pa.Table, others: pa.Table) -> pa.Table:
             with _one_core():
-                return function(rows, others).select(schema.names).cast(schema)
+                made = function(rows, others)
+                return schema.empty_table() if made is None else made.select(schema.names).cast(schema)
 
         pairs = self.data.groupBy(key).cogroup(other.data.groupBy(key))
         return Frame(pairs.applyInArrow(run, from_arrow_schema(schema)))
@@ -117,12 +118,6 @@ class Frame:
         """Count the rows."""
         with explained():
             return int(self.data.count())
-
-    def write_parquet(self, folder: str, *, replace: bool) -> None:
-        """Write a folder of Parquet files, whole or without `_SUCCESS`."""
-        writer = self.data.write.mode("overwrite" if replace else "errorifexists").option("compression", "zstd")
-        with explained():
-            writer.parquet(folder)
 
     @contextmanager
     def kept(self) -> Iterator[Frame]:

@@ -18,12 +18,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from smartaccounts.config import Target
 from smartaccounts.engine.sql import NARROW_LIMIT
 from smartaccounts.errors import InputError
 from smartaccounts.features.extra import Extra, absent_extra, beside, extra_frame
-from smartaccounts.features.families import CATALOGUE, absent_features
+from smartaccounts.features.families import absent_features
 from smartaccounts.features.snapshot import KEY, STANDING, Snapshot, as_table, one_frame, snapshots
 from smartaccounts.features.sweep import coded, products, sold, standing
 from smartaccounts.features.sweep.answer import Answer
@@ -33,18 +34,21 @@ from smartaccounts.features.sweep.keys import keyed
 from smartaccounts.features.sweep.peers import LEVELS, PEERS, Rows, peers
 from smartaccounts.features.sweep.run import answered, levels
 from smartaccounts.features.sweep.seen import Seen, first_days, see, with_history
-from smartaccounts.orders.on_spark import SparkLines, part_of_lines
+from smartaccounts.orders.on_spark import SparkLines, packed, part_of_lines, unpacked
 from smartaccounts.timeline import day_number, from_day_number
 
 if TYPE_CHECKING:
     from smartaccounts.engine.spark import Frame
 
-_ROW = [("as_of", pa.int32()), ("part", pa.int32()), ("c", pa.int32())]
+_ROWS = pa.schema([("as_of", pa.int32()), ("part", pa.int32()), ("rows", pa.int64()), ("content", pa.binary())])
+"""The rows of a part at an as_of, packed: Spark is slow at columns."""
 _CODED = pa.schema([("part", pa.int32()), ("held", pa.binary()), ("first_days", pa.list_(pa.int32()))])
-_COUNTED = tuple(f"n{i}" for i in range(6))
-"""The columns of `sweep.run.counts`."""
-_COUNTS = pa.schema(
-    [("as_of", pa.int32()), ("market", pa.string()), ("product_id", pa.string()), *((n, pa.int64()) for n in _COUNTED)]
+_MADE = pa.schema([("as_of", pa.date32()), ("content", pa.binary())])
+_BUCKETS = 64
+"""Into so many buckets of products their counts are sorted, to be summed."""
+_COUNTS = pa.schema([("bucket", pa.int32()), ("content", pa.binary())])
+_NO_COUNTS = pa.table(
+    {"market": pa.array([], pa.string()), "product_id": pa.array([], pa.string()), "counts": pa.array([], pa.binary())}
 )
 _BARS = pa.schema([("as_of", pa.int32()), ("market", pa.string()), ("bar", pa.int64()), ("share", pa.float64())])
 """Of the buyers of a market at an as_of: from which scaled money on they are large, and how many are."""
@@ -52,11 +56,15 @@ _BARS = pa.schema([("as_of", pa.int32()), ("market", pa.string()), ("bar", pa.in
 
 @dataclass(frozen=True)
 class SparkSnapshot:
-    """A snapshot on a cluster: the frame has the columns of `snapshot_tables`; rows: of each as_of that has some."""
+    """A snapshot on a cluster, not computed yet; rows: of each as_of that has some."""
 
-    frame: Frame
     rows: dict[date, int]
     absent: tuple[str, ...]
+    _made: Callable[[Callable[[pa.Table], pa.Table], pa.Schema], Frame]
+
+    def made(self, use: Callable[[pa.Table], pa.Table], schema: pa.Schema) -> Frame:
+        """Return what is made, where they lie, of the rows of some customers, as `snapshot_tables` yields them."""
+        return self._made(use, schema)
 
 
 @dataclass(frozen=True)
@@ -73,15 +81,6 @@ class _Asked:
     def see(self, held: Coded) -> Seen:
         """Return who is seen of a part."""
         return see(held, with_history(self.dates, self.first_days, horizon_days=self.target.horizon_days))
-
-    def schema(self) -> pa.Schema:
-        """Return the columns of the answer."""
-        names = [*KEY[1:], *STANDING, *CATALOGUE, *(e.name for e in self.extra)]
-        texts, flags = dict.fromkeys(KEY[1:], str), dict.fromkeys(("active", "eligible"), True)
-        example = pd.DataFrame({n: [texts[n]()] if n in texts else [flags.get(n, 0.0)] for n in names})
-        example.insert(0, "as_of", pd.Series([0], dtype="datetime64[us]"))
-        kinds = as_table(example, extra=self.extra, double=self.double).schema
-        return pa.schema([(f.name, pa.string() if f.name in texts else f.type) for f in kinds])
 
 
 @contextmanager
@@ -105,24 +104,17 @@ def snapshot_on_spark(
     )
     with parts.kept():
         asked = _Asked(dates, _first_days(parts, dates), target, frozenset(absent), own, double)
-        names = [*LEVELS, *standing.totals(target)]
-        schema = pa.schema(
-            [*_ROW, ("market", pa.string()), ("customer_id", pa.string()), *((n, pa.float64()) for n in names),
-             ("spent", pa.int64()), ("bought", pa.int64())]
-        )  # fmt: skip
-        levels = parts.mapped(partial(_levels, asked=asked), schema)
+        levels = parts.mapped(partial(_levels, asked=asked), _ROWS)
         with levels.kept():
-            counted = levels.summed(["as_of"], {"rows": "count(*)"}).arrow().to_pylist()
-            known = None if asked.absent.issuperset(products.ASSORTED) else _known(parts, levels, asked)
-            stood = pa.schema([*_ROW, *((n, pa.float64()) for n in (*PEERS, *STANDING))])
-            stands = levels.grouped(["as_of"], partial(_stood, asked=asked), stood)
+            counted = levels.summed(["as_of"], {"rows": "sum(rows)"}).arrow().to_pylist()
             rows = {from_day_number(r["as_of"]): r["rows"] for r in counted}
-            finished = partial(_finished, asked=asked, known=known)
-            yield SparkSnapshot(
-                parts.beside(stands, "part", finished, asked.schema()),
-                rows,
-                (*absent, *absent_extra(own, lines.provided)),
-            )
+            known = None if asked.absent.issuperset(products.ASSORTED) else _known(parts, levels, asked)
+            stands = levels.grouped(["as_of"], partial(_stood, asked=asked), _ROWS)
+
+            def made(use: Callable[[pa.Table], pa.Table], schema: pa.Schema) -> Frame:
+                return parts.beside(stands, "part", partial(_finished, asked=asked, known=known, use=use), schema)
+
+            yield SparkSnapshot(rows, (*absent, *absent_extra(own, lines.provided)), made)
 
 
 @snapshots.register
@@ -141,13 +133,24 @@ def _collected(
     made = []
     for target in targets:
         parts = []
-        with snapshot_on_spark(lines, as_ofs, target, extra=extra, double=True) as there, there.frame.kept() as frame:
+        with (
+            snapshot_on_spark(lines, as_ofs, target, extra=extra, double=True) as there,
+            there.made(_by_date, _MADE).kept() as frame,
+        ):
             for done, day in enumerate(sorted(there.rows), start=1):
-                rows = frame.where(f"as_of = DATE '{day}'").arrow()
+                packed = frame.where(f"as_of = DATE '{day}'").arrow()
+                rows = pa.concat_tables(unpacked(packed.to_batches()))
                 parts.append(rows.sort_by([(k, "ascending") for k in KEY]).to_pandas())
                 step(done)
             made.append(Snapshot(one_frame(parts, extra), target, there.absent, tuple(extra)))
     return tuple(made)
+
+
+def _by_date(rows: pa.Table) -> pa.Table:
+    """Return the rows of each as_of, packed."""
+    days = rows["as_of"].unique()
+    contents = [packed(rows.filter(pc.equal(rows["as_of"], day))) for day in days]
+    return pa.table({"as_of": days, "content": pa.array(contents, pa.binary())})
 
 
 def _coded(
@@ -205,52 +208,84 @@ def _levels(_: int, batches: Iterator[pa.RecordBatch], *, asked: _Asked) -> Iter
     for part, held, _names, _extra in _held(batches):
         seen = asked.see(held)
         answer, baskets = _levelled(held, seen, asked.target)
-        a, c = seen.date, seen.customer
-        who = held.customers.take(c)
-        yield pa.table(
-            {
-                "as_of": seen.dates.as_ofs[a].astype(np.int32),
-                "part": np.full(len(a), part, dtype=np.int32),
+        for a, as_of in enumerate(seen.dates.as_ofs.tolist()):
+            rows = np.flatnonzero(seen.date == a)
+            c = seen.customer[rows]
+            who = held.customers.take(c)
+            columns = {
                 "c": c,
                 "market": who["market"],
                 "customer_id": who["customer_id"],
-                **dict(answer.columns()),
+                **{name: values[rows] for name, values in answer.columns()},
                 "spent": baskets[a, c, 0],
                 "bought": baskets[a, c, 1],
             }
+            yield _at(as_of, part, pa.table(columns))
+
+
+def _at(as_of: int, part: int, rows: pa.Table) -> pa.Table:
+    """Return the rows of a part at an as_of as one row."""
+    return pa.table([[as_of], [part], [rows.num_rows], [packed(rows)]], schema=_ROWS)
+
+
+def _together(rows: pa.Table) -> pa.Table:
+    """Return what `_at` packed, with the columns as_of and part."""
+    tables = []
+    for as_of, part, table in zip(rows["as_of"], rows["part"], unpacked(rows.to_batches()), strict=True):
+        number = table.num_rows
+        tables.append(
+            table.append_column("as_of", pa.repeat(as_of, number)).append_column("part", pa.repeat(part, number))
         )
+    return pa.concat_tables(tables).combine_chunks()
 
 
 def _known(parts: Frame, levels: Frame, asked: _Asked) -> tuple[pd.DataFrame, npt.NDArray[np.float64]]:
     """Return the products (market, product_id, ascending) and what is known of each at each as_of."""
-    bars = levels.columns(["as_of", "market", "spent", "bought"]).where("bought > 0")
-    at = bars.grouped(["as_of", "market"], _bar, _BARS).arrow().to_pandas()
+    at = levels.grouped(["as_of"], _bars, _BARS).arrow().to_pandas()
     bar = {(r.as_of, r.market): int(r.bar) for r in at.itertuples()}
-    sums = {n: f"sum({n})" for n in _COUNTED}
-    counted = parts.mapped(partial(_counts, asked=asked, bar=bar), _COUNTS)
-    told = counted.summed(["as_of", "market", "product_id"], sums).arrow().to_pandas()
-    names = told[["market", "product_id"]].drop_duplicates().sort_values(["market", "product_id"], ignore_index=True)
-    as_ofs, markets = np.unique(at["as_of"]), np.unique(at["market"].to_numpy(object))
-    shares = np.full((len(as_ofs), len(markets)), np.nan)
-    shares[np.searchsorted(as_ofs, at["as_of"]), np.searchsorted(markets, at["market"].to_numpy(object))] = at["share"]
-    counts = np.zeros((len(names), len(as_ofs), 6), dtype=np.int64)
-    product = told.merge(names.reset_index(names="code"), on=["market", "product_id"], how="left")["code"]
-    counts[product, np.searchsorted(as_ofs, told["as_of"])] = told[[*_COUNTED]].to_numpy()
+    counted = parts.mapped(partial(_counts, asked=asked, bar=bar), _COUNTS).grouped(["bucket"], _summed, _COUNTS)
+    told = pa.concat_tables([_NO_COUNTS, *unpacked(counted.arrow().to_batches())])
+    told = told.sort_by([("market", "ascending"), ("product_id", "ascending")])
+    names = told.select(["market", "product_id"]).to_pandas()
+    days, markets = [day_number(d) for d in asked.dates], np.unique(at["market"].to_numpy(object))
+    shares = np.full((len(days), len(markets)), np.nan)
+    shares[np.searchsorted(days, at["as_of"]), np.searchsorted(markets, at["market"].to_numpy(object))] = at["share"]
     market = np.searchsorted(markets, names["market"].to_numpy(object)).astype(np.int32)
-    known = sold.known_of(counts, shares, market)
-    everywhen = np.full((len(names), len(asked.dates), 4), np.nan)
-    days = [day_number(d) for d in asked.dates]
-    everywhen[:, np.searchsorted(days, as_ofs)] = known
-    return names, everywhen
+    counts = _numbers(told).reshape(len(names), len(days), sold.COUNTED)
+    return names, sold.known_of(counts, shares, market)
 
 
-def _bar(buyers: pa.Table) -> pa.Table:
-    """Return from what on the buyers of one market at one as_of are large."""
-    spent = buyers["spent"].to_numpy()
-    large = sold.large_buyers(spent)
-    bar = spent[large].min() if large.any() else np.iinfo(np.int64).max
-    first = buyers.select(["as_of", "market"]).slice(0, 1)
-    return first.append_column("bar", [[bar]]).append_column("share", [[large.sum() / len(large)]])
+def _numbers(counts: pa.Table) -> npt.NDArray[np.int64]:
+    """Return the counts of some products: a row each, as_ofs x `sold.COUNTED` numbers in it."""
+    rows = counts["counts"].to_pylist()
+    return np.frombuffer(b"".join(rows), dtype=np.int64).reshape(len(rows), -1)
+
+
+def _summed(rows: pa.Table) -> pa.Table:
+    """Return what all parts counted of the products of a bucket."""
+    told = pa.concat_tables(unpacked(rows.to_batches())).sort_by([("market", "ascending"), ("product_id", "ascending")])
+    names = told.select(["market", "product_id"]).to_pandas()
+    first = np.flatnonzero(~names.duplicated())
+    sums = np.add.reduceat(_numbers(told), first, axis=0)
+    return _bucket(rows["bucket"][0].as_py(), told.take(first).select(["market", "product_id"]), sums)
+
+
+def _bucket(number: int, names: pa.Table, counts: npt.NDArray[np.int64]) -> pa.Table:
+    """Return the counts of some products as one row."""
+    cells = pa.array([row.tobytes() for row in counts], pa.binary())
+    return pa.table([[number], [packed(names.append_column("counts", cells))]], schema=_COUNTS)
+
+
+def _bars(rows: pa.Table) -> pa.Table:
+    """Return from what on the buyers of each market at one as_of are large."""
+    found = []
+    buyers = _together(rows).select(["market", "spent", "bought"]).filter(pc.field("bought") > 0)
+    for market in buyers["market"].unique():
+        spent = buyers.filter(pc.equal(buyers["market"], market))["spent"].to_numpy()
+        large = sold.large_buyers(spent)
+        bar = int(spent[large].min()) if large.any() else np.iinfo(np.int64).max
+        found.append((rows["as_of"][0].as_py(), market.as_py(), bar, large.sum() / len(large)))
+    return pa.Table.from_pylist([dict(zip(_BARS.names, bar, strict=True)) for bar in found], schema=_BARS)
 
 
 def _counts(
@@ -265,16 +300,19 @@ def _counts(
         bar_of = np.repeat(bars, np.diff(held.markets), axis=1)
         large = np.where(baskets[..., 1] > 0, baskets[..., 0] >= bar_of, -1).astype(np.int8)
         counts = sold.counts(held, seen.dates, large)
-        product, a = np.nonzero(counts[..., products.BUYERS])
-        rows = names.take(product).append_column("as_of", pa.array(as_ofs[a].astype(np.int32)))
-        for i, name in enumerate(_COUNTED):
-            rows = rows.append_column(name, pa.array(counts[product, a, i]))
-        yield rows
+        product = np.flatnonzero(counts[..., products.BUYERS].any(axis=1))
+        everywhen = np.zeros((len(product), len(asked.dates), sold.COUNTED), dtype=np.int64)
+        everywhen[:, len(asked.dates) - len(as_ofs) :] = counts[product]  # those with enough history are the last ones
+        counted = everywhen.reshape(len(product), len(asked.dates) * sold.COUNTED)
+        bucket = pd.util.hash_pandas_object(names["product_id"].take(product).to_pandas(), index=False) % _BUCKETS
+        for number in np.unique(bucket):
+            some = np.flatnonzero(bucket == number)
+            yield _bucket(int(number), names.take(product[some]), counted[some])
 
 
 def _stood(rows: pa.Table, *, asked: _Asked) -> pa.Table:
-    """Return how every row of one as_of stands in its market."""
-    rows = rows.sort_by([("market", "ascending"), ("customer_id", "ascending")])
+    """Return how every row of one as_of stands in its market, those of each part together."""
+    rows = _together(rows).sort_by("market")
     market = rows["market"].combine_chunks().dictionary_encode().indices.to_numpy()
     starts = np.append(np.flatnonzero(np.diff(market, prepend=-1)), len(market))
     person = rows["customer_id"].combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64)
@@ -283,27 +321,34 @@ def _stood(rows: pa.Table, *, asked: _Asked) -> pa.Table:
     history = as_of - (as_of if first is None else first)
     at = {name: rows[name].to_numpy() for name in (*LEVELS, *standing.totals(asked.target))}
     values = peers(Rows(at, starts, person, history)) | standing.standing(at, starts, history, asked.target)
-    answer = rows.select([name for name, _ in _ROW])
-    for name, column in values.items():
-        answer = answer.append_column(name, pa.array(np.asarray(column, dtype=np.float64)))
-    return answer
+    columns = {name: np.asarray(column, dtype=np.float64) for name, column in values.items()}
+    stood, part = pa.table({"c": rows["c"], **columns}), rows["part"].to_numpy()
+    order = np.argsort(part, kind="stable")
+    cuts = np.split(order, np.flatnonzero(np.diff(part[order])) + 1)
+    return pa.concat_tables([_at(as_of, int(part[cut[0]]), stood.take(cut)) for cut in cuts])
 
 
 def _finished(
-    part: pa.Table, stands: pa.Table, *, asked: _Asked, known: tuple[pd.DataFrame, npt.NDArray[np.float64]] | None
-) -> pa.Table:
-    """Return the rows of a part with all their columns, ascending by market, customer_id and as_of."""
+    part: pa.Table,
+    stands: pa.Table,
+    *,
+    asked: _Asked,
+    known: tuple[pd.DataFrame, npt.NDArray[np.float64]] | None,
+    use: Callable[[pa.Table], pa.Table],
+) -> pa.Table | None:
+    """Return what is made of the rows of a part, with all their columns; None where it has none."""
     if not part.num_rows or not stands.num_rows:
-        return asked.schema().empty_table()
+        return None
     ((_, held, names, own),) = _held(part)
     seen = asked.see(held)
-    there = (
-        np.empty((0, len(seen.dates.as_ofs), 4)) if known is None else _of(names, *known, last=len(seen.dates.as_ofs))
-    )
-    stands = stands.sort_by([("c", "ascending"), ("as_of", "ascending")])
+    last = len(seen.dates.as_ofs)
+    there = np.empty((0, last, 4)) if known is None else _of(names, *known, last=last)
+    stands = _together(stands).sort_by([("c", "ascending"), ("as_of", "ascending")])
     stood = {name: stands[name].to_numpy() for name in (*PEERS, *STANDING)}
     rows = answered(held, seen, asked.absent, there, stood)
-    return as_table(beside(rows, own, asked.extra) if asked.extra else rows, extra=asked.extra, double=asked.double)
+    return use(
+        as_table(beside(rows, own, asked.extra) if asked.extra else rows, extra=asked.extra, double=asked.double)
+    )
 
 
 def _of(

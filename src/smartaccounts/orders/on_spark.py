@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property, partial
+from functools import partial
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from smartaccounts.config import Pipeline
 from smartaccounts.engine.duckdb import Engine
@@ -22,15 +24,17 @@ from smartaccounts.orders.contract import COLUMNS, Intake, OrderLines
 from smartaccounts.orders.intake import check_currencies, intake_of, merged_sql, tally_sql
 from smartaccounts.orders.read import TABLE, clock, whole
 from smartaccounts.orders.source import File, where
-from smartaccounts.orders.staging import Also, explained, held_columns, staged, without_duplicates
+from smartaccounts.orders.staging import PASSING, Also, explained, held_columns, staged, without_duplicates
 from smartaccounts.timeline import day_number, from_day_number
 
 if TYPE_CHECKING:
     from smartaccounts.engine.spark import Frame, Spark
 
 _SOURCE, _STAGE, _TALLIES = "source_part", "stage_part", "tallies"
-_AT_ONCE = 1 << 17
-_TYPES = {"string": pa.string(), "day": pa.int32(), "double": pa.float64()}
+_AT_ONCE, _SPLIT_AT_ONCE = 1 << 17, 1 << 20
+"""Lines that are mapped, and lines that are split into parts, at once."""
+_PACKED = pa.schema([("part", pa.int32()), ("kind", pa.string()), ("content", pa.binary())])
+"""Tables of Arrow as bytes, for Spark to carry: it is slow at columns. Lines lie in the parts of their customers."""
 _TALLY = pa.schema(
     [
         ("reason", pa.int8()),
@@ -40,43 +44,46 @@ _TALLY = pa.schema(
         ("doubted", pa.list_(pa.int64())),
     ]
 )
-"""Rows that are no lines: what was counted in one part. A line has no `rows`."""
-_DOUBLE = pa.schema([("example", pa.string()), ("doubts", pa.int32()), ("source_row", pa.string())])
-"""What a line bears until duplicates are marked."""
+_SEEN = {
+    "days": "SELECT known_day, min(day) AS first, max(day) AS last FROM {} GROUP BY known_day",
+    "currencies": "SELECT DISTINCT market, currency FROM {}",
+}
+"""What is noted down of accepted lines as they come."""
 
 
 @dataclass(frozen=True)
 class SparkLines:
     """Accepted order lines on a cluster, all lines of a customer in the same part.
 
-    frame: the contract columns that the source has or something stands in for (`held`), as `OrderLines` has them.
-    The rest is as there.
+    frame: packed tables of the contract columns that the source has or something stands in for (`held`), as
+    `OrderLines` has them. days: each known_day, the first and the last order day of its lines. The rest is as there.
     """
 
     frame: Frame
     held: tuple[str, ...]
     provided: frozenset[str]
-    first_day: int
-    last_day: int
+    days: tuple[tuple[int, int, int], ...]
     intake: Intake
+
+    @property
+    def first_day(self) -> int:
+        """Return the least day over all lines."""
+        return min(first for _, first, _ in self.days)
+
+    @property
+    def last_day(self) -> int:
+        """Return the greatest day over all lines."""
+        return max(last for *_, last in self.days)
 
     def first_known(self, before: date) -> date:
         """Return the first order day among the lines known before a date; that of all lines where none was."""
-        if "known_date" not in self.provided:
-            return from_day_number(self.first_day)
-        known = [first for day, first, _ in self._by_known_day if day < day_number(before)]
+        known = [first for day, first, _ in self.days if day < day_number(before)]
         return from_day_number(min(known, default=self.first_day))
 
     def last_known(self, before: date) -> date:
         """Return the last order day among the lines known before a date; the first of all lines where none was."""
-        known = [last for day, _, last in self._by_known_day if day < day_number(before)]
+        known = [last for day, _, last in self.days if day < day_number(before)]
         return from_day_number(max(known, default=self.first_day))
-
-    @cached_property
-    def _by_known_day(self) -> list[tuple[int, int, int]]:
-        """Return each day on which lines became known, and the first and the last order day of those."""
-        found = self.frame.summed(["known_day"], {"first": "min(day)", "last": "max(day)"}).arrow()
-        return list(zip(*(found[c].to_pylist() for c in ("known_day", "first", "last")), strict=True))
 
     def over_customers(self, function: Callable[[OrderLines], pa.Table], schema: pa.Schema) -> pa.Table:
         """Return what a function makes of the lines, called in the workers for one part after another."""
@@ -96,7 +103,7 @@ def part_of_lines(
         yield None
         return
     with Engine() as engine:
-        engine.load("part_lines", pa.Table.from_batches(some))
+        engine.load("part_lines", pa.concat_tables(unpacked(some)))
         whole(engine, "part_lines", held=held)
         yield OrderLines(engine, TABLE, provided, *days, Intake(0, 0, ()))
 
@@ -121,22 +128,22 @@ def read_on_spark(pipeline: Pipeline, spark: Spark, *, today: date | None = None
     source = spark.table(pipeline.source.table) if pipeline.source.table else spark.parquet(where(pipeline))
     plan = _planned(pipeline, source, today=today or clock())
     parts = pipeline.spark.partitions or spark.parts(source.rows())
-    mapped = source.select(plan.columns).mapped(partial(_mapped, plan=plan), plan.schema)
-    laid = mapped.apart(["market", "customer_id"], parts=parts)
+    mapped = source.select(plan.columns).mapped(partial(_mapped, plan=plan, parts=parts), _PACKED)
+    laid = mapped.apart("part", parts=parts)
     if plan.drops:
-        laid = laid.mapped(partial(_without_duplicates, plan=plan), plan.lines_schema)
+        laid = laid.mapped(partial(_without_duplicates, plan=plan), _PACKED)
     with laid.kept(), Engine() as engine:
-        tallies = laid.where("rows IS NOT NULL").columns(_TALLY.names).arrow()
-        engine.load(_TALLIES, tallies)
+        told = laid.where("kind <> 'lines'").arrow()
+        engine.load(_TALLIES, _of_kind(told, "tally", _TALLY))
         tally = engine.rows(f"{merged_sql(_TALLIES, len(plan.doubts))} ORDER BY reason")
         taken = intake_of(pipeline, tally, doubts=plan.doubts)
-        lines = laid.where("rows IS NULL").columns(plan.held)
         if "currency" in plan.held:
-            engine.load(_STAGE, lines.summed(["market", "currency"], {"reason": "CAST(NULL AS INT)"}).arrow())
-            check_currencies(pipeline, engine, _STAGE)
-        days = lines.summed([], {"first": "min(day)", "last": "max(day)"}).arrow().to_pylist()[0]
-        provided = frozenset(pipeline.columns.mapped())
-        yield SparkLines(lines, plan.held, provided, days["first"], days["last"], taken)
+            engine.load("currencies", _of_kind(told, "currencies"))
+            check_currencies(pipeline, engine, "(SELECT DISTINCT *, NULL AS reason FROM currencies)")
+        engine.load("days", _of_kind(told, "days"))
+        days = engine.rows("SELECT known_day, min(first), max(last) FROM days GROUP BY known_day ORDER BY known_day")
+        lines, provided = laid.where("kind = 'lines'"), frozenset(pipeline.columns.mapped())
+        yield SparkLines(lines, plan.held, provided, tuple(days), taken)
 
 
 @dataclass(frozen=True)
@@ -150,17 +157,6 @@ class _Plan:
     drops: str
     where: str
 
-    @property
-    def lines_schema(self) -> pa.Schema:
-        """Return lines and tallies, once duplicates are gone."""
-        kinds = {c.held_as: _TYPES[c.kind] for c in COLUMNS}
-        return pa.schema([*((name, kinds[name]) for name in self.held), *_TALLY])
-
-    @property
-    def schema(self) -> pa.Schema:
-        """Return lines and tallies as the first step leaves them."""
-        return pa.schema([*self.lines_schema, *(_DOUBLE if self.drops else ())])
-
 
 def _planned(pipeline: Pipeline, source: Frame, *, today: date) -> _Plan:
     """Check the columns and conditions of a pipeline against a source, as it is done with files."""
@@ -172,7 +168,8 @@ def _planned(pipeline: Pipeline, source: Frame, *, today: date) -> _Plan:
         used = layers.check_conditions(pipeline, layers.typed(pipeline, file), engine) | {*mapped.values()}
         columns = tuple(c for c in file.columns if drops or c in used)
         read = File(place, _SOURCE, {c: file.columns[c] for c in columns}, untyped=False)
-        sql = staged(pipeline, engine, read, today=today, also=Also(row=drops))
+        every = staged(pipeline, engine, read, today=today, also=Also(row=drops))
+        sql = f"SELECT * EXCLUDE ({', '.join(PASSING)}) FROM ({every})"
     held = held_columns(pipeline)
     return _Plan(
         columns=columns,
@@ -184,40 +181,58 @@ def _planned(pipeline: Pipeline, source: Frame, *, today: date) -> _Plan:
     )
 
 
-def _mapped(_: int, batches: Iterator[pa.RecordBatch], *, plan: _Plan) -> Iterator[pa.Table]:
-    """Map and check: the accepted lines, and at the end of the part what was counted."""
-    marks = [*plan.held, *(["example", "doubts", "CAST(source_row AS VARCHAR) AS source_row"] if plan.drops else [])]
+def _mapped(_: int, batches: Iterator[pa.RecordBatch], *, plan: _Plan, parts: int) -> Iterator[pa.Table]:
+    """Map and check: the accepted lines, split into parts, and at the end what was counted and noted of them."""
+    more = ["example", "doubts", "CAST(source_row AS VARCHAR) AS source_row"] if plan.drops else []
+    marks = [f"CAST(hash(market, customer_id) % {parts} AS INTEGER) AS part", *plan.held, *more]
     only = "WHERE reason IS NOT NULL" if plan.drops else ""  # the accepted ones are counted without their duplicates
     with Engine() as engine:
         engine.load(_TALLIES, _TALLY.empty_table())
+        accepted = f"(SELECT * FROM {_STAGE} WHERE reason IS NULL)"
+        seen: dict[str, list[pa.Table]] = {
+            kind: [] for kind in _SEEN if kind != "currencies" or "currency" in plan.held
+        }
+        held: list[pa.Table] = []
         for table in _tables(batches):
-            engine.load(_SOURCE, table)
-            with explained([plan.where]):
+            with engine.lent(_SOURCE, table), explained([plan.where]):
                 engine.run(f"CREATE OR REPLACE TABLE {_STAGE} AS {plan.sql}")
-            lines = engine.arrow(f"SELECT {', '.join(marks)} FROM {_STAGE} WHERE reason IS NULL")
-            yield _filled(lines, plan.schema)
+            held.append(engine.arrow(f"SELECT {', '.join(marks)} FROM {accepted}"))
+            if sum(t.num_rows for t in held) >= _SPLIT_AT_ONCE:
+                yield _split(pa.concat_tables(held))
+                held = []
             counted = tally_sql(f"(SELECT * FROM {_STAGE} {only})", len(plan.doubts))
             engine.run(f"INSERT INTO {_TALLIES} {counted}")
-        yield _filled(engine.arrow(merged_sql(_TALLIES, len(plan.doubts))), plan.schema)
+            for kind, tables in seen.items():
+                tables.append(engine.arrow(_SEEN[kind].format(accepted)))
+        if held:
+            yield _split(pa.concat_tables(held))
+        yield _packed("tally", _tally(engine, merged_sql(_TALLIES, len(plan.doubts))))
+        for kind, tables in seen.items():
+            if tables:
+                yield _packed(kind, pa.concat_tables(tables))
 
 
 def _without_duplicates(_: int, batches: Iterator[pa.RecordBatch], *, plan: _Plan) -> Iterator[pa.Table]:
     """Leave one of equal lines, count the others, and hand on what was counted before."""
-    tables = list(_tables(batches))
-    if not tables:
+    lines: list[pa.Table] = []
+    for batch in batches:
+        packed = pa.Table.from_batches([batch])
+        yield packed.filter(pc.not_equal(packed["kind"], "lines"))
+        lines += unpacked(packed.filter(pc.equal(packed["kind"], "lines")).to_batches())
+    if not lines:
         return
     with Engine() as engine:
-        engine.load(_SOURCE, pa.concat_tables(tables))
-        yield engine.arrow(f"SELECT {', '.join(plan.lines_schema.names)} FROM {_SOURCE} WHERE rows IS NOT NULL")
-        marks = (
-            f"* EXCLUDE ({', '.join(_TALLY.names)}), CAST(NULL AS TINYINT) AS reason, CAST(NULL AS VARCHAR) AS culprit"
-        )
-        engine.run(f"CREATE TABLE {_STAGE} AS SELECT {marks} FROM {_SOURCE} WHERE rows IS NULL")
+        engine.load(_SOURCE, pa.concat_tables(lines))
+        marks = "*, CAST(NULL AS TINYINT) AS reason, CAST(NULL AS VARCHAR) AS culprit"
+        engine.run(f"CREATE TABLE {_STAGE} AS SELECT {marks} FROM {_SOURCE}")
         engine.run(f"CREATE TABLE marked AS {plan.drops}")
-        yield _filled(
-            engine.arrow(f"SELECT {', '.join(plan.held)} FROM marked WHERE reason IS NULL"), plan.lines_schema
-        )
-        yield _filled(engine.arrow(tally_sql("marked", len(plan.doubts))), plan.lines_schema)
+        yield _packed("lines", engine.arrow(f"SELECT {', '.join(plan.held)} FROM marked WHERE reason IS NULL"))
+        yield _packed("tally", _tally(engine, tally_sql("marked", len(plan.doubts))))
+
+
+def _tally(engine: Engine, sql: str) -> pa.Table:
+    found = engine.arrow(sql)
+    return pa.table([found[f.name].cast(f.type) for f in _TALLY], schema=_TALLY)
 
 
 def _tables(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
@@ -232,8 +247,39 @@ def _tables(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
         yield pa.Table.from_batches(held)
 
 
-def _filled(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Return the table with the columns of a schema; those that it lacks are null."""
-    given = set(table.column_names)
-    columns = [table[f.name].cast(f.type) if f.name in given else pa.nulls(table.num_rows, f.type) for f in schema]
-    return pa.table(columns, schema=schema)
+def _split(lines: pa.Table) -> pa.Table:
+    """Pack lines, those of each part together; `part` is their first column."""
+    part = lines["part"].to_numpy()
+    order = np.argsort(part, kind="stable")
+    begins = np.flatnonzero(np.diff(part[order], prepend=-1))
+    laid = lines.drop_columns(["part"]).take(order)
+    ends = np.append(begins, len(order))[1:]
+    packed = [
+        _packed("lines", laid.slice(a, b - a), part=int(part[order[a]])) for a, b in zip(begins, ends, strict=True)
+    ]
+    return pa.concat_tables(packed) if packed else _PACKED.empty_table()
+
+
+def _packed(kind: str, table: pa.Table, *, part: int = 0) -> pa.Table:
+    """Return a table as one row."""
+    return pa.table([[part], [kind], [packed(table)]], schema=_PACKED)
+
+
+def packed(table: pa.Table) -> bytes:
+    """Return a table of Arrow as bytes."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as writer:
+        writer.write_table(table.combine_chunks())
+    content: bytes = sink.getvalue().to_pybytes()
+    return content
+
+
+def unpacked(batches: Iterable[pa.RecordBatch]) -> list[pa.Table]:
+    """Return the tables of packed rows."""
+    return [pa.ipc.open_stream(content.as_buffer()).read_all() for batch in batches for content in batch["content"]]
+
+
+def _of_kind(packed: pa.Table, kind: str, schema: pa.Schema | None = None) -> pa.Table:
+    """Return the tables of one kind as one; where there may be none, with a schema."""
+    tables = unpacked(packed.filter(pc.equal(packed["kind"], kind)).to_batches())
+    return pa.concat_tables(tables) if tables or schema is None else schema.empty_table()

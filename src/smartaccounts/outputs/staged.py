@@ -56,3 +56,20 @@ def written_beside(file: Path) -> Iterator[Path]:
         beside.replace(file)
     finally:
         beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def folder_beside(folder: Path) -> Iterator[Path]:
+    """Yield an empty folder beside `folder`; on success it takes the place of `folder`, on any error it is gone."""
+    beside, before = (folder.with_name(f".{folder.name}.{what}") for what in ("partial", "before"))
+    for left in (beside, before):
+        shutil.rmtree(left, ignore_errors=True)
+    try:
+        beside.mkdir()
+        yield beside
+        if folder.exists():
+            folder.replace(before)
+        beside.replace(folder)
+    finally:
+        for left in (beside, before):
+            shutil.rmtree(left, ignore_errors=True)

@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from uuid import uuid4
 
 import pandas as pd
 import pyarrow as pa
@@ -18,6 +19,7 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from smartaccounts.engine.threads import threads
+from smartaccounts.errors import PipelineError
 
 _LIST = ("reasons_for", "reasons_against", "flags")
 _TEXT = (
@@ -92,6 +94,10 @@ def write_json(content: Mapping[str, Any], path: Path) -> None:
     path.write_text(json.dumps(content, indent=2, allow_nan=False, default=str) + "\n", encoding="utf-8")
 
 
+PART = pa.schema([("file", pa.string()), ("rows", pa.int64())])
+"""What `write_part` tells."""
+
+
 class Parts:
     """A Parquet file that is written in parts, one row group or more each; texts alone have dictionaries.
 
@@ -131,6 +137,25 @@ class Parts:
 
     def _write(self, table: pa.Table) -> None:
         if self._writer is None:
-            texts = [f.name for f in table.schema if pa.types.is_string(f.type)]
+            texts = _text_columns(table)
             self._writer = pq.ParquetWriter(self._path, table.schema, compression="snappy", use_dictionary=texts)
         self._writer.write_table(table)
+
+
+def write_part(table: pa.Table, *, folder: str) -> pa.Table:
+    """Write rows as a file of a folder, from wherever they lie; return its name and their number.
+
+    PipelineError where the folder is not to be seen from there.
+    """
+    if not Path(folder).is_dir():
+        raise PipelineError(
+            f"Expected a folder that every worker sees, got none in {folder}.",
+            hint="Choose an --out on a file system that all machines of the cluster share.",
+        )
+    name = f"{uuid4().hex}.parquet"
+    pq.write_table(table, Path(folder) / name, compression="snappy", use_dictionary=_text_columns(table))
+    return pa.table({"file": [name], "rows": [table.num_rows]}, schema=PART)
+
+
+def _text_columns(table: pa.Table) -> list[str]:
+    return [f.name for f in table.schema if pa.types.is_string(f.type) or pa.types.is_large_string(f.type)]

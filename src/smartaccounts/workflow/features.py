@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 from smartaccounts.config import Pipeline
@@ -14,8 +15,8 @@ from smartaccounts.features.extra import absent_extra
 from smartaccounts.features.on_spark import snapshot_on_spark
 from smartaccounts.features.snapshot import CATALOGUE, absent_features, snapshot_tables
 from smartaccounts.orders.read import read_in_place
-from smartaccounts.outputs.staged import written_beside
-from smartaccounts.outputs.tables import Parts
+from smartaccounts.outputs.staged import folder_beside, written_beside
+from smartaccounts.outputs.tables import PART, Parts, write_part
 from smartaccounts.timeline import from_day_number, too_short
 from smartaccounts.workflow.extra import checked_extra
 from smartaccounts.workflow.lines import spark_lines
@@ -72,11 +73,11 @@ def write_features(
 def _on_spark(
     pipeline: Pipeline, as_ofs: Sequence[date], out: Path, *, double: bool, step: Callable[[str], None]
 ) -> Written:
-    replace = (out / "_SUCCESS").is_file()  # what Spark wrote before
+    replace = (out / "_SUCCESS").is_file()  # what was written on Spark before
     if not out.parent.is_dir() or (out.exists() and not replace):
         raise PipelineError(
             f"Expected a new folder in a folder that exists, got {out} in --out.",
-            hint="Spark writes a folder of files.",
+            hint="On Spark it is a folder of files.",
         )
     extra = checked_extra(pipeline)
     with spark_lines(pipeline) as lines:
@@ -86,5 +87,9 @@ def _on_spark(
                 first = from_day_number(lines.first_day)
                 raise too_short(as_ofs[-1], first_day=first, horizon_days=pipeline.target.horizon_days)
             step(f"{sum(made.rows.values()):,} rows")
-            made.frame.write_parquet(str(out.absolute()), replace=replace)
+            with folder_beside(out.absolute()) as beside:
+                told = made.made(partial(write_part, folder=str(beside)), PART).arrow()["file"].to_pylist()
+                for file in {f.name for f in beside.iterdir()} - set(told):  # of a worker that was lost
+                    (beside / file).unlink()
+                (beside / "_SUCCESS").touch()
     return Written(sum(made.rows.values()), tuple(sorted(made.rows)), len(CATALOGUE) + len(extra), made.absent)

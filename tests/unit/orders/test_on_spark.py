@@ -16,7 +16,7 @@ from smartaccounts.config import Pipeline, pipeline_from
 from smartaccounts.engine.duckdb import Engine
 from smartaccounts.errors import InputError, PipelineError, SmartAccountsError
 from smartaccounts.orders.contract import Intake
-from smartaccounts.orders.on_spark import read_on_spark
+from smartaccounts.orders.on_spark import read_on_spark, unpacked
 from smartaccounts.orders.read import read
 
 pytestmark = pytest.mark.slow
@@ -64,7 +64,7 @@ def on_spark(source: Pipeline, cluster: Any) -> tuple[Intake, list[tuple[Any, ..
     asked = source.model_copy(update={"engine": "spark"})
     asked._folder = source._folder
     with read_on_spark(asked, cluster, today=TODAY) as lines, Engine() as engine:
-        engine.load("there", lines.frame.arrow())
+        engine.load("there", pa.concat_tables(unpacked(lines.frame.arrow().to_batches())))
         rows = engine.rows(f"SELECT {', '.join(lines.held)} FROM there ORDER BY ALL")
         return lines.intake, rows, (lines.first_day, lines.last_day, lines.provided, lines.held)
 

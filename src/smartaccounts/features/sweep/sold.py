@@ -16,6 +16,8 @@ from smartaccounts.features.sweep.columns import Baskets
 from smartaccounts.features.sweep.ranges import over_ranges
 from smartaccounts.features.sweep.seen import Dates
 
+COUNTED = 6
+"""How much is counted of a product (`counts`)."""
 AT_ONCE = 4_000_000
 """Products times as_of dates that are counted at once, about: 48 bytes each in every thread."""
 
@@ -52,7 +54,7 @@ def counts(held: Coded, dates: Dates, large: npt.NDArray[np.int8]) -> npt.NDArra
 
     large: as_ofs x customers, 1 a large account, 0 another buyer, -1 without a purchase.
     """
-    shape = (len(held.product_market), len(dates.as_ofs), 6)
+    shape = (len(held.product_market), len(dates.as_ofs), COUNTED)
     each = [np.zeros(shape, dtype=np.int64) for _ in range(threads())]
     free: SimpleQueue[npt.NDArray[np.int64]] = SimpleQueue()
     for one in each:
