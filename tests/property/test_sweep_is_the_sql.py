@@ -17,7 +17,7 @@ from tests.oracle.histories import CENTS, FINE, TIES, as_ofs, random_history
 from smartaccounts.config import Target
 from smartaccounts.features import by_sql
 from smartaccounts.features.snapshot import CATALOGUE, KEY, snapshot
-from smartaccounts.features.sweep import run
+from smartaccounts.features.sweep import pieces, run
 from smartaccounts.features.sweep.keys import too_large
 from smartaccounts.orders.contract import OrderLines
 
@@ -31,12 +31,14 @@ START = date(2019, 1, 5)
 def swept(lines: OrderLines, dates: Sequence[date]) -> pd.DataFrame:
     """Return what the sweep says, the same all together and a few rows at a time."""
     (together,) = run.whole(lines, dates, [TARGET])
-    pieces = list(run.pieces(lines, dates, TARGET, pd.DataFrame.copy, rows=5))
-    if pieces:
-        apart = pd.concat(pieces, ignore_index=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pieces, "ROWS", 5)
+        parts = list(pieces.pieces(lines, dates, TARGET, pd.DataFrame.copy))
+    if parts:
+        apart = pd.concat(parts, ignore_index=True)
         by_customer = together.sort_values(["market", "customer_id", "as_of"], ignore_index=True)
         pd.testing.assert_frame_equal(apart, by_customer, check_exact=True)
-    assert sum(map(len, pieces)) == len(together)
+    assert sum(map(len, parts)) == len(together)
     return together
 
 

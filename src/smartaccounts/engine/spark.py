@@ -107,7 +107,7 @@ class Frame:
     def summed(self, keys: Sequence[str], values: Mapping[str, str]) -> Frame:
         """Return one row per key: column -> an aggregate in SQL."""
         aggregates = [fn.expr(sql).alias(name) for name, sql in values.items()]
-        return Frame((self.data.groupBy(*keys) if keys else self.data).agg(*aggregates))
+        return Frame(self.data.groupBy(*keys).agg(*aggregates))
 
     def arrow(self) -> pa.Table:
         """Bring all rows here; for what is small."""
@@ -186,6 +186,7 @@ def _started(master: str, settings: Mapping[str, str]) -> SparkSession:
         "spark.sql.session.timeZone": "UTC",
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.execution.arrow.maxRecordsPerBatch": "65536",
+        "spark.sql.files.maxPartitionBytes": "32MB",  # a million lines or two: work for every core
         "spark.driver.maxResultSize": "0",  # what is brought here is a date's rows, once it was computed
     }
     build = SparkSession.builder.master(master).appName("smartaccounts")

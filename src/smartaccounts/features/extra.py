@@ -12,6 +12,7 @@ from functools import reduce
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from smartaccounts.config import ExtraUnit, Pipeline
 from smartaccounts.engine.duckdb import Engine, first_line, quoted, reading
@@ -103,6 +104,14 @@ def extra_frame(lines: OrderLines, as_of: date, extra: Sequence[Extra]) -> pd.Da
     keys = list(GROUPED[1:])
     found = reduce(lambda one, other: one.merge(other, how="outer", on=keys, validate="one_to_one"), parts)
     return found[[*keys, *(e.name for e in extra)]]
+
+
+def extra_of(lines: OrderLines, as_of: date, extra: Sequence[Extra], customers: pa.Table) -> dict[str, pd.Series]:
+    """Return the extra features at an as_of, by name, of some customers (market, customer_id), in their order."""
+    keys = list(GROUPED[1:])
+    asked = customers.select(keys).to_pandas()
+    found = asked.merge(extra_frame(lines, as_of, extra), how="left", on=keys, validate="one_to_one")
+    return {e.name: found[e.name] for e in extra}
 
 
 def with_extra(

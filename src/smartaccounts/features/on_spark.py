@@ -56,15 +56,15 @@ _BARS = pa.schema([("as_of", pa.int32()), ("market", pa.string()), ("bar", pa.in
 
 @dataclass(frozen=True)
 class SparkSnapshot:
-    """A snapshot on a cluster, not computed yet; rows: of each as_of that has some."""
+    """A snapshot on a cluster, not computed yet.
+
+    rows: of each as_of that has some. finished: what a function makes, with the columns of a schema, of the rows of some
+    customers (as `snapshot_tables` yields them), where they lie.
+    """
 
     rows: dict[date, int]
     absent: tuple[str, ...]
-    _made: Callable[[Callable[[pa.Table], pa.Table], pa.Schema], Frame]
-
-    def made(self, use: Callable[[pa.Table], pa.Table], schema: pa.Schema) -> Frame:
-        """Return what is made, where they lie, of the rows of some customers, as `snapshot_tables` yields them."""
-        return self._made(use, schema)
+    finished: Callable[[Callable[[pa.Table], pa.Table], pa.Schema], Frame]
 
 
 @dataclass(frozen=True)
@@ -111,10 +111,10 @@ def snapshot_on_spark(
             known = None if asked.absent.issuperset(products.ASSORTED) else _known(parts, levels, asked)
             stands = levels.grouped(["as_of"], partial(_stood, asked=asked), _ROWS)
 
-            def made(use: Callable[[pa.Table], pa.Table], schema: pa.Schema) -> Frame:
+            def finished(use: Callable[[pa.Table], pa.Table], schema: pa.Schema) -> Frame:
                 return parts.beside(stands, "part", partial(_finished, asked=asked, known=known, use=use), schema)
 
-            yield SparkSnapshot(rows, (*absent, *absent_extra(own, lines.provided)), made)
+            yield SparkSnapshot(rows, (*absent, *absent_extra(own, lines.provided)), finished)
 
 
 @snapshots.register
@@ -135,7 +135,7 @@ def _collected(
         parts = []
         with (
             snapshot_on_spark(lines, as_ofs, target, extra=extra, double=True) as there,
-            there.made(_by_date, _MADE).kept() as frame,
+            there.finished(_by_date, _MADE).kept() as frame,
         ):
             for done, day in enumerate(sorted(there.rows), start=1):
                 packed = frame.where(f"as_of = DATE '{day}'").arrow()
@@ -236,7 +236,7 @@ def _together(rows: pa.Table) -> pa.Table:
         tables.append(
             table.append_column("as_of", pa.repeat(as_of, number)).append_column("part", pa.repeat(part, number))
         )
-    return pa.concat_tables(tables).combine_chunks()
+    return pa.concat_tables(tables)
 
 
 def _known(parts: Frame, levels: Frame, asked: _Asked) -> tuple[pd.DataFrame, npt.NDArray[np.float64]]:
@@ -251,14 +251,13 @@ def _known(parts: Frame, levels: Frame, asked: _Asked) -> tuple[pd.DataFrame, np
     shares = np.full((len(days), len(markets)), np.nan)
     shares[np.searchsorted(days, at["as_of"]), np.searchsorted(markets, at["market"].to_numpy(object))] = at["share"]
     market = np.searchsorted(markets, names["market"].to_numpy(object)).astype(np.int32)
-    counts = _numbers(told).reshape(len(names), len(days), sold.COUNTED)
+    counts = _numbers(told, cells=len(days) * sold.COUNTED).reshape(len(names), len(days), sold.COUNTED)
     return names, sold.known_of(counts, shares, market)
 
 
-def _numbers(counts: pa.Table) -> npt.NDArray[np.int64]:
-    """Return the counts of some products: a row each, as_ofs x `sold.COUNTED` numbers in it."""
-    rows = counts["counts"].to_pylist()
-    return np.frombuffer(b"".join(rows), dtype=np.int64).reshape(len(rows), -1)
+def _numbers(counts: pa.Table, *, cells: int) -> npt.NDArray[np.int64]:
+    """Return the counts of some products: a row each, of so many numbers."""
+    return np.frombuffer(b"".join(counts["counts"].to_pylist()), dtype=np.int64).reshape(-1, cells)
 
 
 def _summed(rows: pa.Table) -> pa.Table:
@@ -266,7 +265,8 @@ def _summed(rows: pa.Table) -> pa.Table:
     told = pa.concat_tables(unpacked(rows.to_batches())).sort_by([("market", "ascending"), ("product_id", "ascending")])
     names = told.select(["market", "product_id"]).to_pandas()
     first = np.flatnonzero(~names.duplicated())
-    sums = np.add.reduceat(_numbers(told), first, axis=0)
+    numbers = _numbers(told, cells=len(told["counts"][0].as_py()) // 8)
+    sums = np.add.reduceat(numbers, first, axis=0)
     return _bucket(rows["bucket"][0].as_py(), told.take(first).select(["market", "product_id"]), sums)
 
 
@@ -279,7 +279,8 @@ def _bucket(number: int, names: pa.Table, counts: npt.NDArray[np.int64]) -> pa.T
 def _bars(rows: pa.Table) -> pa.Table:
     """Return from what on the buyers of each market at one as_of are large."""
     found = []
-    buyers = _together(rows).select(["market", "spent", "bought"]).filter(pc.field("bought") > 0)
+    told = [table.select(["market", "spent", "bought"]) for table in unpacked(rows.to_batches())]
+    buyers = pa.concat_tables(told).filter(pc.field("bought") > 0)
     for market in buyers["market"].unique():
         spent = buyers.filter(pc.equal(buyers["market"], market))["spent"].to_numpy()
         large = sold.large_buyers(spent)

@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import singledispatch
+from functools import partial, singledispatch
 
 import numpy as np
 import pandas as pd
@@ -16,11 +16,12 @@ from smartaccounts.config import Target
 from smartaccounts.engine.sql import NARROW_LIMIT
 from smartaccounts.features import by_sql
 from smartaccounts.features.catalogue import Feature
-from smartaccounts.features.extra import Extra, absent_extra, beside, extra_frame, with_extra
+from smartaccounts.features.extra import Extra, absent_extra, with_extra
 from smartaccounts.features.families import CATALOGUE, FAMILIES, absent_features
 from smartaccounts.features.standing import STANDING
 from smartaccounts.features.sweep import run
 from smartaccounts.features.sweep.keys import Keys, keyed, too_large
+from smartaccounts.features.sweep.pieces import pieces
 from smartaccounts.orders.contract import Lines, OrderLines
 
 __all__ = [
@@ -36,7 +37,6 @@ __all__ = [
 ]
 
 KEY = ["as_of", "market", "customer_id"]
-ROWS_PER_TABLE = 1 << 16
 _TYPES = {"as_of": "datetime64[us]", "market": "str", "customer_id": "str", "active": "bool", "eligible": "bool"}
 
 
@@ -79,7 +79,7 @@ def snapshot(
 ) -> Snapshot:
     """Compute the snapshot of several as_of dates (one at least), all in one sweep.
 
-    An as_of with less history than the horizon has no rows. `step` is told after every few dates how many are done. extra: as
+    An as_of with less history than the horizon has no rows. `step` is told how many dates are done, now and then. extra: as
     `extra_features` checked them; PipelineError where the SQL of one fails on the lines.
     """
     return snapshots(lines, as_ofs, [target], extra=extra, step=step)[0]
@@ -116,16 +116,14 @@ def snapshot_tables(
 ) -> Iterator[pa.Table]:
     """Yield the rows of `snapshot`, by market, customer_id and as_of, as Arrow tables (as_of date32).
 
+    Dates at which money is too large for the sweep come last, by as_of, market and customer_id.
+
     Features that are no money are float32; with `double` they stay float64, as money always does.
     """
     dates, fits, keys = _fitting(lines, as_ofs)
-    own = {pd.Timestamp(d): extra_frame(lines, d, extra) for d in dates[:fits]} if extra else {}
-
-    def finish(frame: pd.DataFrame) -> pa.Table:
-        return as_table(beside(frame, own, extra) if extra else frame, extra=extra, double=double)
-
+    finish = partial(as_table, extra=extra, double=double)
     if fits:
-        yield from run.pieces(lines, dates[:fits], target, finish, rows=ROWS_PER_TABLE, keys=keys)
+        yield from pieces(lines, dates[:fits], target, finish, keys=keys, extra=extra)
     if dates[fits:]:
         for _, (found,) in with_extra(by_sql.frames(lines, dates[fits:], [target]), lines, extra):
             if len(found):

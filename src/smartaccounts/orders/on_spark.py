@@ -98,12 +98,12 @@ def part_of_lines(
     batches: Iterable[pa.RecordBatch], *, held: Sequence[str], provided: frozenset[str], days: tuple[int, int] = (0, 0)
 ) -> Iterator[OrderLines | None]:
     """Yield the lines of a part in an engine of its own; None where it has none."""
-    some = list(batches)
-    if not some:
+    tables = unpacked(batches)
+    if not tables:
         yield None
         return
     with Engine() as engine:
-        engine.load("part_lines", pa.concat_tables(unpacked(some)))
+        engine.load("part_lines", pa.concat_tables(tables))
         whole(engine, "part_lines", held=held)
         yield OrderLines(engine, TABLE, provided, *days, Intake(0, 0, ()))
 
@@ -212,7 +212,7 @@ def _mapped(_: int, batches: Iterator[pa.RecordBatch], *, plan: _Plan, parts: in
                 yield _packed(kind, pa.concat_tables(tables))
 
 
-def _without_duplicates(_: int, batches: Iterator[pa.RecordBatch], *, plan: _Plan) -> Iterator[pa.Table]:
+def _without_duplicates(part: int, batches: Iterator[pa.RecordBatch], *, plan: _Plan) -> Iterator[pa.Table]:
     """Leave one of equal lines, count the others, and hand on what was counted before."""
     lines: list[pa.Table] = []
     for batch in batches:
@@ -226,7 +226,9 @@ def _without_duplicates(_: int, batches: Iterator[pa.RecordBatch], *, plan: _Pla
         marks = "*, CAST(NULL AS TINYINT) AS reason, CAST(NULL AS VARCHAR) AS culprit"
         engine.run(f"CREATE TABLE {_STAGE} AS SELECT {marks} FROM {_SOURCE}")
         engine.run(f"CREATE TABLE marked AS {plan.drops}")
-        yield _packed("lines", engine.arrow(f"SELECT {', '.join(plan.held)} FROM marked WHERE reason IS NULL"))
+        left = engine.arrow(f"SELECT {', '.join(plan.held)} FROM marked WHERE reason IS NULL")
+        for first in range(0, left.num_rows, _SPLIT_AT_ONCE):
+            yield _packed("lines", left.slice(first, _SPLIT_AT_ONCE), part=part)
         yield _packed("tally", _tally(engine, tally_sql("marked", len(plan.doubts))))
 
 

@@ -106,12 +106,13 @@ def plain_texts(pipeline: Pipeline, engine: Engine, files: Sequence[File]) -> fr
     A column at a time: the engine then looks at each text of a dictionary just once.
     """
 
-    def has_blanks(file: File, condition: str) -> bool:
-        return bool(engine.rows(f"SELECT 1 FROM {file.relation} WHERE {condition} LIMIT 1"))
+    def has_blanks(layer: layers.Typed, name: str) -> bool:
+        condition = layers.blanks(pipeline, layer)[name]
+        return bool(engine.rows(f"SELECT 1 FROM ({layer.sql}) WHERE {condition} LIMIT 1"))
 
-    seen = [(file, layers.blanks(pipeline, layers.typed(pipeline, file))) for file in files]
-    names = set(seen[0][1]) if seen else set()
-    return frozenset(n for n in names if not any(has_blanks(file, blanks[n]) for file, blanks in seen))
+    seen = [layers.typed(pipeline, file) for file in files]
+    names = layers.blanks(pipeline, seen[0]) if seen else {}
+    return frozenset(name for name in names if not any(has_blanks(layer, name) for layer in seen))
 
 
 def _stage(pipeline: Pipeline, table: str, files: Sequence[File]) -> Stage:

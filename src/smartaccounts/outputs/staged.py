@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 from smartaccounts.errors import PipelineError
 
@@ -60,16 +61,26 @@ def written_beside(file: Path) -> Iterator[Path]:
 
 @contextmanager
 def folder_beside(folder: Path) -> Iterator[Path]:
-    """Yield an empty folder beside `folder`; on success it takes the place of `folder`, on any error it is gone."""
-    beside, before = (folder.with_name(f".{folder.name}.{what}") for what in ("partial", "before"))
-    for left in (beside, before):
-        shutil.rmtree(left, ignore_errors=True)
+    """Yield an empty folder beside `folder`; on success it takes the place of `folder`, on any error it is gone.
+
+    What was there before lies beside as `.NAME.before-...` while it is replaced, and stays there if that is cut off.
+    """
+    mark = uuid4().hex[:8]
+    beside, before = (folder.with_name(f".{folder.name}.{what}-{mark}") for what in ("partial", "before"))
     try:
         beside.mkdir()
         yield beside
-        if folder.exists():
-            folder.replace(before)
-        beside.replace(folder)
+        if not folder.exists():
+            beside.replace(folder)
+            return
+        folder.replace(before)
+        try:
+            beside.replace(folder)
+        except BaseException:
+            before.replace(folder)
+            raise
+        shutil.rmtree(before, ignore_errors=True)
+    except OSError as error:
+        raise unwritable(error.strerror or str(error), folder) from None
     finally:
-        for left in (beside, before):
-            shutil.rmtree(left, ignore_errors=True)
+        shutil.rmtree(beside, ignore_errors=True)

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 from smartaccounts.engine.threads import threads
 from smartaccounts.errors import PipelineError
+from smartaccounts.outputs.staged import unwritable
 
 _LIST = ("reasons_for", "reasons_against", "flags")
 _TEXT = (
@@ -94,7 +95,7 @@ def write_json(content: Mapping[str, Any], path: Path) -> None:
     path.write_text(json.dumps(content, indent=2, allow_nan=False, default=str) + "\n", encoding="utf-8")
 
 
-PART = pa.schema([("file", pa.string()), ("rows", pa.int64())])
+PART = pa.schema([("file", pa.string())])
 """What `write_part` tells."""
 
 
@@ -143,18 +144,34 @@ class Parts:
 
 
 def write_part(table: pa.Table, *, folder: str) -> pa.Table:
-    """Write rows as a file of a folder, from wherever they lie; return its name and their number.
+    """Write rows as a file of a folder, from wherever they lie; return its name.
 
-    PipelineError where the folder is not to be seen from there.
+    PipelineError where the folder is not to be seen from there, or cannot be written.
     """
-    if not Path(folder).is_dir():
-        raise PipelineError(
-            f"Expected a folder that every worker sees, got none in {folder}.",
-            hint="Choose an --out on a file system that all machines of the cluster share.",
-        )
     name = f"{uuid4().hex}.parquet"
-    pq.write_table(table, Path(folder) / name, compression="snappy", use_dictionary=_text_columns(table))
-    return pa.table({"file": [name], "rows": [table.num_rows]}, schema=PART)
+    try:
+        pq.write_table(table, Path(folder) / name, compression="snappy", use_dictionary=_text_columns(table))
+    except FileNotFoundError:
+        raise _not_shared(folder) from None
+    except OSError as error:
+        raise unwritable(error.strerror or str(error), Path(folder)) from None
+    return pa.table({"file": [name]}, schema=PART)
+
+
+def gather_parts(told: pa.Table, written: Path, folder: Path) -> None:
+    """Move the files that `write_part` told of from where they were written to a folder; those of lost workers stay."""
+    for name in told["file"].to_pylist():
+        try:
+            (written / name).replace(folder / name)
+        except FileNotFoundError:
+            raise _not_shared(str(folder)) from None
+
+
+def _not_shared(folder: str) -> PipelineError:
+    return PipelineError(
+        f"Expected a folder that every worker sees, got one that some do not see in {folder}.",
+        hint="Choose an --out on a file system that all machines of the cluster share.",
+    )
 
 
 def _text_columns(table: pa.Table) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -16,7 +17,7 @@ from smartaccounts.features.on_spark import snapshot_on_spark
 from smartaccounts.features.snapshot import CATALOGUE, absent_features, snapshot_tables
 from smartaccounts.orders.read import read_in_place
 from smartaccounts.outputs.staged import folder_beside, written_beside
-from smartaccounts.outputs.tables import PART, Parts, write_part
+from smartaccounts.outputs.tables import PART, Parts, gather_parts, write_part
 from smartaccounts.timeline import from_day_number, too_short
 from smartaccounts.workflow.extra import checked_extra
 from smartaccounts.workflow.lines import spark_lines
@@ -41,10 +42,10 @@ def write_features(
     memory: str | None = None,
     step: Callable[[str], None] = lambda _: None,
 ) -> Written:
-    """Write the snapshot of `as_ofs` as Parquet: one row per (as_of, market, customer_id).
+    """Write the snapshot of `as_ofs` as Parquet: one row per (market, customer_id, as_of), in that order.
 
     Features that are no money are float32; with `double` float64. memory: as in `engine.memory.memory_bytes`.
-    With engine: spark, `out` is a folder of such files, and memory is Spark's.
+    With engine: spark, `out` is a folder of such files, which every worker must see, and memory is Spark's.
     HistoryError where no as_of has enough history, PipelineError where `out` cannot be written.
     """
     if pipeline.engine == "spark":
@@ -88,8 +89,9 @@ def _on_spark(
                 raise too_short(as_ofs[-1], first_day=first, horizon_days=pipeline.target.horizon_days)
             step(f"{sum(made.rows.values()):,} rows")
             with folder_beside(out.absolute()) as beside:
-                told = made.made(partial(write_part, folder=str(beside)), PART).arrow()["file"].to_pylist()
-                for file in {f.name for f in beside.iterdir()} - set(told):  # of a worker that was lost
-                    (beside / file).unlink()
+                writing = beside / "writing"
+                writing.mkdir()
+                gather_parts(made.finished(partial(write_part, folder=str(writing)), PART).arrow(), writing, beside)
+                shutil.rmtree(writing)  # with what lost workers wrote
                 (beside / "_SUCCESS").touch()
     return Written(sum(made.rows.values()), tuple(sorted(made.rows)), len(CATALOGUE) + len(extra), made.absent)

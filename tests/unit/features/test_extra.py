@@ -198,7 +198,7 @@ def test_a_line_that_it_cannot_be_computed_of_is_an_error_that_says_so(order_lin
 def test_tables_in_pieces_hold_the_same_in_single_precision(
     order_lines: MakeLines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("smartaccounts.features.snapshot.ROWS_PER_TABLE", 7)
+    monkeypatch.setattr("smartaccounts.features.sweep.pieces.ROWS", 7)
     lines, dates = order_lines(random_history(3, CENTS)), as_ofs(3)
     own = extra(a=WEEKEND, b={"sql": "SUM(amount)", "unit": "money"})
     tables = list(snapshot_tables(lines, dates, TARGET, extra=own))

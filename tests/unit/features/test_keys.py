@@ -14,7 +14,7 @@ from tests.conftest import MakeLines
 from tests.oracle.histories import CENTS, as_ofs, random_history
 
 from smartaccounts.config import Target
-from smartaccounts.features.sweep import coded, keys, run
+from smartaccounts.features.sweep import coded, customers, keys, pieces, products, run, seen
 from smartaccounts.features.sweep.keys import Index, keyed
 
 TARGET = Target(min_active=3, horizon_days=91)
@@ -67,7 +67,11 @@ def test_what_is_compiled_is_never_called_in_the_first_thread(
 ) -> None:
     """A Ctrl-C that comes while it is compiled there would be lost."""
     called = []
-    for module, names in ((keys, ("slotted", "numbered")), (coded, ("queued", "filed", "placed", "settled"))):
+    compiled = {
+        keys: ("slotted", "numbered"), coded: ("queued", "filed", "placed", "by_code", "settled"), seen: ("earliest",),
+        customers: ("swept",), products: ("weighed", "assorted", "categorised"),
+    }  # fmt: skip
+    for module, names in compiled.items():
         for name in names:
             right = getattr(module, name)
 
@@ -77,5 +81,6 @@ def test_what_is_compiled_is_never_called_in_the_first_thread(
 
             monkeypatch.setattr(module, name, noted)
     run.whole(order_lines(random_history(1, CENTS)), as_ofs(1), [TARGET])
-    assert {name for name, _ in called} == {"slotted", "numbered", "queued", "filed", "placed", "settled"}
+    list(pieces.pieces(order_lines(random_history(1, CENTS)), as_ofs(1), TARGET, len))
+    assert {name for name, _ in called} == {name for names in compiled.values() for name in names}
     assert not any(first for _, first in called)

@@ -113,6 +113,20 @@ def test_features_of_the_pipeline_file_are_those_of_the_embedded_engine(cluster:
     assert found.equals(expected)
 
 
+def test_products_that_nobody_bought(cluster: Any, tmp_path: Path) -> None:
+    source, dates = history(tmp_path, 2, CENTS), as_ofs(2)
+    rows = pq.read_table(tmp_path / "lines.parquet")
+    nothing = pa.nulls(rows.num_rows, pa.string())
+    pq.write_table(
+        rows.set_column(rows.column_names.index("product_id"), "product_id", nothing), tmp_path / "lines.parquet"
+    )
+    said, expected = written(source, dates, tmp_path / "embedded.parquet")
+    apart = on_spark(source, path=str(tmp_path / "lines.parquet"), partitions=2)
+    also, found = written(apart, dates, tmp_path / "spark.parquet")
+    assert also == said
+    assert found.equals(expected)
+
+
 def test_a_simulated_supplier_in_single_precision(cluster: Any, tmp_path: Path) -> None:
     made = simulate(tmp_path / "orders.parquet", customers=300, years=2.5, markets=2)
     demo = read_pipeline(PIPELINES / "demo.yaml", overrides=[f"source.path={made.lines}", "target.min_active=20"])

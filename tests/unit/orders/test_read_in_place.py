@@ -21,6 +21,8 @@ from smartaccounts.orders import mapping
 from smartaccounts.orders.contract import OrderLines
 from smartaccounts.orders.digest import digest
 from smartaccounts.orders.read import read, read_in_place
+from smartaccounts.orders.source import parquet as source_files
+from smartaccounts.orders.staging import plain_texts
 
 TODAY = date(2026, 1, 31)
 LATER = date(2026, 2, 1)
@@ -126,6 +128,28 @@ def test_numbers_as_ids_and_texts_as_dates(engine: Engine, tmp_path: Path) -> No
     with read_in_place(asked, engine, today=TODAY) as lines:
         assert told(lines) == copied
         assert [r.reason for r in lines.intake.rejected] == ["no customer", "amount not a number"]
+
+
+def test_a_column_of_text_that_is_a_date_too(engine: Engine, tmp_path: Path) -> None:
+    pq.write_table(
+        pa.table({"id": ["a", "b"], "on": ["2025-01-02", "20250103"], "amt": [1.0, 2.0]}), tmp_path / "a.parquet"
+    )
+    columns = {"customer_id": "id", "order_date": "on", "amount": "amt", "category": "on"}
+    asked = pipeline_from({"name": "t", "source": {"path": "a.parquet"}, "columns": columns}, folder=tmp_path)
+    copied = told(read(asked, engine, today=TODAY))
+    with read_in_place(asked, engine, today=TODAY) as lines:
+        assert told(lines) == copied
+
+
+def test_blanks_are_found_in_whichever_file(engine: Engine, tmp_path: Path) -> None:
+    clean = [{**row, "g": "k"} for row in CLEAN]
+    files = [
+        parquet(tmp_path / f"{i}.parquet", rows) for i, rows in enumerate([clean, [{**clean[0], "g": "k "}], clean])
+    ]
+    asked = pipeline(tmp_path / "*.parquet")
+    assert "category" not in plain_texts(asked, engine, source_files(asked, engine))
+    files[1].unlink()
+    assert plain_texts(asked, engine, source_files(asked, engine)) >= {"category", "customer_id", "product_id"}
 
 
 def test_csv_is_copied(engine: Engine, tmp_path: Path) -> None:

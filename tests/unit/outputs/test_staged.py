@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from smartaccounts.errors import PipelineError
-from smartaccounts.outputs.staged import check_folder, staged
+from smartaccounts.outputs.staged import check_folder, folder_beside, staged
 
 
 def test_files_move_up_and_nothing_is_left_beside(tmp_path: Path) -> None:
@@ -57,3 +57,43 @@ def test_what_cannot_be_written_is_no_traceback(tmp_path: Path) -> None:
     with pytest.raises(PipelineError, match="got Is a directory in"), staged(tmp_path) as folder:
         (folder / "list.csv").write_text("x")
     assert [p.name for p in tmp_path.iterdir()] == ["list.csv"]
+
+
+@pytest.mark.parametrize("was", [None, "old"])
+def test_a_whole_folder_takes_the_place_of_another(tmp_path: Path, was: str | None) -> None:
+    out = tmp_path / "out"
+    if was:
+        out.mkdir()
+        (out / "before").write_text(was)
+    with folder_beside(out) as beside:
+        (beside / "now").write_text("new")
+        assert (out / "before").exists() == bool(was)
+    assert [p.name for p in out.iterdir()] == ["now"]
+    assert list(tmp_path.iterdir()) == [out]
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, ValueError])
+def test_an_error_leaves_the_folder_that_was_there(tmp_path: Path, kind: type[BaseException]) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "before").write_text("old")
+    with pytest.raises(kind), folder_beside(tmp_path / "out"):
+        raise kind
+    assert (tmp_path / "out" / "before").read_text() == "old"
+    assert list(tmp_path.iterdir()) == [tmp_path / "out"]
+
+
+def test_a_folder_that_cannot_be_replaced_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "before").write_text("old")
+    right = Path.replace
+
+    def refused(self: Path, to: Path) -> Path:
+        if ".partial-" in self.name:
+            raise PermissionError(13, "Permission denied")
+        return right(self, to)
+
+    monkeypatch.setattr(Path, "replace", refused)
+    with pytest.raises(PipelineError, match=r"got Permission denied in .*out"), folder_beside(tmp_path / "out"):
+        pass
+    assert (tmp_path / "out" / "before").read_text() == "old"
+    assert list(tmp_path.iterdir()) == [tmp_path / "out"]

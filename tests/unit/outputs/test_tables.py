@@ -14,7 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from smartaccounts.outputs.tables import arrow, write_csv, write_json, write_parquet
+from smartaccounts.errors import PipelineError
+from smartaccounts.outputs.tables import arrow, gather_parts, write_csv, write_json, write_parquet, write_part
 
 FRAME = pd.DataFrame(
     {
@@ -107,3 +108,20 @@ def test_json_is_strict(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         write_json({"x": float("nan")}, tmp_path / "other.json")
     assert not (tmp_path / "other.json").exists()
+
+
+def test_files_of_workers_are_those_they_told_of(tmp_path: Path) -> None:
+    written, out = tmp_path / "writing", tmp_path / "out"
+    written.mkdir()
+    out.mkdir()
+    rows = [pa.table({"text": ["a"], "x": [1.5]}), pa.table({"text": ["b", None], "x": [2.5, None]})]
+    told = pa.concat_tables([write_part(some, folder=str(written)) for some in rows])
+    write_part(rows[0], folder=str(written))  # of a worker that was lost
+    gather_parts(told, written, out)
+    assert sorted(p.name for p in out.iterdir()) == sorted(told["file"].to_pylist())
+    assert pq.read_table(out).sort_by("x").equals(pa.concat_tables(rows).combine_chunks())
+    assert len(list(written.iterdir())) == 1
+    with pytest.raises(PipelineError, match="Expected a folder that every worker sees"):
+        gather_parts(told, written, out)
+    with pytest.raises(PipelineError, match=r"Expected a folder that every worker sees, got one .* in .*elsewhere"):
+        write_part(rows[0], folder=str(tmp_path / "elsewhere"))

@@ -31,7 +31,6 @@ _AMOUNT, _GROSS, _RETURNED, _LINES, _RETURN_LINES, _IS_ORDER = range(6)
 _PRODUCT_GROSS, _PRODUCT_LINES, _BOUGHT, _GAPS, _GAP, _GAP_SQUARED = range(6, 12)
 _FIXED = len(FIXED)
 _SCALE = 1e9
-_NEVER = -(1 << 30)
 
 Array = npt.NDArray[Any]
 

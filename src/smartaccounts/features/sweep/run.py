@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import partial
 from itertools import pairwise
-from math import prod
-from queue import SimpleQueue
 from typing import Any, TypeVar
 
 import numpy as np
@@ -17,7 +14,6 @@ import pandas as pd
 
 from smartaccounts.config import Target
 from smartaccounts.engine.memory import release
-from smartaccounts.engine.threads import threads
 from smartaccounts.features.families import CATALOGUE, absent_features
 from smartaccounts.features.standing import STANDING
 from smartaccounts.features.sweep import coded, sold, standing
@@ -27,8 +23,8 @@ from smartaccounts.features.sweep.columns import Baskets, no_baskets, own_column
 from smartaccounts.features.sweep.keys import Keys, keyed
 from smartaccounts.features.sweep.peers import LEVELS, PEERS, Rows, peers
 from smartaccounts.features.sweep.program import Column, program
-from smartaccounts.features.sweep.ranges import in_order, over_ranges
-from smartaccounts.features.sweep.seen import Seen, everywhere, first_days, see, see_by_date, with_history
+from smartaccounts.features.sweep.ranges import over_ranges
+from smartaccounts.features.sweep.seen import Seen, first_days, see_by_date, with_history
 from smartaccounts.orders.contract import OrderLines
 
 Made = TypeVar("Made")
@@ -71,75 +67,8 @@ def whole(
     for target, some in zip(targets, stood, strict=True):
         columns = {name: np.concatenate([s[name] for s in some]) for name in STANDING} if some else {}
         least = int(begins[np.searchsorted(seen.dates.history, target.horizon_days)])
-        frames.append(_frame(held, seen, columns, answer, slice(least, seen.rows)))
+        frames.append(frame(held, seen, columns, answer, slice(least, seen.rows)))
     return frames
-
-
-def pieces(
-    lines: OrderLines,
-    as_ofs: Sequence[date],
-    target: Target,
-    finish: Callable[[pd.DataFrame], Made],
-    *,
-    rows: int,
-    keys: Keys | None = None,
-) -> Iterator[Made]:
-    """Yield what `finish` makes of the rows of `whole`, about so many at a time, by market, customer_id and as_of.
-
-    What the market must know of everybody is swept for first; the rest is swept, finished and forgotten piece by piece.
-    `finish` is called in several threads; the next rows come in the place of those that it was given.
-    """
-    asked = sorted(set(as_ofs))
-    held = coded.coded(lines, keys or keyed(lines, known_before=asked[-1]))
-    absent, room = frozenset(absent_features(lines.provided)), lines.engine.room
-    dates = with_history(asked, first_days(held, asked), horizon_days=target.horizon_days)
-    number, customers = len(dates.as_ofs), len(held.first_known)
-    if not number:
-        return
-    names, told = [*LEVELS, *standing.totals(target)], [*PEERS, *STANDING]
-    baskets = room.empty((number, customers, 2), np.int64)
-    table = room.empty((max(len(names), len(told)), number, customers), np.float64)  # levels, then the standing
-    most = max(1, rows // number)
-    cuts = list(pairwise([*range(0, customers, most), customers]))
-    spare: SimpleQueue[npt.NDArray[np.float64]] = SimpleQueue()
-    for _ in range(threads()):  # fresh memory is slow to write to
-        spare.put(np.empty(len(CATALOGUE) * min(most, customers) * number))
-
-    def level(first: int, end: int) -> None:
-        part = held.part(first, end)
-        seen = everywhere(part, dates, first=first, of=customers)
-        answer = Answer(dict(zip(names, range(len(names)), strict=True)), absent, table.reshape(len(table), -1))
-        levels(part, seen, target, answer, baskets[:, first:end])
-        release(held.ints, held.longs, baskets, table)
-
-    def stand(a: int) -> None:
-        here = np.flatnonzero(held.first_known < dates.as_ofs[a])
-        at = {name: table[i, a][here] for i, name in enumerate(names)}
-        starts, history = np.searchsorted(here, held.markets), int(dates.history[a])
-        found = peers(Rows(at, starts, held.persons[here], history)) | standing.standing(at, starts, history, target)
-        for i, name in enumerate(told):
-            table[i, a][here] = found[name]
-        release(table)
-
-    def piece(first: int, end: int) -> Made | None:
-        part = held.part(first, end)
-        seen = see(part, dates)
-        if not seen.rows:
-            return None
-        stood = {name: table[i, seen.date, first + seen.customer] for i, name in enumerate(told)}
-        flat = spare.get()
-        made = finish(answered(part, seen, absent, known, stood, lambda shape: flat[: prod(shape)].reshape(shape)))
-        spare.put(flat)
-        release(held.ints, held.longs, table)
-        return made
-
-    with ThreadPoolExecutor(threads()) as pool:
-        list(pool.map(level, *zip(*cuts, strict=True)))
-        known = sold.known(held, dates, baskets)
-        list(pool.map(stand, range(number)))
-        for made in in_order(pool, piece, cuts):
-            if made is not None:
-                yield made
 
 
 def levels(held: Coded, seen: Seen, target: Target, answer: Answer, baskets: Baskets) -> None:
@@ -172,10 +101,10 @@ def answered(
     for name in PEERS:
         at[name][:] = stood[name]
     flags = {name: stood[name] > 0 for name in ("active", "eligible")}
-    return _frame(held, seen, {n: flags.get(n, stood[n]) for n in STANDING}, answer, slice(0, seen.rows))
+    return frame(held, seen, {n: flags.get(n, stood[n]) for n in STANDING}, answer, slice(0, seen.rows))
 
 
-def _frame(held: Coded, seen: Seen, stood: Columns, answer: Answer, rows: slice) -> pd.DataFrame:
+def frame(held: Coded, seen: Seen, stood: Columns, answer: Answer, rows: slice) -> pd.DataFrame:
     """Return some rows; `stood` are the columns of `standing`, of all rows."""
     found = held.customers.select(["market", "customer_id"]).take(seen.customer[rows]).to_pandas()
     days = seen.dates.as_ofs.astype("datetime64[D]").astype("datetime64[us]")

@@ -25,9 +25,11 @@ AT_ONCE = 4_000_000
 def known(held: Coded, dates: Dates, baskets: Baskets) -> npt.NDArray[np.float64]:
     """Return what is known of every product at every as_of, of lines that are all here (`known_of`)."""
     at_once = max(1, AT_ONCE // max(len(held.product_market), 1))
-    parts = [slice(a, a + at_once) for a in range(0, len(dates.as_ofs), at_once)]
-    found = [_known(held, Dates(dates.as_ofs[some], dates.history[some]), baskets[some]) for some in parts]
-    return np.concatenate(found, axis=1) if found else np.empty((len(held.product_market), 0, 4))
+    found = np.empty((len(held.product_market), len(dates.as_ofs), 4))
+    for a in range(0, len(dates.as_ofs), at_once):
+        some = slice(a, a + at_once)
+        found[:, some] = _known(held, Dates(dates.as_ofs[some], dates.history[some]), baskets[some])
+    return found
 
 
 def _known(held: Coded, dates: Dates, baskets: Baskets) -> npt.NDArray[np.float64]:
@@ -62,8 +64,10 @@ def counts(held: Coded, dates: Dates, large: npt.NDArray[np.int8]) -> npt.NDArra
 
     def count(first: int, end: int) -> None:
         some = free.get()
-        products.weighed(first, end, held.offsets, held.ints, held.longs, dates.as_ofs, large, some)
-        free.put(some)
+        try:
+            products.weighed(first, end, held.offsets, held.ints, held.longs, dates.as_ofs, large, some)
+        finally:
+            free.put(some)
 
     over_ranges(held, count)
     total: npt.NDArray[np.int64] = np.sum(each, axis=0)
