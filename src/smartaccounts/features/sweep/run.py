@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import partial
 from itertools import pairwise
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +27,6 @@ from smartaccounts.features.sweep.ranges import over_ranges
 from smartaccounts.features.sweep.seen import Seen, first_days, see_by_date, with_history
 from smartaccounts.orders.contract import OrderLines
 
-Made = TypeVar("Made")
 Columns = Mapping[str, npt.NDArray[Any]]
 
 
