@@ -25,14 +25,14 @@ from smartaccounts.engine.sql import NARROW_LIMIT
 from smartaccounts.errors import InputError
 from smartaccounts.features.extra import Extra, absent_extra, beside, extra_frame
 from smartaccounts.features.families import absent_features
-from smartaccounts.features.snapshot import KEY, STANDING, Snapshot, as_table, one_frame, snapshots
-from smartaccounts.features.sweep import coded, products, sold, standing
+from smartaccounts.features.snapshot import KEY, Snapshot, as_table, one_frame, snapshots
+from smartaccounts.features.sweep import coded, products, sold
 from smartaccounts.features.sweep.answer import Answer
 from smartaccounts.features.sweep.coded import Coded
 from smartaccounts.features.sweep.columns import Baskets, no_baskets
 from smartaccounts.features.sweep.keys import keyed
-from smartaccounts.features.sweep.peers import LEVELS, PEERS, Rows, peers
-from smartaccounts.features.sweep.run import answered, levels
+from smartaccounts.features.sweep.peers import Rows
+from smartaccounts.features.sweep.run import STOOD, answered, level_names, levels, stood
 from smartaccounts.features.sweep.seen import Seen, first_days, see, with_history
 from smartaccounts.orders.on_spark import SparkLines, packed, part_of_lines, unpacked
 from smartaccounts.timeline import day_number, from_day_number
@@ -138,8 +138,8 @@ def _collected(
             there.finished(_by_date, _MADE).kept() as frame,
         ):
             for done, day in enumerate(sorted(there.rows), start=1):
-                packed = frame.where(f"as_of = DATE '{day}'").arrow()
-                rows = pa.concat_tables(unpacked(packed.to_batches()))
+                carried = frame.where(f"as_of = DATE '{day}'").arrow()
+                rows = pa.concat_tables(unpacked(carried.to_batches()))
                 parts.append(rows.sort_by([(k, "ascending") for k in KEY]).to_pandas())
                 step(done)
             made.append(Snapshot(one_frame(parts, extra), target, there.absent, tuple(extra)))
@@ -197,7 +197,7 @@ def _first_days(parts: Frame, dates: Sequence[date]) -> tuple[int | None, ...]:
 
 def _levelled(held: Coded, seen: Seen, target: Target) -> tuple[Answer, Baskets]:
     """Return what the market must know of a part, and the baskets."""
-    answer = Answer.of([*LEVELS, *standing.totals(target)], frozenset(), rows=seen.rows)
+    answer = Answer.of(level_names(target), frozenset(), rows=seen.rows)
     baskets = no_baskets(seen)
     levels(held, seen, target, answer, baskets)
     return answer, baskets
@@ -320,13 +320,13 @@ def _stood(rows: pa.Table, *, asked: _Asked) -> pa.Table:
     as_of = rows["as_of"][0].as_py()
     first = asked.first_days[asked.dates.index(from_day_number(as_of))]
     history = as_of - (as_of if first is None else first)
-    at = {name: rows[name].to_numpy() for name in (*LEVELS, *standing.totals(asked.target))}
-    values = peers(Rows(at, starts, person, history)) | standing.standing(at, starts, history, asked.target)
+    at = {name: rows[name].to_numpy() for name in level_names(asked.target)}
+    values = stood(Rows(at, starts, person, history), asked.target)
     columns = {name: np.asarray(column, dtype=np.float64) for name, column in values.items()}
-    stood, part = pa.table({"c": rows["c"], **columns}), rows["part"].to_numpy()
+    stands, part = pa.table({"c": rows["c"], **columns}), rows["part"].to_numpy()
     order = np.argsort(part, kind="stable")
     cuts = np.split(order, np.flatnonzero(np.diff(part[order])) + 1)
-    return pa.concat_tables([_at(as_of, int(part[cut[0]]), stood.take(cut)) for cut in cuts])
+    return pa.concat_tables([_at(as_of, int(part[cut[0]]), stands.take(cut)) for cut in cuts])
 
 
 def _finished(
@@ -345,8 +345,8 @@ def _finished(
     last = len(seen.dates.as_ofs)
     there = np.empty((0, last, 4)) if known is None else _of(names, *known, last=last)
     stands = _together(stands).sort_by([("c", "ascending"), ("as_of", "ascending")])
-    stood = {name: stands[name].to_numpy() for name in (*PEERS, *STANDING)}
-    rows = answered(held, seen, asked.absent, there, stood)
+    columns = {name: stands[name].to_numpy() for name in STOOD}
+    rows = answered(held, seen, asked.absent, there, columns)
     return use(
         as_table(beside(rows, own, asked.extra) if asked.extra else rows, extra=asked.extra, double=asked.double)
     )

@@ -216,9 +216,9 @@ def _without_duplicates(part: int, batches: Iterator[pa.RecordBatch], *, plan: _
     """Leave one of equal lines, count the others, and hand on what was counted before."""
     lines: list[pa.Table] = []
     for batch in batches:
-        packed = pa.Table.from_batches([batch])
-        yield packed.filter(pc.not_equal(packed["kind"], "lines"))
-        lines += unpacked(packed.filter(pc.equal(packed["kind"], "lines")).to_batches())
+        carried = pa.Table.from_batches([batch])
+        yield carried.filter(pc.not_equal(carried["kind"], "lines"))
+        lines += unpacked(carried.filter(pc.equal(carried["kind"], "lines")).to_batches())
     if not lines:
         return
     with Engine() as engine:
@@ -256,10 +256,10 @@ def _split(lines: pa.Table) -> pa.Table:
     begins = np.flatnonzero(np.diff(part[order], prepend=-1))
     laid = lines.drop_columns(["part"]).take(order)
     ends = np.append(begins, len(order))[1:]
-    packed = [
+    carried = [
         _packed("lines", laid.slice(a, b - a), part=int(part[order[a]])) for a, b in zip(begins, ends, strict=True)
     ]
-    return pa.concat_tables(packed) if packed else _PACKED.empty_table()
+    return pa.concat_tables(carried) if carried else _PACKED.empty_table()
 
 
 def _packed(kind: str, table: pa.Table, *, part: int = 0) -> pa.Table:
@@ -281,7 +281,7 @@ def unpacked(batches: Iterable[pa.RecordBatch]) -> list[pa.Table]:
     return [pa.ipc.open_stream(content.as_buffer()).read_all() for batch in batches for content in batch["content"]]
 
 
-def _of_kind(packed: pa.Table, kind: str, schema: pa.Schema | None = None) -> pa.Table:
+def _of_kind(carried: pa.Table, kind: str, schema: pa.Schema | None = None) -> pa.Table:
     """Return the tables of one kind as one; where there may be none, with a schema."""
-    tables = unpacked(packed.filter(pc.equal(packed["kind"], kind)).to_batches())
+    tables = unpacked(carried.filter(pc.equal(carried["kind"], kind)).to_batches())
     return pa.concat_tables(tables) if tables or schema is None else schema.empty_table()

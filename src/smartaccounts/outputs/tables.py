@@ -138,8 +138,7 @@ class Parts:
 
     def _write(self, table: pa.Table) -> None:
         if self._writer is None:
-            texts = _text_columns(table)
-            self._writer = pq.ParquetWriter(self._path, table.schema, compression="snappy", use_dictionary=texts)
+            self._writer = pq.ParquetWriter(self._path, table.schema, **_settings(table))
         self._writer.write_table(table)
 
 
@@ -150,7 +149,7 @@ def write_part(table: pa.Table, *, folder: str) -> pa.Table:
     """
     name = f"{uuid4().hex}.parquet"
     try:
-        pq.write_table(table, Path(folder) / name, compression="snappy", use_dictionary=_text_columns(table))
+        pq.write_table(table, Path(folder) / name, **_settings(table))
     except FileNotFoundError:
         raise _not_shared(folder) from None
     except OSError as error:
@@ -174,5 +173,7 @@ def _not_shared(folder: str) -> PipelineError:
     )
 
 
-def _text_columns(table: pa.Table) -> list[str]:
-    return [f.name for f in table.schema if pa.types.is_string(f.type) or pa.types.is_large_string(f.type)]
+def _settings(table: pa.Table) -> dict[str, Any]:
+    """Return how features are written: fast, and texts alone have dictionaries."""
+    texts = [f.name for f in table.schema if pa.types.is_string(f.type) or pa.types.is_large_string(f.type)]
+    return {"compression": "snappy", "use_dictionary": texts}

@@ -20,15 +20,14 @@ from smartaccounts.engine.memory import Room, release
 from smartaccounts.engine.threads import threads
 from smartaccounts.features.extra import Extra, extra_of
 from smartaccounts.features.families import CATALOGUE, absent_features
-from smartaccounts.features.standing import STANDING
-from smartaccounts.features.sweep import coded, sold, standing
+from smartaccounts.features.sweep import coded, sold
 from smartaccounts.features.sweep.answer import Answer, Empty
 from smartaccounts.features.sweep.coded import Coded
 from smartaccounts.features.sweep.columns import Baskets, no_baskets
 from smartaccounts.features.sweep.keys import Keys, keyed
-from smartaccounts.features.sweep.peers import LEVELS, PEERS, Rows, peers
+from smartaccounts.features.sweep.peers import Rows
 from smartaccounts.features.sweep.ranges import in_order
-from smartaccounts.features.sweep.run import answered, levels
+from smartaccounts.features.sweep.run import STOOD, answered, level_names, levels, stood
 from smartaccounts.features.sweep.seen import Dates, everywhere, first_days, see, with_history
 from smartaccounts.orders.contract import OrderLines
 from smartaccounts.timeline import from_day_number
@@ -77,6 +76,7 @@ def pieces(
     with ThreadPoolExecutor(threads()) as pool:
         list(pool.map(market.level, *zip(*cuts, strict=True)))
         known = sold.known(held, dates, market.baskets)
+        release(market.baskets)
         list(pool.map(market.stand, range(number)))
         yield from (made for made in in_order(pool, piece, cuts) if made is not None)
 
@@ -109,7 +109,7 @@ class _Market:
     def of(cls, held: Coded, dates: Dates, target: Target, absent: frozenset[str], room: Room) -> _Market:
         """Make room for it."""
         shape = (len(dates.as_ofs), len(held.first_known))
-        columns = max(len(LEVELS) + len(standing.totals(target)), len(PEERS) + len(STANDING))
+        columns = max(len(level_names(target)), len(STOOD))
         table, baskets = room.empty((columns, *shape), np.float64), room.empty((*shape, 2), np.int64)
         return cls(held, dates, target, absent, table, baskets)
 
@@ -117,8 +117,8 @@ class _Market:
         """Sweep some customers for what their market must know of them."""
         part = self.held.part(first, end)
         seen = everywhere(part, self.dates, first=first, of=len(self.held.first_known))
-        names = [*LEVELS, *standing.totals(self.target)]
-        answer = Answer({name: i for i, name in enumerate(names)}, self.absent, self.table.reshape(len(self.table), -1))
+        place = {name: i for i, name in enumerate(level_names(self.target))}
+        answer = Answer(place, self.absent, self.table.reshape(len(self.table), -1))
         baskets = no_baskets(seen)
         levels(part, seen, self.target, answer, baskets)
         self.baskets[:, first:end] = baskets
@@ -127,12 +127,10 @@ class _Market:
     def stand(self, a: int) -> None:
         """Put how everybody stands at an as_of in the place of the levels."""
         here = np.flatnonzero(self.held.first_known < self.dates.as_ofs[a])
-        names = [*LEVELS, *standing.totals(self.target)]
-        at = {name: self.table[i, a][here] for i, name in enumerate(names)}
-        starts, history = np.searchsorted(here, self.held.markets), int(self.dates.history[a])
-        found = peers(Rows(at, starts, self.held.persons[here], history))
-        found |= standing.standing(at, starts, history, self.target)
-        for i, name in enumerate([*PEERS, *STANDING]):
+        at = {name: self.table[i, a][here] for i, name in enumerate(level_names(self.target))}
+        starts = np.searchsorted(here, self.held.markets)
+        found = stood(Rows(at, starts, self.held.persons[here], int(self.dates.history[a])), self.target)
+        for i, name in enumerate(STOOD):
             self.table[i, a][here] = found[name]
         release(self.table)
 
@@ -141,8 +139,8 @@ class _Market:
         part = self.held.part(first, end)
         seen = see(part, self.dates)
         at = seen.date, first + seen.customer
-        stood = {name: self.table[i][at] for i, name in enumerate([*PEERS, *STANDING])}
-        rows = answered(part, seen, self.absent, known, stood, empty)
+        stands = {name: self.table[i][at] for i, name in enumerate(STOOD)}
+        rows = answered(part, seen, self.absent, known, stands, empty)
         for name, values in own.items():
             rows[name] = values[at]
         release(self.held.ints, self.held.longs, self.table, *own.values())

@@ -28,6 +28,8 @@ from smartaccounts.features.sweep.seen import Seen, first_days, see_by_date, wit
 from smartaccounts.orders.contract import OrderLines
 
 Columns = Mapping[str, npt.NDArray[Any]]
+STOOD = (*PEERS, *STANDING)
+"""What a market is needed for: the family of peers and the standing."""
 
 
 def whole(
@@ -50,7 +52,7 @@ def whole(
     over_ranges(held, lambda *where: write_customers(held, seen, plan, answer, baskets, where), answer.values)
     known = sold.known(held, seen.dates, baskets)
     over_ranges(held, lambda *where: write_items(held, seen, baskets, known, answer, where), answer.values)
-    stood: list[list[Columns]] = [[] for _ in targets]
+    stands: list[list[Columns]] = [[] for _ in targets]
     for a, history in enumerate(seen.dates.history.tolist()):
         rows = slice(begins[a], begins[a + 1])
         here = seen.customer[rows]
@@ -60,18 +62,28 @@ def whole(
             at[name][:] = values
         for i, target in enumerate(targets):
             spent = {name: at[f"{i} {name}"] for name in standing.totals(target)}
-            stood[i].append(standing.standing(spent, starts, history, target))
+            stands[i].append(standing.standing(spent, starts, history, target))
         release(answer.values)
     frames = []
-    for target, some in zip(targets, stood, strict=True):
+    for target, some in zip(targets, stands, strict=True):
         columns = {name: np.concatenate([s[name] for s in some]) for name in STANDING} if some else {}
         least = int(begins[np.searchsorted(seen.dates.history, target.horizon_days)])
         frames.append(frame(held, seen, columns, answer, slice(least, seen.rows)))
     return frames
 
 
+def level_names(target: Target) -> list[str]:
+    """Return the columns that a market is ranked and summed by."""
+    return [*LEVELS, *standing.totals(target)]
+
+
+def stood(rows: Rows, target: Target) -> Columns:
+    """Return the columns STOOD of the rows of one as_of, by name; `rows` have those of `level_names`."""
+    return peers(rows) | standing.standing(rows.columns, rows.starts, rows.history_days, target)
+
+
 def levels(held: Coded, seen: Seen, target: Target, answer: Answer, baskets: Baskets) -> None:
-    """Write the columns that a market is ranked and summed by, and the baskets."""
+    """Write the columns `level_names`, and the baskets."""
     columns = [Column(n, CATALOGUE[n].swept, CATALOGUE[n].zero) for n in LEVELS]
     totals = [Column(name, total) for name, total in standing.totals(target).items()]
     plan = program([*columns, *totals], held.given)
@@ -89,7 +101,7 @@ def answered(
 ) -> pd.DataFrame:
     """Return the rows with all their columns, in a table that `empty` makes.
 
-    stood: the columns of `peers` and `standing`; known: as of `sold.known_of`.
+    stood: the columns STOOD; known: as of `sold.known_of`.
     """
     answer = Answer.of([*CATALOGUE], absent, rows=seen.rows, empty=empty)
     plan, baskets = program(own_columns(absent), held.given), no_baskets(seen)
