@@ -1,12 +1,12 @@
-"""What reasons, plays, changes and all files cost beside what a list cannot do without: features and scores.
+"""What a list with all its files costs beside what it cannot do without: features, and LightGBM's predictions.
 
     python benchmarks/list_speed.py [--customers 100000] [--listed 500]
 
 Trains on a small simulated supplier, simulates a large one, and writes its list with everything that belongs to one
 (potential, peers, plays, costs, reasons, flags, parquet, csv, xlsx, html); then the same order lines are read, their
-features and scores computed, and nothing else is done. By turns, `--repeats` times; medians of seconds and of CPU
-seconds (of all threads: what others do on the machine counts less) and their ratios are printed, and the seconds that
-each step of the last list took.
+features computed, and every booster of the model predicts by `lightgbm.Booster.predict`, no more. By turns, `--repeats`
+times; medians of seconds and of CPU seconds (of all threads: what others do on the machine counts less) and their
+ratios are printed, and the seconds that each step of the last list took.
 """
 
 from __future__ import annotations
@@ -21,11 +21,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import lightgbm as lgb
+
 from smartaccounts.bundle import Bundle
 from smartaccounts.config import Pipeline, pipeline_from
+from smartaccounts.engine.threads import threads
 from smartaccounts.features.snapshot import snapshot
 from smartaccounts.growth_list.plays import check_rules
 from smartaccounts.orders.simulate import simulate
+from smartaccounts.rankers.design import design, pieces
+from smartaccounts.rankers.growth import GrowthModel
 from smartaccounts.workflow.demo import PIPELINE
 from smartaccounts.workflow.lines import order_lines
 from smartaccounts.workflow.predict import predict
@@ -59,7 +64,9 @@ def main() -> None:
         steps = json.loads((out / "run.json").read_text())["seconds"]
     for kind, totals, leasts in zip(("s", "CPU s"), zip(*whole, strict=True), zip(*alone, strict=True), strict=True):
         total, least = statistics.median(totals), statistics.median(leasts)
-        print(f"list and all files {total:.1f} {kind}, features and scores alone {least:.1f}: {total / least:.2f} x")
+        print(
+            f"list and all files {total:.1f} {kind}, features and predictions alone {least:.1f}: {total / least:.2f} x"
+        )
     print("  ".join(f"{step} {seconds:.1f} s" for step, seconds in steps.items()))
 
 
@@ -72,11 +79,17 @@ def trained(folder: Path, settings: dict[str, Any]) -> Bundle:
 
 
 def scored(pipeline: Pipeline, bundle: Bundle) -> None:
-    """Read the lines, compute the features that a list needs, and score."""
+    """Read the lines, compute the features that a list needs, and let the boosters predict."""
     with order_lines(pipeline, once=True) as lines:
         before = AS_OF - timedelta(days=pipeline.target.horizon_days)
         seen = snapshot(lines, [before, AS_OF], pipeline.target)
-    bundle.fitted.score(seen.at([AS_OF]).eligible().frame)
+    fitted = bundle.fitted
+    if not isinstance(fitted, GrowthModel):
+        raise SystemExit(f"Expected a growth model, got {fitted.name}.")
+    for piece in pieces(seen.at([AS_OF]).eligible().frame):
+        matrix = design(piece).of(fitted.columns)
+        for text in fitted.boosters:
+            lgb.Booster(model_str=text).predict(matrix, raw_score=True, num_threads=threads())
 
 
 def timed(what: Callable[[], object]) -> tuple[float, float]:

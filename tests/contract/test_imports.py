@@ -26,7 +26,7 @@ LAYERS = (
     ("workflow", "review"),
     ("cli",),
 )
-ONE_DOOR = {"duckdb": "engine", "mlflow": "tracking", "psycopg": "outputs", "pyspark": "engine", "numba": "features"}
+ONE_DOOR = {"duckdb": "engine", "mlflow": "tracking", "psycopg": "outputs", "pyspark": "engine", "numba": "engine"}
 HEAVY = (
     "pandas",
     "numpy",

@@ -29,6 +29,7 @@ from smartaccounts.rankers.training import (
     check_positives,
     short_history,
 )
+from smartaccounts.rankers.trees import Trees
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,8 @@ class GrowthModel(PredictProba):
     extra: tuple[Extra, ...] = ()
 
     @cached_property
-    def _loaded(self) -> list[lgb.Booster]:
-        return [lgb.Booster(model_str=text) for text in self.boosters]
+    def _loaded(self) -> list[Trees]:
+        return [Trees(text) for text in self.boosters]
 
     def score(self, frame: pd.DataFrame) -> Scores:
         """Score rows of a snapshot's frame."""
@@ -63,7 +64,7 @@ class GrowthModel(PredictProba):
         """Return the raw score of the rows of a design with `columns`."""
         if not len(matrix):
             return np.zeros(0)
-        trees = np.mean([b.predict(matrix, raw_score=True, num_threads=threads()) for b in self._loaded], axis=0)
+        trees = np.mean([b.raw(matrix) for b in self._loaded], axis=0)
         mixed: Floats = (1 - self.curve_share) * trees + self.curve_share * self.curves.raw(matrix, self.columns)
         return mixed
 
@@ -72,7 +73,7 @@ class GrowthModel(PredictProba):
         matrix = self._matrix(frame)
         if not len(matrix):
             return Contributions(self.columns, np.zeros((0, len(self.columns))), 0.0)
-        trees = np.mean([b.predict(matrix, pred_contrib=True, num_threads=threads()) for b in self._loaded], axis=0)
+        trees = np.mean([b.contributions(matrix) for b in self._loaded], axis=0)
         curves = self.curves.contributions(matrix, self.columns)
         values = (1 - self.curve_share) * trees[:, :-1]
         for i, column in enumerate(curves.names):

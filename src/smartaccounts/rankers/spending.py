@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from smartaccounts.config import Model
-from smartaccounts.engine.threads import threads
 from smartaccounts.rankers.base import Floats
 from smartaccounts.rankers.design import FLOOR, Design, level
+from smartaccounts.rankers.trees import Trees
 
 UNSURE = 0.005
 """Nobody buys, or stays away, more surely than this: a source in which all customers buy can still be learned from."""
@@ -60,15 +60,15 @@ class Spending:
     columns: tuple[str, ...]
 
     @cached_property
-    def _loaded(self) -> list[lgb.Booster]:
-        return [lgb.Booster(model_str=text) for text in self.boosters]
+    def _loaded(self) -> list[Trees]:
+        return [Trees(text) for text in self.boosters]
 
     def outlook(self, made: Design) -> Outlook:
         """Return the outlook of the rows of a design."""
         matrix = made.of(self.columns)
         if not len(matrix):
             return Outlook(np.zeros(0), np.zeros(0), np.zeros(0))
-        odds, amount, spread = (b.predict(matrix, raw_score=True, num_threads=threads()) for b in self._loaded)
+        odds, amount, spread = (b.raw(matrix) for b in self._loaded)
         return Outlook(odds, amount, np.maximum(spread, NARROWEST))
 
 

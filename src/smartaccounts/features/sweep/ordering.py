@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from smartaccounts.features.sweep.compiled import compiled
+from smartaccounts.engine.compiled import compiled
 
 _RUN = 16
 

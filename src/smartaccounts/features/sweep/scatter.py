@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from smartaccounts.features.sweep.compiled import compiled
+from smartaccounts.engine.compiled import compiled
 from smartaccounts.features.sweep.ordering import longest, ordered
 
 UNSEEN = -1
