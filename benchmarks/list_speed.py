@@ -26,7 +26,7 @@ import lightgbm as lgb
 from smartaccounts.bundle import Bundle
 from smartaccounts.config import Pipeline, pipeline_from
 from smartaccounts.engine.threads import threads
-from smartaccounts.features.snapshot import snapshot
+from smartaccounts.features.snapshot import latest
 from smartaccounts.growth_list.plays import check_rules
 from smartaccounts.orders.simulate import simulate
 from smartaccounts.rankers.design import design, pieces
@@ -82,11 +82,11 @@ def scored(pipeline: Pipeline, bundle: Bundle) -> None:
     """Read the lines, compute the features that a list needs, and let the boosters predict."""
     with order_lines(pipeline, once=True) as lines:
         before = AS_OF - timedelta(days=pipeline.target.horizon_days)
-        seen = snapshot(lines, [before, AS_OF], pipeline.target)
+        _, now = latest(lines, before, AS_OF, pipeline.target)
     fitted = bundle.fitted
     if not isinstance(fitted, GrowthModel):
         raise SystemExit(f"Expected a growth model, got {fitted.name}.")
-    for piece in pieces(seen.at([AS_OF]).eligible().frame):
+    for piece in pieces(now.eligible().frame):
         matrix = design(piece).of(fitted.columns)
         for text in fitted.boosters:
             lgb.Booster(model_str=text).predict(matrix, raw_score=True, num_threads=threads())

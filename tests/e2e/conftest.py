@@ -111,7 +111,7 @@ def world(supplier: Path, template: Path, tmp_path_factory: pytest.TempPathFacto
             ("compare promoted", "compare", on, "--json"),
             ("predict promoted", "predict", on, "--as-of", OPEN, "--out", "promoted", "--json"),
             ("rollback", "rollback", on),
-            ("predict rolled back", "predict", on, "--as-of", OPEN, "--out", "back", "--json"),
+            ("predict rolled back", "predict", on, "--as-of", OPEN, "--out", "back", "--memory", "500MB", "--json"),
             ("rollback too far", "rollback", on),
         ):
             said[name] = call(*words)

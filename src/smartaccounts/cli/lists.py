@@ -10,6 +10,7 @@ import typer
 from smartaccounts.cli.terminal import (
     AsJson,
     AsOf,
+    Memory,
     Out,
     Overrides,
     PipelineFile,
@@ -80,6 +81,7 @@ def predict(
     to: To = None,
     table_name: TableName = None,
     wait: Wait = 60,
+    memory: Memory = None,
     overrides: Overrides = None,
     as_json: AsJson = False,
     verbose: Verbose = False,
@@ -90,7 +92,7 @@ def predict(
     from smartaccounts.workflow.service import bundle_of
 
     opened_pipeline, day = opened(pipeline, overrides), dates([as_of])[0]
-    wanted = Wanted(previous, _table(to, table_name), wait)
+    wanted = Wanted(previous, _table(to, table_name), wait, memory)
     with progress("Predict", verbose=verbose) as step:
         bundle = bundle_of(opened_pipeline, model, models=MODELS)
         made = predicted(opened_pipeline, day, bundle, out, wanted=wanted, step=step)

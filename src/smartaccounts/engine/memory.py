@@ -7,7 +7,7 @@ import os
 import re
 import tempfile
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,9 @@ from smartaccounts.errors import PipelineError
 _UNITS = {"MB": 10**6, "GB": 10**9, "MIB": 2**20, "GIB": 2**30}
 LEAST = 400 * 10**6
 """What Python, its libraries and the smallest tables take anyway."""
+
+Empty = Callable[[tuple[int, int]], npt.NDArray[np.float64]]
+"""Makes a table of a shape, whose values are not set."""
 
 
 def memory_bytes(said: str | None) -> int:

@@ -31,6 +31,7 @@ __all__ = [
     "STANDING",
     "Snapshot",
     "absent_features",
+    "latest",
     "snapshot",
     "snapshot_tables",
     "snapshots",
@@ -109,6 +110,22 @@ def snapshots(
     frames = [one_frame(part, extra) for part in parts]
     absent = (*absent_features(lines.provided), *absent_extra(extra, lines.provided))
     return tuple(Snapshot(frame, target, absent, tuple(extra)) for frame, target in zip(frames, targets, strict=True))
+
+
+def latest(
+    lines: Lines, earlier: date, as_of: date, target: Target, *, extra: Sequence[Extra] = ()
+) -> tuple[Snapshot, Snapshot]:
+    """Return how customers stood at an earlier date, KEY and STANDING alone, and the snapshot of as_of."""
+    if isinstance(lines, OrderLines):
+        dates, fits, keys = _fitting(lines, [earlier, as_of])
+        if fits == len(dates):
+            then, now = run.latest(lines, earlier, as_of, target, keys=keys)
+            _, (now,) = next(with_extra(iter([(1, [now])]), lines, extra))
+            absent = (*absent_features(lines.provided), *absent_extra(extra, lines.provided))
+            made = Snapshot(one_frame([now], extra), target, absent, tuple(extra))
+            return replace(made, frame=then.astype(_TYPES)), made
+    seen = snapshot(lines, [earlier, as_of], target, extra=extra)
+    return replace(seen, frame=seen.frame[[*KEY, *STANDING]]).at([earlier]), seen.at([as_of])
 
 
 def snapshot_tables(

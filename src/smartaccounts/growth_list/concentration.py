@@ -44,5 +44,7 @@ def delivered(customers: pd.DataFrame, listed: pd.DataFrame) -> Concentration | 
         return None
     key = ["market", "customer_id"]
     added = pd.Series(more.to_numpy(), index=pd.MultiIndex.from_frame(listed[key]))
-    at = pd.MultiIndex.from_frame(customers[key])
-    return concentration(customers["spend_h"].to_numpy(dtype=float) + added.reindex(at).fillna(0.0).to_numpy())
+    spend = customers["spend_h"].to_numpy(dtype=float, copy=True)
+    near = np.flatnonzero(customers["customer_id"].isin(listed["customer_id"]))  # few, and keys of all would be large
+    spend[near] += added.reindex(pd.MultiIndex.from_frame(customers[key].iloc[near])).fillna(0.0).to_numpy()
+    return concentration(spend)

@@ -9,7 +9,12 @@ from smartaccounts.rankers.design import half_years, months
 
 
 def with_figures(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return rows of a snapshot with more columns; null where the history is too short to know.
+    """Return rows of a snapshot with the columns of `figures` beside."""
+    return pd.concat([frame, figures(frame)], axis=1)
+
+
+def figures(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return figures of the rows of a snapshot, with its index; null where the history is too short to know.
 
     half_year_best_spend: of the last two years, by runs of six blocks of 30 days; half_year_best_ago_days: how long
     ago that run ended; half_years_at_key_share, half_years_at_small_share: of all such runs, those at or above K, S.
@@ -36,4 +41,4 @@ def with_figures(frame: pd.DataFrame) -> pd.DataFrame:
     made["products_recent_share"] = (
         frame["products_91d"] / frame["products_365d"].where(frame["products_365d"] > 0)
     ).to_numpy()
-    return pd.concat([frame, pd.DataFrame(made, index=frame.index)], axis=1)
+    return pd.DataFrame(made, index=frame.index)

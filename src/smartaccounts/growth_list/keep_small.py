@@ -62,12 +62,12 @@ def keep_small(accounts: pd.DataFrame, on_growth_list: NDArray[np.bool_]) -> NDA
 
 
 def summary(kept: pd.DataFrame) -> KeptSmall:
-    """Sum up the second list; `kept` are its accounts with probability, play and money beside."""
+    """Sum up the second list; `kept` are its rows of the growth list."""
     chance = kept["probability"].to_numpy(dtype=float)
     known = bool(len(chance)) and bool(np.isfinite(chance).all())
     return KeptSmall(
         accounts=len(kept),
-        spend=float(kept["spend_365d"].sum()),
+        spend=float(kept["spend_12m"].sum()),
         by_play=tuple((p, int(n)) for p in CHEAP_PLAYS if (n := (kept["play"] == p).sum())),
         cost_now=_sum(kept["cost_to_serve"]),
         cost_proposed=_sum(kept["cost_proposed"]),

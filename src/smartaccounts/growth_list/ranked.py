@@ -70,32 +70,31 @@ def growth_list(
     groups = _groups(ranked, attributes, settings.per)
     curve = profit_curve(ranked, settings.costs, shown=settings.capacity)
     placed = _places(ranked, settings, curve, previous=previous, groups=groups)
-    moved = bool((placed.order != np.arange(len(ranked))).any())
-    accounts = ranked.iloc[placed.order].reset_index(drop=True) if moved else ranked
-    played = plays(accounts, rules_of(pipeline), costs=settings.costs, own=[e.name for e in now.extra])
-    accounts = pd.concat([accounts, played, money(accounts, played["play"], settings.costs)], axis=1)
-    kept = keep_small(accounts, placed.listed)
-    told = _told(accounts, placed.listed, ranking, pipeline, attributes=attributes)
+    on_list = np.zeros(len(ranked), dtype=bool)
+    on_list[placed.order] = placed.listed
+    played = plays(ranked, rules_of(pipeline), costs=settings.costs, own=[e.name for e in now.extra])
+    accounts = pd.concat([ranked, played, money(ranked, played["play"], settings.costs)], axis=1)
     added = {
-        "rank": np.arange(1, len(accounts) + 1),
         "spend_12m": accounts["spend_365d"],
         "spend_prior_12m": accounts["spend_prior_365d"],
         "gap": accounts["potential"] - accounts["spend_h"],
         "model_version": bundle.version,
-        "listed": placed.listed,
-        "keep_small": kept,
+        "listed": on_list,
+        "keep_small": keep_small(accounts, on_list),
     }
-    kept_columns = accounts[[c for c in COLUMNS if c in accounts]]  # a list needs few of the features
-    frame = pd.concat([kept_columns, pd.DataFrame(added | told, index=accounts.index)], axis=1)
+    told = _told(accounts, on_list, ranking, pipeline, attributes=attributes)
+    narrow = accounts[[c for c in COLUMNS if c in accounts]]  # a list needs few of the features
+    frame = pd.concat([narrow, pd.DataFrame(added | told, index=accounts.index)], axis=1)
+    frame = frame.iloc[placed.order].reset_index(drop=True).assign(rank=np.arange(1, len(frame) + 1))
     changes = compare(
         frame, previous, everybody=everybody, held=placed.held, horizon_days=pipeline.target.horizon_days, words=said
     )
-    listed = accounts[placed.listed]
+    listed = accounts.iloc[placed.order[placed.listed]].reset_index(drop=True)
     return GrowthList(
         frame=pd.concat([frame, changes.rows], axis=1)[COLUMNS].assign(**_beside(groups, settings.per, placed.order)),
         blocks=_blocks(listed),
         gone=changes.gone,
-        kept=summary(accounts[kept]),
+        kept=summary(frame[frame["keep_small"]]),
         curve=curve,
         today=today(everybody),
         delivered=delivered(everybody, listed),

@@ -12,11 +12,12 @@ import pandas as pd
 from smartaccounts.features.catalogue import MARKET, Message
 from smartaccounts.features.extra import Extra
 from smartaccounts.features.snapshot import CATALOGUE
-from smartaccounts.growth_list.figures import with_figures
+from smartaccounts.growth_list.figures import figures, with_figures
 from smartaccounts.growth_list.ideas import AGAINST_NOTHING, IDEA, PARTS, SIGN, reach_days
 from smartaccounts.growth_list.words import Words
 from smartaccounts.rankers.base import Contributions, Floats
 from smartaccounts.rankers.derived import DERIVED
+from smartaccounts.rankers.design import pieces
 
 CLEARLY = 0.1
 """A figure that differs less from what it is set against, in parts of the larger, is the same to a reader."""
@@ -73,13 +74,20 @@ def reasons(
         return _alone(contributions, rows, words)
     spoken = {name: said for name, said in columns.items() if said != MARKET}
     shown = sorted({said.value or name for name, said in spoken.items()})
-    typical = with_figures(peers).groupby("market")[shown].median()
+    typical = _typical(peers, shown)
     medians = {str(market): cast("Row", dict(row)) for market, row in typical.iterrows()}
     records = cast("list[Row]", with_figures(rows).to_dict("records"))
     return [
         _told(ideas, _Speaker(row, medians.get(row["market"], {}), words), most)
         for ideas, row in zip(_ideas(contributions.names, contributions.values, spoken), records, strict=True)
     ]
+
+
+def _typical(peers: pd.DataFrame, shown: Sequence[str]) -> pd.DataFrame:
+    """Return the medians of some figures in each market; one after the other, since the rows may be many."""
+    made = pd.concat([figures(piece)[[n for n in shown if n not in peers]] for piece in pieces(peers)])
+    market = peers["market"]
+    return pd.DataFrame({n: (peers if n in peers else made)[n].groupby(market).median() for n in shown})
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from smartaccounts.engine.memory import release
 from smartaccounts.features.catalogue import Feature
 from smartaccounts.features.extra import Extra
 from smartaccounts.features.snapshot import CATALOGUE
@@ -62,6 +63,7 @@ def pieces(frame: pd.DataFrame) -> Iterator[pd.DataFrame]:
     """Yield the rows of a frame PIECE at a time, an empty frame once: a design of all takes as much as the frame."""
     for first in range(0, max(len(frame), 1), PIECE):
         yield frame.iloc[first : first + PIECE]
+        release(frame.iloc[:, -1].to_numpy())  # where the features lie in a file, that is all of them
 
 
 def level(money: Column, key_spend: Column) -> Column:

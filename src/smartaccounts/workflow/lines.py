@@ -17,17 +17,18 @@ LARGE = 10_000_000
 
 
 @contextmanager
-def order_lines(pipeline: Pipeline, *, once: bool = False) -> Iterator[Lines]:
+def order_lines(pipeline: Pipeline, *, once: bool = False, memory: str | None = None) -> Iterator[Lines]:
     """Read the source of a pipeline, here or on Spark; the lines are there inside the block. Errors as in `read`.
 
-    once: for one snapshot; Parquet of LARGE or more lines is then read where it lies (`read_in_place`).
+    once: for one snapshot; Parquet of LARGE or more lines is then read where it lies (`read_in_place`). memory: as in
+    `engine.memory.memory_bytes`; Spark has settings of its own.
     """
     if pipeline.engine == "spark":
         with spark_lines(pipeline) as lines:
             yield lines
     else:
         with (
-            Engine() as engine,
+            Engine(memory) as engine,
             read_in_place(pipeline, engine, least=LARGE) if once else nullcontext(read(pipeline, engine)) as lines,
         ):
             yield lines

@@ -7,9 +7,11 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from smartaccounts.bundle import Bundle
@@ -18,7 +20,7 @@ from smartaccounts.engine.duckdb import Engine
 from smartaccounts.errors import HistoryError, ModelError, PipelineError
 from smartaccounts.evaluation.walk import nobody_eligible
 from smartaccounts.features.extra import Extra, declared, extra_features
-from smartaccounts.features.snapshot import KEY, STANDING, Snapshot, snapshot
+from smartaccounts.features.snapshot import Snapshot, latest
 from smartaccounts.growth_list.facts import Facts
 from smartaccounts.growth_list.plays import check_rules, rules_of
 from smartaccounts.growth_list.previous import LIST, RUN, Found, find_previous, list_digest, read_previous
@@ -60,12 +62,13 @@ class Wanted:
     """What to write beside the files of a list, and how.
 
     previous: the folder of the list before, None to look beside `out`. table: a table of a database. wait: so many
-    seconds for another run that writes into the same folder.
+    seconds for another run that writes into the same folder. memory: as in `engine.memory.memory_bytes`.
     """
 
     previous: Path | None = None
     table: Table | None = None
     wait: float = WAIT_SECONDS
+    memory: str | None = None
 
 
 def predict(
@@ -99,24 +102,24 @@ def _predict(
     watch = _Watch()
     before = _previous(pipeline, as_of, out, wanted)
     check_rules(rules_of(pipeline), tuple(pipeline.features.extra))
-    with order_lines(pipeline, once=True) as lines:
+    with order_lines(pipeline, once=True, memory=wanted.memory) as lines, Engine(wanted.memory) as engine:
         check_data(bundle, lines, pipeline, as_of)
         step("order lines read")
         watch.lap("read")
         earlier = as_of - timedelta(days=pipeline.target.horizon_days)
-        judged, now = _snapshots(lines, earlier, as_of, pipeline)
+        judged, now = latest(lines, earlier, as_of, pipeline.target, extra=extra_features(pipeline))
         watch.lap("features")
         step("features computed")
         last = lines.last_known(as_of)
-        with Engine() as engine:
-            attributes = customer_attributes(pipeline, engine)
+        attributes = customer_attributes(pipeline, engine)
         if not now.frame["eligible"].any():
             raise nobody_eligible(now, [as_of])
-        ranking = rank(now, bundle)
         with ThreadPoolExecutor(1) as beside:  # scores take all cores, the rest of a list one
             known = beside.submit(known_base_rate, lines, judged, earlier, known_before=as_of)
             digested = beside.submit(digest, lines, known_before=as_of)
+            ranking = rank(now, bundle, empty=partial(engine.room.empty, dtype=np.float64))
             made = growth_list(ranking, pipeline, attributes=attributes, previous=before.previous)
+            del ranking  # the largest table
         base_rate, data = known.result(), digested.result()
     watch.lap("scores and reasons")
     said = words(pipeline.growth_list.language)
@@ -232,12 +235,6 @@ def check_data(bundle: Bundle, lines: Lines, pipeline: Pipeline, as_of: date) ->
             f"({as_of}; the data begin on {first}).",
             hint=f"The first possible as_of is {first + timedelta(days=horizon)}.",
         )
-
-
-def _snapshots(lines: Lines, earlier: date, as_of: date, pipeline: Pipeline) -> tuple[Snapshot, Snapshot]:
-    """Return how customers stood one horizon earlier, and all that was known of them at as_of."""
-    seen = snapshot(lines, [earlier, as_of], pipeline.target, extra=extra_features(pipeline))
-    return replace(seen, frame=seen.frame[[*KEY, *STANDING]]).at([earlier]), seen.at([as_of])
 
 
 def known_base_rate(lines: Lines, judged: Snapshot, before: date, *, known_before: date) -> float | None:

@@ -7,13 +7,15 @@ from datetime import date, timedelta
 import pandas as pd
 import pytest
 from tests.conftest import MakeLines
-from tests.oracle.histories import CENTS, random_history
+from tests.oracle.histories import CENTS, START, random_history
+from tests.unit.features.test_extra import extra
 
 from smartaccounts.config import Target
 from smartaccounts.engine.duckdb import Engine
-from smartaccounts.features.snapshot import CATALOGUE, KEY, STANDING, snapshot, snapshots
+from smartaccounts.features.snapshot import CATALOGUE, KEY, STANDING, latest, snapshot, snapshots
 
 DATES = [date(2019, 6, 1), date(2019, 10, 1), date(2020, 6, 1), date(2020, 9, 1), date(2021, 1, 1)]  # more than at once
+JUNE = DATES[2]
 TARGETS = [
     Target(min_active=3, horizon_days=182),
     Target(min_active=3, horizon_days=91),  # the shortest need not come first
@@ -51,3 +53,24 @@ def test_the_lines_are_read_once(order_lines: MakeLines, monkeypatch: pytest.Mon
     )
     snapshots(lines, [date(2019, 6, 1) + timedelta(days=20 * i) for i in range(13)], TARGETS)
     assert len(read) == 1
+
+
+@pytest.mark.parametrize(
+    ("earlier", "as_of"),
+    [(JUNE, DATES[-1]), (START + timedelta(days=9), JUNE), (date(2018, 1, 1), START + timedelta(days=9))],
+    ids=["both", "the earlier too early", "both too early"],
+)
+@pytest.mark.parametrize("dear", [False, True], ids=["by the sweep", "money by SQL"])
+def test_the_latest_snapshot_and_who_stood_where_before(
+    order_lines: MakeLines, earlier: date, as_of: date, *, dear: bool
+) -> None:
+    rows, own = random_history(3, CENTS), extra(weekend_lines={"sql": "COUNT(*)", "unit": "count"})
+    if dear:
+        rows.append(rows[0] | {"day": START, "known_day": START, "amount": 1e13})
+    lines, target = order_lines(rows), Target(min_active=3, horizon_days=91)
+    both = snapshot(lines, [earlier, as_of], target, extra=own)
+    then, now = latest(lines, earlier, as_of, target, extra=own)
+    wanted = both.at([earlier]).frame[[*KEY, *STANDING]]
+    pd.testing.assert_frame_equal(then.frame, wanted, check_exact=True)
+    pd.testing.assert_frame_equal(now.frame, both.at([as_of]).frame, check_exact=True)
+    assert (now.target, now.absent, now.extra) == (both.target, both.absent, both.extra)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from tests.unit.growth_list.accounts import accounts
 
-from smartaccounts.growth_list.keep_small import keep_small, said, summary
+from smartaccounts.growth_list.keep_small import KeptSmall, keep_small, said, summary
 from smartaccounts.growth_list.words import LANGUAGES, words
 
 GOOD: dict[str, float] = {"play_value": 5.0, "cost_to_serve": 3.0, "cost_proposed": 2.0}
@@ -49,24 +49,28 @@ def test_without_costs_the_typical_spend_decides() -> None:
     assert kept(frame) == [False, True, True]
 
 
+def _summed(accounts: pd.DataFrame) -> KeptSmall:
+    return summary(accounts.rename(columns={"spend_365d": "spend_12m"}))
+
+
 def test_the_summary_adds_up() -> None:
-    told = summary(small({"probability": 0.1}, {"probability": 0.2}, play=["carefree", "automate"]))
+    told = _summed(small({"probability": 0.1}, {"probability": 0.2}, play=["carefree", "automate"]))
     assert (told.accounts, told.spend, told.cost_now, told.cost_proposed, told.value) == (2, 80, 6, 4, 10)
     assert told.by_play == (("carefree", 1), ("automate", 1))
     assert (told.growers, told.chance, told.best) == pytest.approx((0.3, 1 - 0.9 * 0.8, 0.2))
 
 
 def test_what_is_not_known_is_not_said() -> None:
-    told = summary(small(NOT_KNOWN | {"probability": np.nan}))
+    told = _summed(small(NOT_KNOWN | {"probability": np.nan}))
     assert (told.cost_now, told.value, told.growers, told.chance, told.best) == (None,) * 5
     for language in LANGUAGES:
         assert len(said(told, words(language))) == 1
-        assert len(said(summary(small({})), words(language))) == 4
-        assert len(said(summary(small({}).head(0)), words(language))) == 1
+        assert len(said(_summed(small({})), words(language))) == 4
+        assert len(said(_summed(small({}).head(0)), words(language))) == 1
 
 
 def test_with_many_accounts_it_is_no_news_that_one_may_grow() -> None:
-    few, many = (summary(small(*[{"probability": 0.05}] * n)) for n in (2, 200))
+    few, many = (_summed(small(*[{"probability": 0.05}] * n)) for n in (2, 200))
     assert few.chance == pytest.approx(1 - 0.95**2)
     assert many.chance == pytest.approx(1, abs=1e-4)
     assert "the chance that one does at least is 9.8%" in said(few, words("en"))[-1]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import mmap
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from tests.unit.rankers.synthetic import AS_OF, K, S, card, firsts, panel_of, sn
 
 from smartaccounts.bundle import Bundle
 from smartaccounts.config import Model, Pipeline, pipeline_from
+from smartaccounts.engine.memory import Room
 from smartaccounts.errors import PipelineError
 from smartaccounts.features.snapshot import Snapshot
 from smartaccounts.growth_list.columns import CHANGES, COLUMNS, PEERS, POTENTIAL, SHOWN_ATTRIBUTES
@@ -49,6 +52,18 @@ def bundle() -> Bundle:
 @pytest.fixture(scope="module")
 def made(bundle: Bundle) -> GrowthList:
     return growth_list(rank(ELIGIBLE, bundle), pipeline(capacity=12, reasons=2))
+
+
+def test_rows_in_a_file_make_the_same_list(bundle: Bundle, made: GrowthList, tmp_path: Path) -> None:
+    empty = partial(Room(0, tmp_path).empty, dtype=np.float64)
+    ranking = rank(ELIGIBLE, bundle, empty=empty)
+    lies_in = ranking.rows["spend_365d"].to_numpy()
+    while lies_in.base is not None and not isinstance(lies_in, np.memmap):
+        lies_in = lies_in.base
+    assert isinstance(lies_in, (np.memmap, mmap.mmap))
+    in_file = growth_list(ranking, pipeline(capacity=12, reasons=2))
+    pd.testing.assert_frame_equal(in_file.frame, made.frame, check_exact=True)
+    pd.testing.assert_frame_equal(in_file.blocks, made.blocks, check_exact=True)
 
 
 def test_it_is_a_permutation_of_the_eligible_by_score(made: GrowthList, bundle: Bundle) -> None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from smartaccounts.engine.memory import Empty
 from smartaccounts.features.sweep import products
-
-Empty = Callable[[tuple[int, int]], npt.NDArray[np.float64]]
 
 
 @dataclass(frozen=True)

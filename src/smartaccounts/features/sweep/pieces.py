@@ -16,12 +16,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from smartaccounts.config import Target
-from smartaccounts.engine.memory import Room, release
+from smartaccounts.engine.memory import Empty, Room, release
 from smartaccounts.engine.threads import threads
 from smartaccounts.features.extra import Extra, extra_of
 from smartaccounts.features.families import CATALOGUE, absent_features
 from smartaccounts.features.sweep import coded, sold
-from smartaccounts.features.sweep.answer import Answer, Empty
+from smartaccounts.features.sweep.answer import Answer
 from smartaccounts.features.sweep.coded import Coded
 from smartaccounts.features.sweep.columns import Baskets, no_baskets
 from smartaccounts.features.sweep.keys import Keys, keyed

@@ -13,18 +13,18 @@ import numpy.typing as npt
 import pandas as pd
 
 from smartaccounts.config import Target
-from smartaccounts.engine.memory import release
+from smartaccounts.engine.memory import Empty, release
 from smartaccounts.features.families import CATALOGUE, absent_features
 from smartaccounts.features.standing import STANDING
 from smartaccounts.features.sweep import coded, sold, standing
-from smartaccounts.features.sweep.answer import Answer, Empty
+from smartaccounts.features.sweep.answer import Answer
 from smartaccounts.features.sweep.coded import Coded
 from smartaccounts.features.sweep.columns import Baskets, no_baskets, own_columns, write_customers, write_items
 from smartaccounts.features.sweep.keys import Keys, keyed
 from smartaccounts.features.sweep.peers import LEVELS, PEERS, Rows, peers
 from smartaccounts.features.sweep.program import Column, program
 from smartaccounts.features.sweep.ranges import over_ranges
-from smartaccounts.features.sweep.seen import Seen, first_days, see_by_date, with_history
+from smartaccounts.features.sweep.seen import Dates, Seen, first_days, see_by_date, with_history
 from smartaccounts.orders.contract import OrderLines
 
 Columns = Mapping[str, npt.NDArray[Any]]
@@ -41,9 +41,37 @@ def whole(
     """
     dates = sorted(set(as_ofs))
     held = coded.coded(lines, keys or keyed(lines, known_before=dates[-1]))
-    absent = frozenset(absent_features(lines.provided))
     shortest = min(t.horizon_days for t in targets)
-    seen = see_by_date(held, with_history(dates, first_days(held, dates), horizon_days=shortest))
+    return _rows(lines, held, with_history(dates, first_days(held, dates), horizon_days=shortest), targets)
+
+
+def latest(
+    lines: OrderLines, earlier: date, as_of: date, target: Target, *, keys: Keys
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return how customers stood at an earlier date, without any feature, and the rows of `whole` at as_of."""
+    held = coded.coded(lines, keys)
+    then, now = (
+        with_history([day], [first], horizon_days=target.horizon_days)
+        for day, first in zip((earlier, as_of), first_days(held, [earlier, as_of]), strict=True)
+    )
+    return _standing(held, then, target), _rows(lines, held, now, [target])[0]
+
+
+def _standing(held: Coded, dates: Dates, target: Target) -> pd.DataFrame:
+    """Return the rows at one date at most, with their standing alone."""
+    totals = standing.totals(target)
+    seen = see_by_date(held, dates)
+    answer, baskets = Answer.of([*totals], frozenset(), rows=seen.rows), no_baskets(seen)
+    plan = program([Column(name, total) for name, total in totals.items()], held.given)
+    over_ranges(held, lambda *where: write_customers(held, seen, plan, answer, baskets, where))
+    starts = np.searchsorted(seen.customer, held.markets)
+    stood = [standing.standing(dict(answer.columns()), starts, int(h), target) for h in dates.history]
+    return _keys(held, seen, slice(0, seen.rows), stood[0] if stood else dict.fromkeys(STANDING, np.zeros(0)))
+
+
+def _rows(lines: OrderLines, held: Coded, dates: Dates, targets: Sequence[Target]) -> list[pd.DataFrame]:
+    absent = frozenset(absent_features(lines.provided))
+    seen = see_by_date(held, dates)
     begins = np.searchsorted(seen.date, np.arange(len(seen.dates.as_ofs) + 1))
     parts = [Column(f"{i} {name}", total) for i, t in enumerate(targets) for name, total in standing.totals(t).items()]
     empty = partial(lines.engine.room.empty, dtype=np.float64)
@@ -117,11 +145,17 @@ def answered(
 
 def frame(held: Coded, seen: Seen, stood: Columns, answer: Answer, rows: slice) -> pd.DataFrame:
     """Return some rows; `stood` are the columns of `standing`, of all rows."""
-    found = held.customers.select(["market", "customer_id"]).take(seen.customer[rows]).to_pandas()
+    found = _keys(held, seen, rows, stood)
+    features = pd.DataFrame(answer.values[: len(CATALOGUE), rows].T, columns=[*CATALOGUE], copy=False)
+    answered: pd.DataFrame = pd.concat([found, features], axis=1)
+    return answered
+
+
+def _keys(held: Coded, seen: Seen, rows: slice, stood: Columns) -> pd.DataFrame:
+    """Return whose some rows are and when, and how they stood."""
+    found: pd.DataFrame = held.customers.select(["market", "customer_id"]).take(seen.customer[rows]).to_pandas()
     days = seen.dates.as_ofs.astype("datetime64[D]").astype("datetime64[us]")
     found.insert(0, "as_of", days[seen.date[rows]])
     for name, values in stood.items():
         found[name] = values[rows]
-    features = pd.DataFrame(answer.values[: len(CATALOGUE), rows].T, columns=[*CATALOGUE], copy=False)
-    answered: pd.DataFrame = pd.concat([found, features], axis=1)
-    return answered
+    return found
