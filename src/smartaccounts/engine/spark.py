@@ -8,6 +8,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from urllib.parse import unquote, urlsplit
 
 import pyarrow as pa
 
@@ -49,6 +50,11 @@ class Frame:
     def schema(self) -> pa.Schema:
         """Return the columns and their types as Arrow says them."""
         return self.data.limit(0).toArrow().schema
+
+    def local_files(self) -> list[str]:
+        """Return the files that hold the rows, where all lie in a file system that workers share; none otherwise."""
+        files = [urlsplit(uri) for uri in self.data.inputFiles()]
+        return [unquote(f.path) for f in files] if all(f.scheme == "file" for f in files) else []
 
     def select(self, columns: Sequence[str]) -> Frame:
         """Return some columns; bytes become text."""

@@ -23,6 +23,7 @@ from smartaccounts.orders import layers
 from smartaccounts.orders.contract import COLUMNS, Intake, OrderLines
 from smartaccounts.orders.intake import check_currencies, intake_of, merged_sql, tally_sql
 from smartaccounts.orders.read import TABLE, clock, whole
+from smartaccounts.orders.row_groups import read_row_groups, row_groups
 from smartaccounts.orders.source import File, where
 from smartaccounts.orders.staging import PASSING, Also, explained, held_columns, staged, without_duplicates
 from smartaccounts.timeline import day_number, from_day_number
@@ -128,7 +129,13 @@ def read_on_spark(pipeline: Pipeline, spark: Spark, *, today: date | None = None
     source = spark.table(pipeline.source.table) if pipeline.source.table else spark.parquet(where(pipeline))
     plan = _planned(pipeline, source, today=today or clock())
     parts = pipeline.spark.partitions or spark.parts(source.rows())
-    mapped = source.select(plan.columns).mapped(partial(_mapped, plan=plan, parts=parts), _PACKED)
+    asked = source.select(plan.columns)
+    groups = None if pipeline.source.table else row_groups(source.local_files(), plan.columns)
+    if groups is None:
+        mapped = asked.mapped(partial(_mapped, plan=plan, parts=parts), _PACKED)
+    else:
+        tasks = spark.made(groups).apart("task", parts=groups["task"][-1].as_py() + 1)
+        mapped = tasks.mapped(partial(_read_and_mapped, schema=asked.schema, plan=plan, parts=parts), _PACKED)
     laid = mapped.apart("part", parts=parts)
     if plan.drops:
         laid = laid.mapped(partial(_without_duplicates, plan=plan), _PACKED)
@@ -179,6 +186,12 @@ def _planned(pipeline: Pipeline, source: Frame, *, today: date) -> _Plan:
         drops=without_duplicates(f"SELECT * FROM {_STAGE}", pipeline) if drops else "",
         where=place,
     )
+
+
+def _read_and_mapped(
+    part: int, groups: Iterator[pa.RecordBatch], *, schema: pa.Schema, plan: _Plan, parts: int
+) -> Iterator[pa.Table]:
+    return _mapped(part, read_row_groups(groups, schema=schema, lines_at_once=_AT_ONCE), plan=plan, parts=parts)
 
 
 def _mapped(_: int, batches: Iterator[pa.RecordBatch], *, plan: _Plan, parts: int) -> Iterator[pa.Table]:
