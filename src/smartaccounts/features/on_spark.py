@@ -1,7 +1,7 @@
 """The snapshot on Spark: the sweep over one part of the customers after another, and between them what the market must know.
 
-A part is swept thrice, each time by the compiled code of `sweep`: for the columns that a market is ranked and summed by, for what was
-sold of each product, and for the answer. What lies between is small: figures of a market, of a product, of a row in its market.
+A part is laid out and swept for the columns that a market is ranked and summed by, then for what was sold of each product, then for the
+answer, each time by the compiled code of `sweep`. What lies between is small: figures of a market, of a product, of a row in its market.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -33,7 +33,7 @@ from smartaccounts.features.sweep.columns import Baskets, no_baskets
 from smartaccounts.features.sweep.keys import keyed
 from smartaccounts.features.sweep.peers import Rows
 from smartaccounts.features.sweep.run import STOOD, answered, level_names, levels, stood
-from smartaccounts.features.sweep.seen import Seen, first_days, see, with_history
+from smartaccounts.features.sweep.seen import Seen, see, with_history
 from smartaccounts.orders.on_spark import SparkLines, packed, part_of_lines, unpacked
 from smartaccounts.timeline import day_number, from_day_number
 
@@ -41,8 +41,9 @@ if TYPE_CHECKING:
     from smartaccounts.engine.spark import Frame
 
 _ROWS = pa.schema([("as_of", pa.int32()), ("part", pa.int32()), ("rows", pa.int64()), ("content", pa.binary())])
-"""The rows of a part at an as_of, packed: Spark is slow at columns."""
-_CODED = pa.schema([("part", pa.int32()), ("held", pa.binary()), ("first_days", pa.list_(pa.int32()))])
+"""The rows of a part at an as_of, packed: Spark is slow at columns. Without an as_of: piece number `rows` of a `_Part`."""
+_PIECE = 1 << 20
+"""Bytes of a piece: a row of many megabytes costs the Java side more than the same in pieces."""
 _MADE = pa.schema([("as_of", pa.date32()), ("content", pa.binary())])
 _BUCKETS = 64
 """Into so many buckets of products their counts are sorted, to be summed."""
@@ -99,22 +100,19 @@ def snapshot_on_spark(
     dates = tuple(sorted(set(as_ofs)))
     absent = absent_features(lines.provided)
     own = tuple(extra)
-    parts = lines.frame.mapped(
-        partial(_coded, provided=lines.provided, held=lines.held, dates=dates, extra=own), _CODED
-    )
-    with parts.kept():
-        asked = _Asked(dates, _first_days(parts, dates), target, frozenset(absent), own, double)
-        levels = parts.mapped(partial(_levels, asked=asked), _ROWS)
-        with levels.kept():
-            counted = levels.summed(["as_of"], {"rows": "sum(rows)"}).arrow().to_pylist()
-            rows = {from_day_number(r["as_of"]): r["rows"] for r in counted}
-            known = None if asked.absent.issuperset(products.ASSORTED) else _known(parts, levels, asked)
-            stands = levels.grouped(["as_of"], partial(_stood, asked=asked), _ROWS)
+    asked = _Asked(dates, _first_days(lines, dates), target, frozenset(absent), own, double)
+    made = lines.frame.mapped(partial(_coded, provided=lines.provided, held=lines.held, asked=asked), _ROWS)
+    with made.kept():
+        parts, levels = made.where("as_of IS NULL"), made.where("as_of IS NOT NULL")
+        counted = levels.summed(["as_of"], {"rows": "sum(rows)"}).arrow().to_pylist()
+        rows = {from_day_number(r["as_of"]): r["rows"] for r in counted}
+        known = None if asked.absent.issuperset(products.ASSORTED) else _known(parts, levels, asked)
+        stands = levels.grouped(["as_of"], partial(_stood, asked=asked), _ROWS)
 
-            def finished(use: Callable[[pa.Table], pa.Table], schema: pa.Schema) -> Frame:
-                return parts.beside(stands, "part", partial(_finished, asked=asked, known=known, use=use), schema)
+        def finished(use: Callable[[pa.Table], pa.Table], schema: pa.Schema) -> Frame:
+            return parts.beside(stands, "part", partial(_finished, asked=asked, known=known, use=use), schema)
 
-            yield SparkSnapshot(rows, (*absent, *absent_extra(own, lines.provided)), finished)
+        yield SparkSnapshot(rows, (*absent, *absent_extra(own, lines.provided)), finished)
 
 
 @snapshots.register
@@ -153,74 +151,76 @@ def _by_date(rows: pa.Table) -> pa.Table:
     return pa.table({"as_of": days, "content": pa.array(contents, pa.binary())})
 
 
+def _first_days(lines: SparkLines, dates: Sequence[date]) -> tuple[int | None, ...]:
+    """Return the first day of the history as it was known at each date."""
+    return tuple(
+        min((first for known, first, _ in lines.days if known < day_number(d)), default=None) for d in dates
+    )  # fmt: skip
+
+
 def _coded(
-    part: int, batches: Iterator[pa.RecordBatch], *, provided: frozenset[str], held: Sequence[str], dates: Sequence[date],
-    extra: Sequence[Extra],
-) -> Iterator[pa.Table]:  # fmt: skip
-    """Return the lines of a part as numbers, its products' names and its features of the pipeline file, in one row."""
+    part: int, batches: Iterator[pa.RecordBatch], *, provided: frozenset[str], held: Sequence[str], asked: _Asked
+) -> Iterator[pa.Table]:
+    """Return the lines of a part as numbers, and the rows of the answer with what their market must know of them."""
     with part_of_lines(batches, held=held, provided=provided) as lines:
         if lines is None:
             return
-        keys = keyed(lines, known_before=dates[-1])
+        keys = keyed(lines, known_before=asked.dates[-1])
         if keys.most >= NARROW_LIMIT:
             raise InputError(
-                f"Expected money of one customer that sums up to less than 9e9 before {dates[-1]}, got more.",
+                f"Expected money of one customer that sums up to less than 9e9 before {asked.dates[-1]}, got more.",
                 hint="Use engine: embedded for this source, or give the amounts in thousands.",
             )
         if not keys.customers.num_rows:
             return
         numbers, names = coded.coded(lines, keys), keys.products.select(["market", "product_id"])
-        own = {pd.Timestamp(d): extra_frame(lines, d, extra) for d in dates} if extra else {}
-        row = {
-            "part": [part],
-            "held": [pickle.dumps((numbers, names, own), protocol=5)],
-            "first_days": [first_days(numbers, dates)],
+        own = {pd.Timestamp(d): extra_frame(lines, d, asked.extra) for d in asked.dates} if asked.extra else {}
+    seen = asked.see(numbers)
+    answer, baskets = Answer.of(level_names(asked.target), frozenset(), rows=seen.rows), no_baskets(seen)
+    levels(numbers, seen, asked.target, answer, baskets)
+    content = pickle.dumps(_Part(numbers, names, own, baskets), protocol=5)
+    for number, first in enumerate(range(0, len(content), _PIECE)):
+        piece = content[first : first + _PIECE]
+        yield pa.table([[None], [part], [number], [piece]], schema=_ROWS)
+    yield from _levels(part, numbers, seen, answer, baskets)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The lines of a part as numbers, its products' names, its features of the pipeline file by as_of, its baskets."""
+
+    held: Coded
+    names: pa.Table
+    own: Mapping[pd.Timestamp, pd.DataFrame]
+    baskets: Baskets
+
+
+def _part(carried: Iterator[pa.RecordBatch] | pa.Table) -> _Part | None:
+    """Return the part that came in pieces; None where none did."""
+    batches = carried.to_batches() if isinstance(carried, pa.Table) else list(carried)
+    pieces = {
+        number.as_py(): content.as_buffer()
+        for batch in batches
+        for number, content in zip(batch["rows"], batch["content"], strict=True)
+    }
+    return cast("_Part", pickle.loads(b"".join(pieces[n] for n in range(len(pieces))))) if pieces else None
+
+
+def _levels(part: int, held: Coded, seen: Seen, answer: Answer, baskets: Baskets) -> Iterator[pa.Table]:
+    """Yield the rows at each as_of."""
+    for a, as_of in enumerate(seen.dates.as_ofs.tolist()):
+        rows = np.flatnonzero(seen.date == a)
+        c = seen.customer[rows]
+        who = held.customers.take(c)
+        columns = {
+            "c": c,
+            "market": who["market"],
+            "customer_id": who["customer_id"],
+            **{name: values[rows] for name, values in answer.columns()},
+            "spent": baskets[a, c, 0],
+            "bought": baskets[a, c, 1],
         }
-        yield pa.table(row, schema=_CODED)
-
-
-def _held(
-    batches: Iterator[pa.RecordBatch] | pa.Table,
-) -> Iterator[tuple[int, Coded, pa.Table, Mapping[pd.Timestamp, pd.DataFrame]]]:
-    """Yield the parts: number, lines, the products' names, and the features of the pipeline file by as_of."""
-    for batch in batches.to_batches() if isinstance(batches, pa.Table) else batches:
-        for part, held in zip(batch["part"], batch["held"], strict=True):
-            yield part.as_py(), *pickle.loads(held.as_py())
-
-
-def _first_days(parts: Frame, dates: Sequence[date]) -> tuple[int | None, ...]:
-    """Return the first day of the history as it was known at each date."""
-    by_date = zip(*parts.columns(["first_days"]).arrow()["first_days"].to_pylist(), strict=True)
-    first = tuple(min((d for d in days if d is not None), default=None) for days in by_date)
-    return first or (None,) * len(dates)
-
-
-def _levelled(held: Coded, seen: Seen, target: Target) -> tuple[Answer, Baskets]:
-    """Return what the market must know of a part, and the baskets."""
-    answer = Answer.of(level_names(target), frozenset(), rows=seen.rows)
-    baskets = no_baskets(seen)
-    levels(held, seen, target, answer, baskets)
-    return answer, baskets
-
-
-def _levels(_: int, batches: Iterator[pa.RecordBatch], *, asked: _Asked) -> Iterator[pa.Table]:
-    """Return the rows of the answer with what their market must know of them."""
-    for part, held, _names, _extra in _held(batches):
-        seen = asked.see(held)
-        answer, baskets = _levelled(held, seen, asked.target)
-        for a, as_of in enumerate(seen.dates.as_ofs.tolist()):
-            rows = np.flatnonzero(seen.date == a)
-            c = seen.customer[rows]
-            who = held.customers.take(c)
-            columns = {
-                "c": c,
-                "market": who["market"],
-                "customer_id": who["customer_id"],
-                **{name: values[rows] for name, values in answer.columns()},
-                "spent": baskets[a, c, 0],
-                "bought": baskets[a, c, 1],
-            }
-            yield _at(as_of, part, pa.table(columns))
+        yield _at(as_of, part, pa.table(columns))
 
 
 def _at(as_of: int, part: int, rows: pa.Table) -> pa.Table:
@@ -293,9 +293,11 @@ def _counts(
     _: int, batches: Iterator[pa.RecordBatch], *, asked: _Asked, bar: dict[tuple[int, str], int]
 ) -> Iterator[pa.Table]:
     """Count what was sold of each product in a part."""
-    for _part, held, names, _extra in _held(batches):
+    part = _part(batches)
+    if part is not None:
+        held, baskets = part.held, part.baskets
         seen = asked.see(held)
-        baskets, as_ofs = _levelled(held, seen, asked.target)[1], seen.dates.as_ofs
+        as_ofs = seen.dates.as_ofs
         markets = held.customers["market"].take(held.markets[:-1]).to_pylist()
         bars = np.array([[bar.get((int(d), m), 0) for m in markets] for d in as_ofs]).reshape(-1, len(markets))
         bar_of = np.repeat(bars, np.diff(held.markets), axis=1)
@@ -305,10 +307,10 @@ def _counts(
         everywhen = np.zeros((len(product), len(asked.dates), sold.COUNTED), dtype=np.int64)
         everywhen[:, len(asked.dates) - len(as_ofs) :] = counts[product]  # those with enough history are the last ones
         counted = everywhen.reshape(len(product), len(asked.dates) * sold.COUNTED)
-        bucket = pd.util.hash_pandas_object(names["product_id"].take(product).to_pandas(), index=False) % _BUCKETS
+        bucket = pd.util.hash_pandas_object(part.names["product_id"].take(product).to_pandas(), index=False) % _BUCKETS
         for number in np.unique(bucket):
             some = np.flatnonzero(bucket == number)
-            yield _bucket(int(number), names.take(product[some]), counted[some])
+            yield _bucket(int(number), part.names.take(product[some]), counted[some])
 
 
 def _stood(rows: pa.Table, *, asked: _Asked) -> pa.Table:
@@ -330,7 +332,7 @@ def _stood(rows: pa.Table, *, asked: _Asked) -> pa.Table:
 
 
 def _finished(
-    part: pa.Table,
+    parts: pa.Table,
     stands: pa.Table,
     *,
     asked: _Asked,
@@ -338,18 +340,17 @@ def _finished(
     use: Callable[[pa.Table], pa.Table],
 ) -> pa.Table | None:
     """Return what is made of the rows of a part, with all their columns; None where it has none."""
-    if not part.num_rows or not stands.num_rows:
+    part = _part(parts)
+    if part is None or not stands.num_rows:
         return None
-    ((_, held, names, own),) = _held(part)
-    seen = asked.see(held)
+    seen = asked.see(part.held)
     last = len(seen.dates.as_ofs)
-    there = np.empty((0, last, 4)) if known is None else _of(names, *known, last=last)
+    there = np.empty((0, last, 4)) if known is None else _of(part.names, *known, last=last)
     stands = _together(stands).sort_by([("c", "ascending"), ("as_of", "ascending")])
     columns = {name: stands[name].to_numpy() for name in STOOD}
-    rows = answered(held, seen, asked.absent, there, columns)
-    return use(
-        as_table(beside(rows, own, asked.extra) if asked.extra else rows, extra=asked.extra, double=asked.double)
-    )
+    rows = answered(part.held, seen, asked.absent, there, columns)
+    rows = beside(rows, part.own, asked.extra) if asked.extra else rows
+    return use(as_table(rows, extra=asked.extra, double=asked.double))
 
 
 def _of(
