@@ -4,8 +4,8 @@
 
 simulates about 2 million order lines, lays them out as 40 files of equal length by date and one more, the new week.
 The ledger is made of the 40; then comes the new file. Printed are the CPU seconds (user + system, the whole process) of
-each step, of `features` at one as_of from the ledger and from the files, by turns, and their ratios. The two snapshots
-must be equal to the last bit.
+each step, of `features` at one as_of and of a list (`predict`, by a model of a small supplier) from the ledger and from
+the files, by turns, and their ratios. The two snapshots, and the two lists, must be equal to the last bit.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pyarrow.csv
@@ -26,7 +26,10 @@ import pyarrow.parquet as pq
 import yaml
 
 from features_speed import cpu_seconds
+from smartaccounts.bundle import save
+from smartaccounts.config import pipeline_from
 from smartaccounts.orders.simulate import simulate
+from smartaccounts.workflow.train import fit
 
 LINES_OF_A_CUSTOMER = 62
 """In four years, about."""
@@ -72,18 +75,35 @@ def measured(folder: Path, pipeline: Path, names: Sequence[str], as_of: str, rep
     found["ledger update with the new file"] = cpu_seconds(update)
     found["ledger update with nothing new"] = cpu_seconds(update)
     features = [*command, "features", str(pipeline), "--as-of", as_of]
+    predict = [*command, "predict", str(pipeline), "--as-of", as_of, "--model", str(modelled(folder, as_of))]
+    files = ["--set", "ledger=null"]
     sides = {
         "features from the ledger": [*features, "--out", str(folder / "a.parquet")],
-        "features from the files": [*features, "--set", "ledger=null", "--out", str(folder / "b.parquet")],
+        "features from the files": [*features, *files, "--out", str(folder / "b.parquet")],
+        "a list from the ledger": [*predict, "--out", str(folder / "a")],
+        "a list from the files": [*predict, *files, "--out", str(folder / "b")],
     }
     seconds: dict[str, list[float]] = {side: [] for side in sides}
     for turn in range(repeats):
         for side, words in sides.items():
             seconds[side].append(cpu_seconds(words))
         print(f"run {turn + 1}: " + ", ".join(f"{side} {s[-1]:.1f}" for side, s in seconds.items()))
-    if not pq.read_table(folder / "a.parquet").equals(pq.read_table(folder / "b.parquet")):
-        raise SystemExit("The snapshots differ.")
+    for one, other in (("a.parquet", "b.parquet"), ("a/growth_list.parquet", "b/growth_list.parquet")):
+        if not pq.read_table(folder / one).equals(pq.read_table(folder / other)):
+            raise SystemExit(f"{one} and {other} differ.")
     return found | {side: statistics.median(s) for side, s in seconds.items()}
+
+
+def modelled(folder: Path, as_of: str) -> Path:
+    """Train a growth model for the pipeline on a small supplier; what it costs to apply is the same."""
+    small, day = folder / "small", date.fromisoformat(as_of)
+    small.mkdir()
+    simulate(small / "orders.parquet", customers=1500, years=2.0, markets=3, start=day - timedelta(days=2 * 365))
+    said = yaml.safe_load((folder / "weeks.yaml").read_text())
+    settings = {"source": {"path": "orders.parquet"}, "ledger": None, "model": {"training_dates": 12}}
+    made = fit(pipeline_from(said | settings, folder=small), day)
+    save(made.model or made.plain, folder / "model")
+    return folder / "model"
 
 
 def main() -> None:
@@ -111,10 +131,10 @@ def main() -> None:
         print(f"files {megabytes(folder / 'weeks'):.1f} MB, ledger {said['bytes'] / 1e6:.1f} MB")
     for step, seconds in found.items():
         print(f"{seconds:7.2f} CPU s  {step}")
-    whole = found["features from the files"]
-    once = found["features from the ledger"]
-    print(f"ratio, features alone: {whole / once:.2f}")
-    print(f"ratio, update with the new file included: {whole / (once + found['ledger update with the new file']):.2f}")
+    new = found["ledger update with the new file"]
+    for what in ("features", "a list"):
+        whole, once = found[f"{what} from the files"], found[f"{what} from the ledger"]
+        print(f"{what}: from the files {whole / once:.2f} x, with the update {whole / (once + new):.2f} x")
 
 
 if __name__ == "__main__":

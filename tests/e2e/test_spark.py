@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from tests.e2e.conftest import BEFORE, LONG_BEFORE, NOW, call, new_store
+from tests.e2e.conftest import BEFORE, LONG_BEFORE, NOW, OVER_TIME, call, new_store
 from tests.unit.rankers.synthetic import card
 
 import smartaccounts as sa
@@ -133,3 +133,28 @@ def test_what_does_not_run_on_spark_says_so(cluster: Any, supplier: Path, monkey
     said = call("check", "supplier.yaml", *ON_SPARK)
     assert said.code == 2
     assert "does not run on Spark" in " ".join(said.err.split())
+
+
+def test_what_past_dates_say_is_what_they_say_of_files(
+    cluster: Any, supplier: Path, template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: dict[str, list[Any]] = {}
+    for engine, more in (("embedded", ()), ("spark", ON_SPARK)):
+        folder = tmp_path / engine
+        folder.mkdir()
+        new_store(folder, template)
+        for name in ("orders.parquet", "supplier.yaml"):
+            (folder / name).symlink_to(supplier / name)
+        monkeypatch.chdir(folder)
+        for name, *words in (
+            ("backtest", "backtest", "--as-of", BEFORE, "--as-of", NOW, "--out", "back"),
+            ("over time", "compare", *OVER_TIME, "--out", "compared"),
+            ("tune", "tune", "--as-of", NOW, "--trials", "2"),
+        ):
+            said = call(words[0], "supplier.yaml", *words[1:], "--json", *more)
+            assert said.code == 0, said.err
+            told.setdefault(name, []).append(said.json)
+    for name, (here, there) in told.items():
+        assert there == here, name
+    for file in ("back/scores.parquet", "compared/selection.html"):
+        assert (tmp_path / "spark" / file).read_bytes() == (tmp_path / "embedded" / file).read_bytes(), file
