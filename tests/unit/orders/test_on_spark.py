@@ -88,6 +88,19 @@ def test_lines_and_counts_are_those_of_the_embedded_engine(
     assert len(taken.notes) == 3
 
 
+def test_a_column_that_is_the_name_of_a_folder(cluster: Any, tmp_path: Path) -> None:
+    """Spark reads such files itself; its workers read the others."""
+    pq.write_table(dirty(), tmp_path / "lines.parquet")
+    pq.write_to_dataset(dirty(), tmp_path / "apart", partition_cols=["never mapped"])
+    told = [
+        on_spark(pipeline(tmp_path, source={"path": path, "duplicates": "drop"}), cluster)
+        for path in ("lines.parquet", "apart")
+    ]
+    assert repr(told[0][1:]) == repr(told[1][1:])
+    assert told[0][0].rows_in == told[1][0].rows_in == 600
+    assert told[0][0].rows_out == told[1][0].rows_out > 0
+
+
 def same_error(source: Pipeline, cluster: Any, *, but: Callable[[str], str] = str) -> SmartAccountsError:
     with pytest.raises(SmartAccountsError) as said:
         on_spark(source, cluster)
