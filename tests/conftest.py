@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from filelock import FileLock
+from hypothesis import settings as hypothesis_settings
 from tests.postgres import Server, binaries, started
 
 os.environ["SMARTACCOUNTS_THREADS"] = "1"  # before anything opens an engine: the runs beside us want their core
@@ -24,6 +25,9 @@ from smartaccounts.engine.duckdb import Engine
 from smartaccounts.orders.contract import COLUMNS, Intake, OrderLines
 from smartaccounts.timeline import day_number, from_day_number
 from smartaccounts.tracking.store import reached, store_at
+
+hypothesis_settings.register_profile("busy machines", deadline=None)
+hypothesis_settings.load_profile("busy machines")
 
 REAL = {"online_retail": "online_retail_ii.parquet", "iowa_suppliers": "iowa_suppliers.parquet"}
 QUIET = (

@@ -92,7 +92,7 @@ def predict(
     from smartaccounts.workflow.service import bundle_of
 
     opened_pipeline, day = opened(pipeline, overrides), dates([as_of])[0]
-    wanted = Wanted(previous, _table(to, table_name), wait, memory)
+    wanted = Wanted(previous=previous, table=_table(to, table_name), wait=wait, memory=memory)
     with progress("Predict", verbose=verbose) as step:
         bundle = bundle_of(opened_pipeline, model, models=MODELS)
         made = predicted(opened_pipeline, day, bundle, out, wanted=wanted, step=step)

@@ -19,7 +19,9 @@ PipelineFile = Annotated[Path, typer.Argument(metavar="PIPELINE", help="The pipe
 Memory = Annotated[
     str | None,
     typer.Option(
-        "--memory", metavar="SIZE", help="About how much to use, like 2GB; more lies on disk. Default: half of all."
+        "--memory",
+        metavar="SIZE",
+        help="About how much to use for lines and features, like 2GB; more lies on disk. Default: half of all.",
     ),
 ]
 Overrides = Annotated[

@@ -24,6 +24,9 @@ LEAST = 400 * 10**6
 Empty = Callable[[tuple[int, int]], npt.NDArray[np.float64]]
 """Makes a table of a shape, whose values are not set."""
 
+_OURS: weakref.WeakSet[mmap.mmap] = weakref.WeakSet()
+"""The files behind arrays of a Room: what others map may not be what their file says."""
+
 
 def memory_bytes(said: str | None) -> int:
     """Return how many bytes a text like 2GB means; None: half of the machine's memory. PipelineError for others.
@@ -64,26 +67,38 @@ class Room:
         weakref.finalize(array, self._give_back, size)
         return array
 
+    def table(self, shape: tuple[int, int]) -> npt.NDArray[np.float64]:
+        """Return a table of numbers, as `empty` does."""
+        return self.empty(shape, np.float64)
+
     def _filed(self, shape: tuple[int, ...], dtype: np.dtype[Any], size: int) -> npt.NDArray[Any]:
         with tempfile.TemporaryFile(dir=self._folder) as file:
             try:
                 os.posix_fallocate(file.fileno(), 0, size)  # a disk that is full later ends the process
             except OSError as error:
                 raise disk_full(f"{size / 1e9:.1f} GB more", self._folder) from error
-            return np.memmap(file, dtype=dtype, mode="r+", shape=shape).view(np.ndarray)
+            array = np.memmap(file, dtype=dtype, mode="r+", shape=shape).view(np.ndarray)
+        _OURS.add(_mapped(array))
+        return array
 
     def _give_back(self, size: int) -> None:
         self._left += size
 
 
 def release(*arrays: npt.NDArray[Any]) -> None:
-    """Let the system take back the memory of arrays that lie in a file: their values stay."""
+    """Let the system take back the memory of arrays that a Room has in a file: their values stay."""
     for array in arrays:
-        base: Any = array
-        while not isinstance(base, mmap.mmap) and base is not None:
-            base = getattr(base, "base", None)
-        if base is not None:
-            base.madvise(mmap.MADV_DONTNEED)
+        file = _mapped(array)
+        if file in _OURS:
+            file.madvise(mmap.MADV_DONTNEED)
+
+
+def _mapped(array: npt.NDArray[Any]) -> Any:
+    """Return the mapped file that an array is a view of; None where it is of none."""
+    base: Any = array
+    while not isinstance(base, mmap.mmap) and base is not None:
+        base = getattr(base, "base", None)
+    return base
 
 
 def disk_full(needed: str, folder: Path) -> PipelineError:

@@ -52,7 +52,10 @@ class Frame:
         return self.data.limit(0).toArrow().schema
 
     def local_files(self) -> list[str]:
-        """Return the files that hold the rows, where all lie in a file system that workers share; none otherwise."""
+        """Return the files that the rows come from, where all lie in a file system that workers share; none otherwise.
+
+        The rows may be fewer than those of the files.
+        """
         files = [urlsplit(uri) for uri in self.data.inputFiles()]
         return [unquote(f.path) for f in files] if all(f.scheme == "file" for f in files) else []
 
@@ -68,10 +71,6 @@ class Frame:
     def where(self, condition: str) -> Frame:
         """Return the rows for which a condition in SQL holds."""
         return Frame(self.data.where(condition))
-
-    def columns(self, names: Sequence[str]) -> Frame:
-        """Return some columns as they are."""
-        return Frame(self.data.select(*names))
 
     def apart(self, column: str, *, parts: int) -> Frame:
         """Lay rows into the part that a column says, of so many."""
@@ -192,7 +191,7 @@ def _started(master: str, settings: Mapping[str, str]) -> SparkSession:
         "spark.sql.session.timeZone": "UTC",
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.execution.arrow.maxRecordsPerBatch": "65536",
-        "spark.sql.files.maxPartitionBytes": "32MB",  # a million lines or two: work for every core
+        "spark.sql.files.maxPartitionBytes": "32MB",  # what workers do not read themselves: work for every core
         "spark.driver.maxResultSize": "0",  # what is brought here is a date's rows, once it was computed
     }
     build = SparkSession.builder.master(master).appName("smartaccounts")

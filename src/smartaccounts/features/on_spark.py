@@ -40,8 +40,10 @@ from smartaccounts.timeline import day_number, from_day_number
 if TYPE_CHECKING:
     from smartaccounts.engine.spark import Frame
 
-_ROWS = pa.schema([("as_of", pa.int32()), ("part", pa.int32()), ("rows", pa.int64()), ("content", pa.binary())])
-"""The rows of a part at an as_of, packed: Spark is slow at columns. Without an as_of: piece number `rows` of a `_Part`."""
+_ROWS = pa.schema(
+    [("as_of", pa.int32()), ("part", pa.int32()), ("piece", pa.int32()), ("rows", pa.int64()), ("content", pa.binary())]
+)
+"""So many rows of a part at an as_of, packed: Spark is slow at columns. Those with a number of a piece are of a `_Part`."""
 _PIECE = 1 << 20
 """Bytes of a piece: a row of many megabytes costs the Java side more than the same in pieces."""
 _MADE = pa.schema([("as_of", pa.date32()), ("content", pa.binary())])
@@ -100,14 +102,14 @@ def snapshot_on_spark(
     dates = tuple(sorted(set(as_ofs)))
     absent = absent_features(lines.provided)
     own = tuple(extra)
-    asked = _Asked(dates, _first_days(lines, dates), target, frozenset(absent), own, double)
-    made = lines.frame.mapped(partial(_coded, provided=lines.provided, held=lines.held, asked=asked), _ROWS)
+    asked = _Asked(dates, tuple(map(lines.first_day_known, dates)), target, frozenset(absent), own, double)
+    made = lines.frame.mapped(partial(_swept, provided=lines.provided, held=lines.held, asked=asked), _ROWS)
     with made.kept():
-        parts, levels = made.where("as_of IS NULL"), made.where("as_of IS NOT NULL")
-        counted = levels.summed(["as_of"], {"rows": "sum(rows)"}).arrow().to_pylist()
+        parts, stood_by = made.where("piece IS NOT NULL"), made.where("piece IS NULL")
+        counted = stood_by.summed(["as_of"], {"rows": "sum(rows)"}).arrow().to_pylist()
         rows = {from_day_number(r["as_of"]): r["rows"] for r in counted}
-        known = None if asked.absent.issuperset(products.ASSORTED) else _known(parts, levels, asked)
-        stands = levels.grouped(["as_of"], partial(_stood, asked=asked), _ROWS)
+        known = None if asked.absent.issuperset(products.ASSORTED) else _known(parts, stood_by, asked)
+        stands = stood_by.grouped(["as_of"], partial(_stood, asked=asked), _ROWS)
 
         def finished(use: Callable[[pa.Table], pa.Table], schema: pa.Schema) -> Frame:
             return parts.beside(stands, "part", partial(_finished, asked=asked, known=known, use=use), schema)
@@ -151,14 +153,7 @@ def _by_date(rows: pa.Table) -> pa.Table:
     return pa.table({"as_of": days, "content": pa.array(contents, pa.binary())})
 
 
-def _first_days(lines: SparkLines, dates: Sequence[date]) -> tuple[int | None, ...]:
-    """Return the first day of the history as it was known at each date."""
-    return tuple(
-        min((first for known, first, _ in lines.days if known < day_number(d)), default=None) for d in dates
-    )  # fmt: skip
-
-
-def _coded(
+def _swept(
     part: int, batches: Iterator[pa.RecordBatch], *, provided: frozenset[str], held: Sequence[str], asked: _Asked
 ) -> Iterator[pa.Table]:
     """Return the lines of a part as numbers, and the rows of the answer with what their market must know of them."""
@@ -181,7 +176,7 @@ def _coded(
     content = pickle.dumps(_Part(numbers, names, own, baskets), protocol=5)
     for number, first in enumerate(range(0, len(content), _PIECE)):
         piece = content[first : first + _PIECE]
-        yield pa.table([[None], [part], [number], [piece]], schema=_ROWS)
+        yield pa.table([[None], [part], [number], [None], [piece]], schema=_ROWS)
     yield from _levels(part, numbers, seen, answer, baskets)
 
 
@@ -201,7 +196,7 @@ def _part(carried: Iterator[pa.RecordBatch] | pa.Table) -> _Part | None:
     pieces = {
         number.as_py(): content.as_buffer()
         for batch in batches
-        for number, content in zip(batch["rows"], batch["content"], strict=True)
+        for number, content in zip(batch["piece"], batch["content"], strict=True)
     }
     return cast("_Part", pickle.loads(b"".join(pieces[n] for n in range(len(pieces))))) if pieces else None
 
@@ -225,7 +220,7 @@ def _levels(part: int, held: Coded, seen: Seen, answer: Answer, baskets: Baskets
 
 def _at(as_of: int, part: int, rows: pa.Table) -> pa.Table:
     """Return the rows of a part at an as_of as one row."""
-    return pa.table([[as_of], [part], [rows.num_rows], [packed(rows)]], schema=_ROWS)
+    return pa.table([[as_of], [part], [None], [rows.num_rows], [packed(rows)]], schema=_ROWS)
 
 
 def _together(rows: pa.Table) -> pa.Table:
@@ -239,9 +234,9 @@ def _together(rows: pa.Table) -> pa.Table:
     return pa.concat_tables(tables)
 
 
-def _known(parts: Frame, levels: Frame, asked: _Asked) -> tuple[pd.DataFrame, npt.NDArray[np.float64]]:
+def _known(parts: Frame, stood_by: Frame, asked: _Asked) -> tuple[pd.DataFrame, npt.NDArray[np.float64]]:
     """Return the products (market, product_id, ascending) and what is known of each at each as_of."""
-    at = levels.grouped(["as_of"], _bars, _BARS).arrow().to_pandas()
+    at = stood_by.grouped(["as_of"], _bars, _BARS).arrow().to_pandas()
     bar = {(r.as_of, r.market): int(r.bar) for r in at.itertuples()}
     counted = parts.mapped(partial(_counts, asked=asked, bar=bar), _COUNTS).grouped(["bucket"], _summed, _COUNTS)
     told = pa.concat_tables([_NO_COUNTS, *unpacked(counted.arrow().to_batches())])

@@ -16,7 +16,7 @@ from smartaccounts.config import Target
 from smartaccounts.engine.sql import NARROW_LIMIT
 from smartaccounts.features import by_sql
 from smartaccounts.features.catalogue import Feature
-from smartaccounts.features.extra import Extra, absent_extra, with_extra
+from smartaccounts.features.extra import Extra, absent_extra, beside, extra_frame, with_extra
 from smartaccounts.features.families import CATALOGUE, FAMILIES, absent_features
 from smartaccounts.features.standing import STANDING
 from smartaccounts.features.sweep import run
@@ -115,12 +115,16 @@ def snapshots(
 def latest(
     lines: Lines, earlier: date, as_of: date, target: Target, *, extra: Sequence[Extra] = ()
 ) -> tuple[Snapshot, Snapshot]:
-    """Return how customers stood at an earlier date, KEY and STANDING alone, and the snapshot of as_of."""
+    """Return how customers stood at an earlier date, KEY and STANDING alone, and the snapshot of as_of.
+
+    Both as `snapshot` would have them; its errors.
+    """
     if isinstance(lines, OrderLines):
         dates, fits, keys = _fitting(lines, [earlier, as_of])
         if fits == len(dates):
             then, now = run.latest(lines, earlier, as_of, target, keys=keys)
-            _, (now,) = next(with_extra(iter([(1, [now])]), lines, extra))
+            if extra:
+                now = beside(now, {pd.Timestamp(as_of): extra_frame(lines, as_of, extra)}, extra)
             absent = (*absent_features(lines.provided), *absent_extra(extra, lines.provided))
             made = Snapshot(one_frame([now], extra), target, absent, tuple(extra))
             return replace(made, frame=then.astype(_TYPES)), made

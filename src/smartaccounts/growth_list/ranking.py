@@ -44,7 +44,7 @@ def rank(now: Snapshot, bundle: Bundle, *, empty: Empty = np.empty) -> Ranking:
 
 
 def _taken(frame: pd.DataFrame, at: npt.NDArray[np.intp], empty: Empty) -> pd.DataFrame:
-    """Return some rows of a snapshot's frame, columns of numbers last, in a table that `empty` makes."""
+    """Return some rows of a snapshot's frame, the columns of float64 last, in a table that `empty` makes."""
     numbers = [name for name, kind in frame.dtypes.items() if kind == np.float64]
     table = empty((len(numbers), len(at)))
     for values, name in zip(table, numbers, strict=True):

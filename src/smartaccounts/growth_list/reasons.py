@@ -17,7 +17,7 @@ from smartaccounts.growth_list.ideas import AGAINST_NOTHING, IDEA, PARTS, SIGN, 
 from smartaccounts.growth_list.words import Words
 from smartaccounts.rankers.base import Contributions, Floats
 from smartaccounts.rankers.derived import DERIVED
-from smartaccounts.rankers.design import pieces
+from smartaccounts.rankers.design import pieces, released
 
 CLEARLY = 0.1
 """A figure that differs less from what it is set against, in parts of the larger, is the same to a reader."""
@@ -86,8 +86,11 @@ def reasons(
 def _typical(peers: pd.DataFrame, shown: Sequence[str]) -> pd.DataFrame:
     """Return the medians of some figures in each market; one after the other, since the rows may be many."""
     made = pd.concat([figures(piece)[[n for n in shown if n not in peers]] for piece in pieces(peers)])
-    market = peers["market"]
-    return pd.DataFrame({n: (peers if n in peers else made)[n].groupby(market).median() for n in shown})
+    market, medians = peers["market"], {}
+    for name in shown:
+        medians[name] = (peers if name in peers else made)[name].groupby(market).median()
+        released(peers)
+    return pd.DataFrame(medians)
 
 
 @dataclass(frozen=True)

@@ -76,10 +76,14 @@ class SparkLines:
         """Return the greatest day over all lines."""
         return max(last for *_, last in self.days)
 
+    def first_day_known(self, before: date) -> int | None:
+        """Return the first order day among the lines known before a date; None where none was."""
+        return min((first for day, first, _ in self.days if day < day_number(before)), default=None)
+
     def first_known(self, before: date) -> date:
         """Return the first order day among the lines known before a date; that of all lines where none was."""
-        known = [first for day, first, _ in self.days if day < day_number(before)]
-        return from_day_number(min(known, default=self.first_day))
+        known = self.first_day_known(before)
+        return from_day_number(self.first_day if known is None else known)
 
     def last_known(self, before: date) -> date:
         """Return the last order day among the lines known before a date; the first of all lines where none was."""
@@ -128,10 +132,11 @@ def read_on_spark(pipeline: Pipeline, spark: Spark, *, today: date | None = None
     """Read the source of a pipeline; the lines stay on the cluster inside the block. Errors as in `read`."""
     source = spark.table(pipeline.source.table) if pipeline.source.table else spark.parquet(where(pipeline))
     plan = _planned(pipeline, source, today=today or clock())
-    parts = pipeline.spark.partitions or spark.parts(source.rows())
+    rows = source.rows()
+    parts = pipeline.spark.partitions or spark.parts(rows)
     asked = source.select(plan.columns)
-    groups = None if pipeline.source.table else row_groups(source.local_files(), plan.columns)
-    if groups is None:
+    groups = None if pipeline.source.table else row_groups(source.local_files(), asked.schema)
+    if groups is None or pc.sum(groups["lines"]).as_py() != rows:
         mapped = asked.mapped(partial(_mapped, plan=plan, parts=parts), _PACKED)
     else:
         tasks = spark.made(groups).apart("task", parts=groups["task"][-1].as_py() + 1)

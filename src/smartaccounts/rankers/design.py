@@ -63,7 +63,12 @@ def pieces(frame: pd.DataFrame) -> Iterator[pd.DataFrame]:
     """Yield the rows of a frame PIECE at a time, an empty frame once: a design of all takes as much as the frame."""
     for first in range(0, max(len(frame), 1), PIECE):
         yield frame.iloc[first : first + PIECE]
-        release(frame.iloc[:, -1].to_numpy())  # where the features lie in a file, that is all of them
+        released(frame)
+
+
+def released(frame: pd.DataFrame) -> None:
+    """Let the system take back the memory of a snapshot's features, where they lie in a file: all in the same."""
+    release(frame[next(iter(CATALOGUE))].to_numpy())
 
 
 def level(money: Column, key_spend: Column) -> Column:

@@ -29,7 +29,7 @@ BLOCK = 256
 """Rows at a time: their columns stay in the cache."""
 ALL = 2**64 - 1
 EVERY = np.uint64(ALL)
-SPREAD = np.uint64(0x03F79D71B4CB0A89)
+SPREAD, HIGHEST = np.uint64(0x03F79D71B4CB0A89), np.uint64(58)
 """De Bruijn's number: the six highest bits of its product with a power of two say which power it was."""
 
 ZERO, NOTHING = np.float32(0), np.float32(1e-35)
@@ -84,7 +84,7 @@ class Trees:
 
     def raw(self, matrix: NDArray[np.float32]) -> Floats:
         """Return the raw score of each row, rows x columns, as `Booster.predict` does, to the last bit."""
-        if len(matrix) < FEW or self._splits is None:
+        if len(matrix) < FEW or matrix.dtype != np.float32 or self._splits is None:
             raw: Floats = self.booster.predict(matrix, raw_score=True, num_threads=threads())
             return raw
         return self._splits.raw(matrix)
@@ -96,16 +96,24 @@ class Trees:
 
 
 def splits(booster: lgb.Booster) -> Splits | None:
-    """Return the splits of a booster; None where a tree has more than LEAVES leaves or splits by kinds, not numbers."""
-    trees = booster.dump_model(object_hook=None)["tree_info"]
-    if any(tree["num_leaves"] > LEAVES or tree["num_cat"] for tree in trees):
+    """Return the splits of a booster; None where it is of another kind.
+
+    That is: of several classes, a tree with more than LEAVES leaves or with a formula in a leaf, a split by kinds in
+    place of numbers, or one that takes zero for unknown.
+    """
+    model = booster.dump_model(object_hook=None)
+    trees = model["tree_info"]
+    if model["num_tree_per_iteration"] > 1 or any(tree["num_leaves"] > LEAVES or tree["num_cat"] for tree in trees):
+        return None
+    if not all(_plain(tree["tree_structure"]) for tree in trees):
         return None
     found: list[Split] = []
     begins, leaves = [0], np.zeros((len(trees), LEAVES))
     for tree, places in zip(trees, leaves, strict=True):
         values: list[float] = []
         _read(tree["tree_structure"], found, values)
-        places[_place(np.uint64(1) << np.arange(len(values), dtype=np.uint64))] = values
+        bits = np.uint64(1) << np.arange(len(values), dtype=np.uint64)
+        places[(bits * SPREAD) >> HIGHEST] = values
         begins.append(len(found))
     column, threshold, unknown, kept = zip(*found, strict=True) if found else ((),) * 4
     return Splits(
@@ -129,6 +137,13 @@ def rounded_down(numbers: Floats) -> NDArray[np.float32]:
     return np.where(single > numbers, np.nextafter(single, np.float32(-np.inf)), single)
 
 
+def _plain(node: Node) -> bool:
+    """Say whether leaves are numbers, and zero is a number at every split."""
+    if "leaf_value" in node:
+        return "leaf_coeff" not in node
+    return node["missing_type"] != "Zero" and _plain(node["left_child"]) and _plain(node["right_child"])
+
+
 def _read(node: Node, found: list[Split], values: list[float]) -> None:
     """Add the splits at and below a node, and its leaves from left to right."""
     if "leaf_value" in node:
@@ -141,12 +156,6 @@ def _read(node: Node, found: list[Split], values: list[float]) -> None:
     known = node["missing_type"] == "None"  # in training: LightGBM takes 0 for what is unknown later
     right = node["threshold"] < 0 if known else not node["default_left"]
     found.append((node["split_feature"], node["threshold"], right, ALL & ~left))
-
-
-@compiled
-def _place(bits: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Return a number below 64 for each power of two, another for every one."""
-    return (bits * SPREAD) >> np.uint64(58)
 
 
 @compiled
@@ -171,4 +180,4 @@ def _added(matrix: NDArray[np.float32], trees: Splits, out: Floats) -> None:
                         left[r] &= rest if values[r] > limit else EVERY
             for r in range(rows):
                 lowest = left[r] & (~left[r] + np.uint64(1))
-                out[first + r] += trees.leaves[t, (lowest * SPREAD) >> np.uint64(58)]
+                out[first + r] += trees.leaves[t, (lowest * SPREAD) >> HIGHEST]

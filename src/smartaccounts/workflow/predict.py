@@ -5,18 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from smartaccounts.bundle import Bundle
 from smartaccounts.config import Pipeline
 from smartaccounts.engine.duckdb import Engine
+from smartaccounts.engine.memory import memory_bytes
 from smartaccounts.errors import HistoryError, ModelError, PipelineError
 from smartaccounts.evaluation.walk import nobody_eligible
 from smartaccounts.features.extra import Extra, declared, extra_features
@@ -27,7 +27,7 @@ from smartaccounts.growth_list.previous import LIST, RUN, Found, find_previous, 
 from smartaccounts.growth_list.ranked import GrowthList, growth_list
 from smartaccounts.growth_list.ranking import rank
 from smartaccounts.growth_list.words import Words, words
-from smartaccounts.orders.contract import Lines
+from smartaccounts.orders.contract import Lines, OrderLines
 from smartaccounts.orders.customers import customer_attributes
 from smartaccounts.orders.digest import digest
 from smartaccounts.orders.source import where
@@ -62,7 +62,8 @@ class Wanted:
     """What to write beside the files of a list, and how.
 
     previous: the folder of the list before, None to look beside `out`. table: a table of a database. wait: so many
-    seconds for another run that writes into the same folder. memory: as in `engine.memory.memory_bytes`.
+    seconds for another run that writes into the same folder. memory: as in `engine.memory.memory_bytes`, for the lines
+    and the features of this process; the list itself, its files and Spark take what they need.
     """
 
     previous: Path | None = None
@@ -85,9 +86,10 @@ def predict(
     InputError as in `read_in_place`; ModelError where the model is of another pipeline or target, was trained with
     knowledge from after as_of, or needs a column that the data lack; HistoryError where as_of is before the data, has
     too little history, or nobody is eligible; PipelineError where another run does not end in time, the previous list
-    that was named is none, or the table cannot be written. Nothing is written then.
+    that was named is none, the memory is no size, or the table cannot be written. Nothing is written then.
     """
     wanted = wanted or Wanted()
+    memory_bytes(wanted.memory)  # before anything is read
     checked_extra(pipeline)
     check_model(bundle, pipeline, as_of)
     with locked(out, wait=wanted.wait, waiting=lambda: step("waiting for another run that writes there")):
@@ -102,7 +104,7 @@ def _predict(
     watch = _Watch()
     before = _previous(pipeline, as_of, out, wanted)
     check_rules(rules_of(pipeline), tuple(pipeline.features.extra))
-    with order_lines(pipeline, once=True, memory=wanted.memory) as lines, Engine(wanted.memory) as engine:
+    with order_lines(pipeline, once=True, memory=wanted.memory) as lines, _engine(lines, wanted.memory) as engine:
         check_data(bundle, lines, pipeline, as_of)
         step("order lines read")
         watch.lap("read")
@@ -117,7 +119,7 @@ def _predict(
         with ThreadPoolExecutor(1) as beside:  # scores take all cores, the rest of a list one
             known = beside.submit(known_base_rate, lines, judged, earlier, known_before=as_of)
             digested = beside.submit(digest, lines, known_before=as_of)
-            ranking = rank(now, bundle, empty=partial(engine.room.empty, dtype=np.float64))
+            ranking = rank(now, bundle, empty=engine.room.table)
             made = growth_list(ranking, pipeline, attributes=attributes, previous=before.previous)
             del ranking  # the largest table
         base_rate, data = known.result(), digested.result()
@@ -157,6 +159,11 @@ def _predict(
             write_table(made.frame, wanted.table, pipeline=pipeline.name, as_of=as_of)
     step("list written")
     return Predicted(made, told, run)
+
+
+def _engine(lines: Lines, memory: str | None) -> AbstractContextManager[Engine]:
+    """Return the engine that has the lines, so that both share the memory; one of its own where they lie elsewhere."""
+    return nullcontext(lines.engine) if isinstance(lines, OrderLines) else Engine(memory)
 
 
 def _write_tables(frame: pd.DataFrame, folder: Path) -> None:

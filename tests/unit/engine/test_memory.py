@@ -46,6 +46,14 @@ def test_values_in_a_file_stay_when_released_and_the_file_has_no_name(tmp_path: 
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_others_map_is_left_alone(tmp_path: Path) -> None:
+    np.zeros(4096).tofile(tmp_path / "zeros")
+    theirs = np.memmap(tmp_path / "zeros", dtype=np.float64, mode="c")  # what is written stays in memory
+    theirs[:] = 7
+    release(theirs, theirs[10:20])
+    assert (theirs == 7).all()
+
+
 def test_a_full_disk_is_said(tmp_path: Path) -> None:
     with pytest.raises(PipelineError, match=r"Expected room on disk for 9007199.3 GB more, got too little in"):
         Room(0, tmp_path).empty((1 << 50,), np.float64)

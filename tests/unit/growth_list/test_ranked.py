@@ -5,7 +5,6 @@ from __future__ import annotations
 import mmap
 from dataclasses import replace
 from datetime import date
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -55,8 +54,7 @@ def made(bundle: Bundle) -> GrowthList:
 
 
 def test_rows_in_a_file_make_the_same_list(bundle: Bundle, made: GrowthList, tmp_path: Path) -> None:
-    empty = partial(Room(0, tmp_path).empty, dtype=np.float64)
-    ranking = rank(ELIGIBLE, bundle, empty=empty)
+    ranking = rank(ELIGIBLE, bundle, empty=Room(0, tmp_path).table)
     lies_in = ranking.rows["spend_365d"].to_numpy()
     while lies_in.base is not None and not isinstance(lies_in, np.memmap):
         lies_in = lies_in.base

@@ -93,6 +93,29 @@ def test_other_trees_are_left_to_lightgbm(more: dict[str, Any]) -> None:
     np.testing.assert_array_equal(trees.raw(matrix), trees.booster.predict(matrix, raw_score=True))
 
 
+@pytest.mark.parametrize(
+    "more",
+    [{"zero_as_missing": True}, {"linear_tree": True}, {"objective": "multiclass", "num_class": 3}],
+    ids=str,
+)
+def test_trees_of_another_kind_are_left_to_lightgbm(more: dict[str, Any]) -> None:
+    matrix = np.nan_to_num(_matrix(0)[:, 4:])
+    y = np.random.default_rng(1).integers(0, 2, ROWS).astype(float)
+    settings = {"objective": "binary", **SETTINGS, **more}
+    trees = Trees(lgb.train(settings, lgb.Dataset(matrix, y, params=more), 5).model_to_string())
+    assert splits(trees.booster) is None
+    np.testing.assert_array_equal(trees.raw(matrix), trees.booster.predict(matrix, raw_score=True))
+
+
+def test_numbers_finer_than_single_are_left_to_lightgbm() -> None:
+    trees = _trained(_matrix(0))
+    found = splits(trees.booster)
+    assert found is not None
+    fine = _matrix(1).astype(np.float64)
+    fine[:, found.column[0]] = np.nextafter(float(found.threshold[0]), np.inf)
+    np.testing.assert_array_equal(trees.raw(fine), trees.booster.predict(fine, raw_score=True))
+
+
 def test_a_threshold_is_never_rounded_up() -> None:
     given = np.array([0.1, -0.1, 1 / 3, 1e300, -1e300, 1e-45, 1e-46, -1e-46, 0.5, 16777217.0])
     down = rounded_down(given)

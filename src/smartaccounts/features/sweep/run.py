@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -74,8 +73,8 @@ def _rows(lines: OrderLines, held: Coded, dates: Dates, targets: Sequence[Target
     seen = see_by_date(held, dates)
     begins = np.searchsorted(seen.date, np.arange(len(seen.dates.as_ofs) + 1))
     parts = [Column(f"{i} {name}", total) for i, t in enumerate(targets) for name, total in standing.totals(t).items()]
-    empty = partial(lines.engine.room.empty, dtype=np.float64)
-    answer = Answer.of([*CATALOGUE, *(part.name for part in parts)], absent, rows=seen.rows, empty=empty)
+    names = [*CATALOGUE, *(part.name for part in parts)]
+    answer = Answer.of(names, absent, rows=seen.rows, empty=lines.engine.room.table)
     plan, baskets = program([*own_columns(absent), *parts], held.given), no_baskets(seen)
     over_ranges(held, lambda *where: write_customers(held, seen, plan, answer, baskets, where), answer.values)
     known = sold.known(held, seen.dates, baskets)
