@@ -102,7 +102,9 @@ def modelled(folder: Path, as_of: str) -> Path:
     said = yaml.safe_load((folder / "weeks.yaml").read_text())
     settings = {"source": {"path": "orders.parquet"}, "ledger": None, "model": {"training_dates": 12}}
     made = fit(pipeline_from(said | settings, folder=small), day)
-    save(made.model or made.plain, folder / "model")
+    if made.model is None:
+        raise SystemExit("Expected a growth model, got none: the simulated supplier is too small.")
+    save(made.model, folder / "model")
     return folder / "model"
 
 

@@ -4,9 +4,9 @@
 
 Trains on a small simulated supplier, simulates a large one, and writes its list with everything that belongs to one
 (potential, peers, plays, costs, reasons, flags, parquet, csv, xlsx, html); then the same order lines are read, their
-features computed, and every booster of the model predicts by `lightgbm.Booster.predict`, no more. By turns, `--repeats`
-times; medians of seconds and of CPU seconds (of all threads: what others do on the machine counts less) and their
-ratios are printed, and the seconds that each step of the last list took.
+features computed, and the boosters of the growth model predict by `lightgbm.Booster.predict`, no more (a list asks
+those of the potential too). By turns, `--repeats` times; medians of seconds and of CPU seconds (of all threads: what
+others do on the machine counts less) and their ratios are printed, and what each step of the last list took.
 """
 
 from __future__ import annotations

@@ -13,12 +13,16 @@ import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tests.conftest import real_history
+from tests.conftest import lines_of, real_history
 from tests.oracle.histories import CENTS, FINE, HUGE, TIES, as_ofs, random_history
 
-from smartaccounts.config import Features, Pipeline, pipeline_from, read_pipeline
+from smartaccounts.config import Features, Pipeline, Target, pipeline_from, read_pipeline
+from smartaccounts.engine.duckdb import Engine
 from smartaccounts.errors import HistoryError, InputError, PipelineError
+from smartaccounts.features import on_spark as module
+from smartaccounts.orders.on_spark import packed
 from smartaccounts.orders.simulate import simulate
+from smartaccounts.timeline import from_day_number
 from smartaccounts.workflow.features import Written, write_features
 
 pytestmark = pytest.mark.slow
@@ -111,6 +115,30 @@ def test_features_of_the_pipeline_file_are_those_of_the_embedded_engine(cluster:
     assert found.column_names[-3:] == [*said]
     assert found["weekends"].null_count < found.num_rows
     assert found.equals(expected)
+
+
+def test_parts_come_together_in_whichever_order_their_pieces_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = random_history(1, TIES)
+    with Engine() as engine:
+        lines = lines_of(engine, rows)
+        day = from_day_number(lines.last_day + 1)
+        content = packed(engine.arrow(f"SELECT * FROM {lines.table}"))
+        part = pa.table({"part": [0], "kind": ["lines"], "content": [content]}).to_batches()[0]
+        asked = module._Asked((day,), (lines.first_day,), Target(min_active=3), frozenset(), (), double=True)
+        monkeypatch.setattr(module, "_PIECE", 1000)
+        held = engine.columns(lines.table)
+        made = pa.concat_tables(module._swept(0, iter([part]), provided=lines.provided, held=[*held], asked=asked))
+    pieces = made.filter(pa.compute.is_valid(made["piece"]))
+    assert pieces.num_rows > 2
+    whole = module._part(pieces)
+    assert whole is not None
+    mixed = pieces.take(np.random.default_rng(0).permutation(pieces.num_rows)).to_batches(max_chunksize=1)
+    again = module._part(iter(mixed))
+    assert again is not None
+    np.testing.assert_array_equal(again.held.longs, whole.held.longs)
+    np.testing.assert_array_equal(again.baskets, whole.baskets)
+    assert again.names.equals(whole.names)
+    assert module._part(iter([])) is None
 
 
 def test_products_that_nobody_bought(cluster: Any, tmp_path: Path) -> None:

@@ -152,6 +152,21 @@ def test_who_was_listed_and_is_just_behind_takes_the_last_place() -> None:
     assert [g.customer_id for g in off.gone] == [order[11]]
 
 
+def test_who_takes_a_place_by_having_been_listed_changes_nothing_that_is_said_of_anybody(bundle: Bundle) -> None:
+    first = growth_list(rank(ELIGIBLE, bundle), pipeline(capacity=10)).frame
+    before = PreviousList("last", date(2020, 12, 1), "1-x", first.assign(listed=first["rank"] == 12)[BEFORE])
+    held = growth_list(rank(ELIGIBLE, bundle), pipeline(capacity=10), previous=before)
+    longer = growth_list(rank(ELIGIBLE, bundle), pipeline(capacity=12, hysteresis=0))
+    key = ["market", "customer_id"]
+    said = [c for c in COLUMNS if c not in {"rank", "listed", "keep_small", *CHANGES}]
+    listed = held.frame[held.frame["listed"]][said]
+    assert len(listed) == 10
+    of_all = longer.frame.set_index(key).loc[pd.MultiIndex.from_frame(listed[key])].reset_index()[said]
+    pd.testing.assert_frame_equal(listed, of_all, check_exact=True)
+    spent = ELIGIBLE.frame.set_index("customer_id")["spend_block_01"]
+    assert held.blocks["spend_block_01"].tolist() == spent[listed["customer_id"]].tolist()
+
+
 def test_capacity_counts_within_each_value_of_an_attribute() -> None:
     keys = pd.MultiIndex.from_frame(ELIGIBLE.frame[["market", "customer_id"]])
     reps = pd.DataFrame({"name": "x", "sales_rep": ["Ann", "Bob", None] * 20}, index=keys)

@@ -16,7 +16,7 @@ from smartaccounts.features.extra import Extra
 from smartaccounts.features.snapshot import CATALOGUE
 from smartaccounts.growth_list.figures import with_figures
 from smartaccounts.growth_list.ideas import IDEA, IDEAS, SIGN
-from smartaccounts.growth_list.reasons import FAINT, Told, message, reasons
+from smartaccounts.growth_list.reasons import FAINT, Told, _typical, message, reasons
 from smartaccounts.growth_list.words import LANGUAGES, words
 from smartaccounts.rankers.base import Contributions
 from smartaccounts.rankers.derived import DERIVED
@@ -52,6 +52,22 @@ def test_a_sentence_has_the_account_s_figure_and_the_median_of_its_peers() -> No
     assert said({"purchase_months_365d": 0.5}, purchase_months_365d=9) == [
         "Ordered in 9 of the last twelve months; the typical small customer in 4."
     ]
+
+
+def test_medians_are_those_of_all_rows_however_many_are_looked_at_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    peers = snapshot_of(40).frame.assign(market=rng.choice(["a", "b"], 40))
+    shown = ["spend_365d", "figure_that_is_made", "orders_365d"]
+    monkeypatch.setattr(
+        "smartaccounts.growth_list.reasons.figures", lambda f: pd.DataFrame({"figure_that_is_made": f["spend_182d"]})
+    )
+    found = {}
+    for piece in (1, 7, 40, 1000):
+        monkeypatch.setattr("smartaccounts.rankers.design.PIECE", piece)
+        found[piece] = _typical(peers, shown)
+    made = peers.assign(figure_that_is_made=peers["spend_182d"])
+    for medians in found.values():
+        pd.testing.assert_frame_equal(medians, made.groupby("market")[shown].median(), check_exact=True)
 
 
 def test_peers_are_of_the_same_market() -> None:
