@@ -59,13 +59,14 @@ def _came(lines: OrderLines, *, starts: Sequence[int], horizon_days: int, before
         "calendar", pd.DataFrame({"day": np.array(days, dtype="int32"), "month": np.array(months, dtype="int32")})
     )
     known = "" if before is None else f" AND l.known_day < {before}"
+    within = f"l.day >= {min(starts)} AND l.day < {max(starts) + horizon_days}"  # said of all, files are passed over
     return engine.arrow(f"""
         SELECT DATE '1970-01-01' + as_of AS as_of, market, customer_id, {unscaled("SUM(amount)")} AS spend_ahead,
           COUNT(*) AS months_ahead
         FROM (
           SELECT a.as_of, l.market, l.customer_id, m.month, SUM({scaled("l.amount")}) AS amount
           FROM {lines.table} l CROSS JOIN outcome_as_ofs a JOIN calendar m ON m.day = l.day
-          WHERE l.day >= a.as_of AND l.day < a.as_of + {horizon_days}{known}
+          WHERE {within} AND l.day >= a.as_of AND l.day < a.as_of + {horizon_days}{known}
           GROUP BY a.as_of, l.market, l.customer_id, m.month) by_month
         GROUP BY as_of, market, customer_id""")
 

@@ -12,7 +12,7 @@ from tests.oracle.histories import CENTS, FINE, as_ofs, random_history
 
 from smartaccounts.config import Target
 from smartaccounts.engine.memory import Room
-from smartaccounts.features.sweep import coded, pieces, run, sold
+from smartaccounts.features.sweep import laid_out, pieces, run, sold
 
 TARGET = Target(min_active=3, horizon_days=91)
 
@@ -26,8 +26,8 @@ def test_arrays_in_files_ranges_of_few_lines_pieces_of_few_rows(
     (plenty,) = run.whole(lines, as_ofs(seed), [TARGET])
 
     monkeypatch.setattr(lines.engine, "room", Room(0, tmp_path))
-    monkeypatch.setattr(coded, "RANGE", 20)
-    monkeypatch.setattr(coded, "BATCH", 64)
+    monkeypatch.setattr(laid_out, "RANGE", 20)
+    monkeypatch.setattr(laid_out, "BATCH", 64)
     monkeypatch.setattr(sold, "AT_ONCE", 2)
     (little,) = run.whole(lines, as_ofs(seed), [TARGET])
     monkeypatch.setattr(pieces, "ROWS", 7)

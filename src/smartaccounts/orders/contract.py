@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from smartaccounts.engine.duckdb import Engine
+from smartaccounts.engine.duckdb import Engine, text
 from smartaccounts.timeline import day_number, from_day_number
 
 if TYPE_CHECKING:
@@ -59,6 +60,11 @@ COLUMNS: tuple[Column, ...] = (
     Column("currency", "string", "no", "more than one in a market is an error, not a sum"),
 )
 """The contract, in the order of the table of `OrderLines`."""
+
+
+def every_column(held: Collection[str]) -> str:
+    """Return SQL of every contract column out of a table that holds some; the others are null."""
+    return ", ".join(c.held_as if c.held_as in held else f"CAST(NULL AS {c.sql_type}) AS {c.held_as}" for c in COLUMNS)
 
 
 @dataclass(frozen=True)
@@ -124,6 +130,35 @@ class Lines(Protocol):
 
 
 @dataclass(frozen=True)
+class StoredFile:
+    """Accepted order lines in a Parquet file that never changes, with the columns that their source has.
+
+    name: no other is ever called so. path: as the engine reads it, no character of it being a wildcard. last_known: the
+    greatest known day; hashed: as `digest.hashed` says.
+    """
+
+    name: str
+    path: str
+    rows: int
+    last_known: int
+    hashed: int
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Where order lines are stored.
+
+    held: the columns that the files have, as in the table. rest: SQL of these columns of the lines that are in none of
+    the files, '' where there are none. beside: a folder for what is made of the files; it need not be there yet.
+    """
+
+    files: tuple[StoredFile, ...]
+    held: frozenset[str]
+    rest: str
+    beside: Path
+
+
+@dataclass(frozen=True)
 class OrderLines:
     """Accepted order lines in a table of the engine.
 
@@ -131,6 +166,7 @@ class OrderLines:
     never null ('' by default), order_id is never null (the ISO date where the source has none), known_day is the day
     where the source has none, and day, customer_id and amount (finite) are never null. `provided` are the contract
     columns that the source really has. `first_day` and `last_day` are the least and the greatest day over all lines.
+    stored: None where they are not those of some files.
     """
 
     engine: Engine
@@ -139,6 +175,20 @@ class OrderLines:
     first_day: int
     last_day: int
     intake: Intake
+    stored: Stored | None = None
+
+    def but(self, names: Collection[str]) -> str:
+        """Return SQL of the lines, as the table has them, without those of some of the stored files."""
+        if self.stored is None:
+            raise ValueError("these lines are not stored")
+        held = ", ".join(c.held_as for c in COLUMNS if c.held_as in self.stored.held)
+        paths = ", ".join(text(file.path) for file in self.stored.files if file.name not in names)
+        files = [f"SELECT {held} FROM read_parquet([{paths}])"] if paths else []
+        rest = [f"SELECT {held} FROM ({self.stored.rest})"] if self.stored.rest else []
+        some = " UNION ALL ".join([*files, *rest])
+        return (
+            f"SELECT {every_column(self.stored.held)} FROM ({some})" if some else f"SELECT * FROM {self.table} LIMIT 0"
+        )
 
     def first_known(self, before: date) -> date:
         """Return the first order day among the lines known before a date; that of all lines where none was."""

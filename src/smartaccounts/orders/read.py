@@ -11,7 +11,7 @@ from pathlib import Path
 from smartaccounts.config import Pipeline
 from smartaccounts.engine.duckdb import Engine
 from smartaccounts.errors import InputError, PipelineError, culprits
-from smartaccounts.orders.contract import COLUMNS, OrderLines
+from smartaccounts.orders.contract import OrderLines, every_column
 from smartaccounts.orders.intake import check_currencies, counted
 from smartaccounts.orders.layers import Known
 from smartaccounts.orders.ledger.lines import read_ledger
@@ -98,7 +98,7 @@ def _from_ledger(pipeline: Pipeline, engine: Engine, *, today: date) -> OrderLin
     if "currency" in provided:
         check_currencies(pipeline, engine, f"(SELECT market, currency, NULL AS reason FROM ({kept.sql}))")
     whole(engine, f"({kept.sql})", held=kept.held)
-    return OrderLines(engine, TABLE, provided, kept.first_day, kept.last_day, kept.intake)
+    return OrderLines(engine, TABLE, provided, kept.first_day, kept.last_day, kept.intake, kept.stored)
 
 
 def whole(engine: Engine, table: str, *, held: Collection[str]) -> None:
@@ -106,8 +106,7 @@ def whole(engine: Engine, table: str, *, held: Collection[str]) -> None:
 
     A column that the source lacks costs no memory in a view.
     """
-    columns = [c.held_as if c.held_as in held else f"CAST(NULL AS {c.sql_type}) AS {c.held_as}" for c in COLUMNS]
-    engine.run(f"CREATE OR REPLACE VIEW {TABLE} AS SELECT {', '.join(columns)} FROM {table}")
+    engine.run(f"CREATE OR REPLACE VIEW {TABLE} AS SELECT {every_column(held)} FROM {table}")
 
 
 def write_rejected(pipeline: Pipeline, engine: Engine, path: Path, *, today: date | None = None) -> int:

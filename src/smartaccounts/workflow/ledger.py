@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -10,21 +11,23 @@ from typing import Any
 
 from smartaccounts.config import Pipeline
 from smartaccounts.engine.duckdb import Engine
+from smartaccounts.errors import InputError
+from smartaccounts.features.sweep.keep import keep
 from smartaccounts.orders.contract import Intake
 from smartaccounts.orders.ledger.access import folder_of, opened
 from smartaccounts.orders.ledger.files import Changes, changes
 from smartaccounts.orders.ledger.lines import Held, held_lines
-from smartaccounts.orders.ledger.manifest import Manifest
+from smartaccounts.orders.ledger.manifest import BESIDE, Manifest
 from smartaccounts.orders.ledger.update import NO_MORE, Asked, Updated
 from smartaccounts.orders.ledger.update import update as updated
-from smartaccounts.orders.read import clock
+from smartaccounts.orders.read import clock, read
 from smartaccounts.outputs.locked import WAIT_SECONDS, locked
 from smartaccounts.timeline import from_day_number
 
 
 @dataclass(frozen=True)
 class Content:
-    """What is in a ledger; first and last day of its accepted lines, bytes of its Parquet files."""
+    """What is in a ledger; first and last day of its accepted lines, bytes of its files."""
 
     folder: Path
     files: int
@@ -64,6 +67,9 @@ def update_ledger(
     folder, day = folder_of(pipeline), today or clock()
     with locked(folder, wait=wait, waiting=waiting, instead="another folder as `ledger`"), Engine() as engine:
         done = updated(pipeline, engine, today=day, asked=asked, step=step)
+        step("numbers of the lines")
+        with suppress(InputError):  # said by every command that reads the lines
+            keep(read(pipeline, engine, today=day))
         return done, _content(folder, done.manifest, done.held)
 
 
@@ -80,6 +86,6 @@ def show_ledger(pipeline: Pipeline, *, today: date | None = None) -> tuple[Conte
 
 
 def _content(folder: Path, manifest: Manifest, held: Held) -> Content:
-    size = sum(p.bytes for p in manifest.parts)
+    size = sum(p.bytes for p in manifest.parts) + sum(f.stat().st_size for f in folder.glob(f"{BESIDE}/*/*"))
     days = from_day_number(held.first_day), from_day_number(held.last_day)
     return Content(folder, len(manifest.files), held.intake, *days, size)

@@ -3,40 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any
+from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from smartaccounts.engine.memory import Room, release
-from smartaccounts.engine.sql import MONEY_SCALE, NARROW, scaled
-from smartaccounts.engine.threads import threads
-from smartaccounts.errors import InputError
-from smartaccounts.features.channels import is_digital
-from smartaccounts.features.sweep.keys import Index, Keys
-from smartaccounts.features.sweep.measures import GIVEN, flagged, given
-from smartaccounts.features.sweep.scatter import by_code, filed, placed, queued, settled
+from smartaccounts.engine.memory import release
+from smartaccounts.features.sweep.keys import Keys
+from smartaccounts.features.sweep.laid_out import Ints, Longs, bounds_of, joined, laid_out, offsets_of
+from smartaccounts.features.sweep.measures import given
 from smartaccounts.orders.contract import OrderLines
-
-Ints = npt.NDArray[np.int32]
-Longs = npt.NDArray[np.int64]
-Columns = list[npt.NDArray[Any]]
-
-DAY, KNOWN, PRODUCT, CATEGORY, FLAGS = range(5)
-"""Columns of `Coded.ints`; product and category are -1 where a line has none, bit i of the flags says that its amount
-counts in measure i of those `flagged`."""
-ORDER, AMOUNT, LN_PRICE, LN_QUANTITY, FIRST_GIVEN = range(5)
-"""Columns of `Coded.longs`: a hash of the order_id, scaled money, logs as integers of 1e-9 (NO_LOG: none), and then the
-measures of `given` that are not `flagged`."""
-NO_LOG = np.iinfo(np.int64).min
-
-BATCH = 1 << 18
-RANGE = 1 << 18
-"""Lines of a range of customers, about: they lie together in the cache when they are put in place and swept."""
 
 
 @dataclass(frozen=True)
@@ -82,18 +60,14 @@ class Coded:
 
 
 def coded(lines: OrderLines, keys: Keys) -> Coded:
-    """Return the lines of some keys as numbers; they are read once more.
+    """Return the lines of some keys as numbers; they are read once more, but for those that are kept.
 
     InputError where they are not those of which the keys were made: a file has changed.
     """
-    customers = keys.customers
-    offsets = np.concatenate([[0], np.cumsum(customers["lines"].to_numpy())]).astype(np.int64)
-    names = given(lines.provided)
-    bounds = np.unique(np.append(np.searchsorted(offsets, np.arange(0, offsets[-1], RANGE)), len(customers)))
-    read = _batches(lines, keys, names)
-    ints, longs, span = _placed(
-        read, keys, offsets, bounds, width=FIRST_GIVEN + len(names) - len(flagged(names)), room=lines.engine.room
-    )
+    customers, names = keys.customers, given(lines.provided)
+    offsets = offsets_of(customers["lines"].to_numpy())
+    bounds = bounds_of(offsets)
+    laid = laid_out(lines, keys, offsets, bounds) if keys.kept is None else joined(lines, keys, keys.kept, offsets)
     markets = customers["market"].combine_chunks().dictionary_encode()
     sold_in = pc.index_in(keys.products["market"], value_set=markets.dictionary)  # a market may have no products
     starts = np.flatnonzero(np.diff(np.asarray(markets.indices), prepend=-1))
@@ -101,95 +75,21 @@ def coded(lines: OrderLines, keys: Keys) -> Coded:
         customers=customers.select(["market", "customer_id", "person"]),
         offsets=offsets,
         bounds=bounds,
-        ints=ints,
-        longs=longs,
+        ints=laid.ints,
+        longs=laid.longs,
         given=names,
         markets=np.append(starts, len(customers)).astype(np.int64),
         product_market=sold_in.to_numpy().astype(np.int32),
         categories=len(keys.categories),
         first_known=customers["first_known"].to_numpy().astype(np.int32),
-        span=span,
+        span=laid.span,
     )
 
 
-def _placed(
-    batches: Iterator[Columns], keys: Keys, offsets: Longs, bounds: Longs, *, width: int, room: Room
-) -> tuple[Ints, Longs, tuple[int, int]]:
-    """Return `ints`, `longs` and the span: lines first go to their range as they come, column by column, then to their place in it."""
-    whose = room.empty((offsets[-1], 1), np.int32)
-    ints, longs = room.empty((offsets[-1], FLAGS + 1), np.int32), room.empty((offsets[-1], width), np.int64)
-    range_of = np.repeat(np.arange(len(bounds) - 1, dtype=np.int32), np.diff(bounds))
-    starts = offsets[bounds]
-    free = starts[:-1].copy()
-
-    def file(columns: Columns, indexes: tuple[Index, ...]) -> None:
-        c, product, category = (index.numbers(h) for index, h in zip(indexes, columns[:3], strict=True))
-        order, begins = np.empty(len(c), np.int32), np.zeros(len(starts), np.int64)
-        if not queued(c, range_of, order, begins) or (free + np.diff(begins) > starts[1:]).any():
-            raise changed()
-        for some, table in (([c], whose), ([*columns[3:5], product, category, columns[5]], ints), (columns[6:], longs)):
-            for k, values in enumerate(some):
-                filed(values, order, begins, free, starts, k, table)
-        free[:] += np.diff(begins)
-        release(whose, ints, longs)
-
-    def settle(first: int, end: int) -> tuple[int, int]:
-        lines = slice(offsets[first], offsets[end])
-        n = int(lines.stop - lines.start)
-        rows, columns = np.empty(n, np.int64), ints[lines].reshape(-1, n)
-        own, begins = whose[lines, 0] - np.int32(first), offsets[first : end + 1] - offsets[first]
-        if not placed(own, begins[:-1].copy(), begins[1:], rows):
-            raise changed()
-        by_code(begins, columns[PRODUCT], rows)
-        days = int(columns[DAY].min()), int(columns[DAY].max())
-        for table in (ints, longs):
-            settled(table[lines].reshape(-1).copy(), rows, table[lines])
-        release(whose, ints, longs)
-        return days
-
-    # a Ctrl-C while numba compiles is lost in a callback of LLVM: it never comes to another thread than the first
-    with ThreadPoolExecutor(threads()) as pool:
-        indexes = pool.submit(keys.indexes).result()
-        for columns in batches:
-            pool.submit(file, columns, indexes).result()
-        if (free != starts[1:]).any():
-            raise changed()
-        days = list(pool.map(settle, bounds[:-1], bounds[1:]))
-    return ints, longs, (min((first for first, _ in days), default=0), max((last for _, last in days), default=0))
-
-
-def changed() -> InputError:
-    """Return the error of lines that are not the same when they are read again."""
-    return InputError(
-        "Expected the same order lines when they are read again, got others in the source.",
-        hint="Run the command again when its files are complete.",
-    )
-
-
-def _batches(lines: OrderLines, keys: Keys, names: tuple[str, ...]) -> Iterator[Columns]:
-    """Yield the lines, some at a time: the hashes of their keys, their day and known day, flags, the columns of `longs`."""
-    digital = is_digital("l.channel")
-    holds = {n: GIVEN[n][1].format(digital=digital) for n in names}
-    parts = flagged(names)
-    bits = [f"CASE WHEN {holds[n]} THEN {1 << i} ELSE 0 END" for i, n in enumerate(parts)]
-    measures = [
-        f"CASE WHEN {holds[n]} THEN {scaled(GIVEN[n][0], NARROW)} ELSE 0 END AS {n}" for n in names if n not in parts
-    ]
-    longs = [
-        "CAST(hash(l.order_id) >> 1 AS BIGINT) AS ordered",
-        f"{scaled('l.amount', NARROW)} AS amount",
-        f"{_log('l.unit_price') if 'unit_price' in lines.provided else NO_LOG_SQL} AS ln_price",
-        f"{_log('l.quantity') if 'quantity' in lines.provided else NO_LOG_SQL} AS ln_quantity",
-        *measures,
-    ]
-    flags = f"CAST({' + '.join(bits) or '0'} AS INTEGER) AS flags"
-    sql = f"SELECT {', '.join(keys.hashes())}, l.day, l.known_day, {flags}, {', '.join(longs)} FROM {keys.source} l"
-    for batch in lines.engine.batches(sql, rows=BATCH):
-        yield [column.to_numpy() for column in batch.columns]
-
-
-NO_LOG_SQL = f"CAST({NO_LOG + 1} - 1 AS BIGINT)"
-
-
-def _log(value: str) -> str:
-    return f"CASE WHEN {value} > 0 THEN CAST(ROUND(LN({value}) * {MONEY_SCALE}) AS BIGINT) ELSE {NO_LOG_SQL} END"
+def columns_of(held: Coded) -> Iterator[pa.Table]:
+    """Yield the lines range by range as `joined` takes them: the columns of `ints`, then those of `longs`."""
+    for first, end in pairwise(held.bounds):
+        lines = slice(held.offsets[first], held.offsets[end])
+        columns = [*held.ints[lines].T, *held.longs[lines].T]
+        yield pa.table([np.ascontiguousarray(c) for c in columns], names=[str(i) for i in range(len(columns))])
+        release(held.ints, held.longs)

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from smartaccounts.engine.compiled import compiled
-from smartaccounts.features.sweep.coded import AMOUNT, DAY, FIRST_GIVEN, FLAGS, KNOWN, ORDER, PRODUCT
 from smartaccounts.features.sweep.measures import FIXED
+from smartaccounts.features.sweep.numbers import AMOUNT, DAY, FIRST_GIVEN, FLAGS, KNOWN, ORDER, PRODUCT
 from smartaccounts.features.sweep.ordering import longest, ordered
 from smartaccounts.features.sweep.program import (
     COUNT,

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from smartaccounts.engine.sql import NARROW_LIMIT
-from smartaccounts.features.sweep.measures import GIVEN
+from smartaccounts.features.sweep.kept import Kept, kept
+from smartaccounts.features.sweep.numbers import most
 from smartaccounts.features.sweep.scatter import UNSEEN, numbered, slotted
 from smartaccounts.orders.contract import OrderLines
 from smartaccounts.timeline import day_number
@@ -44,9 +45,13 @@ class Index:
 class Keys:
     """The keys of the lines known before a day, ascending; a key's number is its place.
 
-    source: SQL of those lines. customers: market, customer_id, lines, first_known (day), person (equal for equal
-    customer_ids). products: market, product_id; categories: market, category; both without nulls. salt: of the hashes,
-    which are then all different. most: the largest sum of money over one customer (`too_large`).
+    customers: market, customer_id, lines, first_known (day), most (the largest sum of its money, `too_large`), person
+    (equal for equal customer_ids). products: market, product_id; categories: market, category; both without nulls.
+    salt: of the hashes, which are then all different.
+
+    kept: where the numbers of some lines are, None where of none; the keys are then of all kept lines too, known by that
+    day or not. `kept` of a customer says how many of its lines they are, that of a product or category whether there is
+    one. source: SQL of the other lines.
     """
 
     source: str
@@ -54,7 +59,12 @@ class Keys:
     products: pa.Table
     categories: pa.Table
     salt: int
-    most: float
+    kept: Kept | None = None
+
+    @property
+    def most(self) -> float:
+        """Return the largest sum of money over one customer."""
+        return float(pc.max(self.customers["most"]).as_py() or 0)
 
     def indexes(self) -> tuple[Index, ...]:
         """Return an index of each kind of key, in the order of `hashes`."""
@@ -70,24 +80,50 @@ _KEYS = {"c": "customer_id", "product": "product_id", "category": "category"}
 
 def too_large(lines: OrderLines, *, known_before: date) -> bool:
     """Say whether a sum of scaled money over what was known of one customer by then could pass 64 bits."""
-    largest = f"SELECT {_most(lines)} AS most FROM {lines.table} WHERE known_day < {day_number(known_before)}"
+    largest = f"SELECT {most(lines.provided)} AS most FROM {lines.table} WHERE known_day < {day_number(known_before)}"
     asked = (largest, f"SELECT MAX(most) FROM ({largest} GROUP BY market, customer_id) sums")  # the first is cheap
     return all((lines.engine.rows(sql)[0][0] or 0) >= NARROW_LIMIT for sql in asked)
 
 
 def keyed(lines: OrderLines, *, known_before: date) -> Keys:
-    """Return the keys of the lines known before a day."""
+    """Return the keys of the lines known before a day; of what is kept as numbers, those numbers are not read here."""
+    found = kept(lines)
+    if found is not None:
+        keys = _keyed(_beyond(lines, found), known_before, found)
+        if keys.most < NARROW_LIMIT:  # lines of the future count here, and must not decide
+            return keys
+    return _keyed(lines, known_before, None)
+
+
+def _beyond(lines: OrderLines, held: Kept) -> OrderLines:
+    """Return the lines that are not kept."""
+    view = "swept_beyond"
+    lines.engine.run(f"CREATE OR REPLACE VIEW {view} AS {lines.but(held.files)}")
+    return replace(lines, table=view, stored=None)
+
+
+def _keyed(lines: OrderLines, known_before: date, held: Kept | None) -> Keys:
     engine = lines.engine
     source = f"(SELECT * FROM {lines.table} WHERE known_day < {day_number(known_before)})"
-    engine.run(f"""CREATE OR REPLACE TABLE swept_c AS
-        SELECT market, customer_id, COUNT(*) AS lines, MIN(known_day) AS first_known, {_most(lines)} AS most
-        FROM {source} GROUP BY market, customer_id""")
-    engine.run(f"""CREATE OR REPLACE TABLE swept_items AS
-        SELECT GROUPING(product_id) = 1 AS is_category, market, product_id, category
-        FROM {source} GROUP BY GROUPING SETS ((market, product_id), (market, category))""")
+    customers = f"""SELECT market, customer_id, COUNT(*) AS lines, MIN(known_day) AS first_known,
+          {most(lines.provided)} AS most, 0 AS kept
+        FROM {source} GROUP BY market, customer_id"""
+    items = f"""SELECT GROUPING(product_id) = 1 AS is_category, market, product_id, category, FALSE AS kept
+        FROM {source} GROUP BY GROUPING SETS ((market, product_id), (market, category))"""
+    if held is not None:
+        customers = f"""SELECT market, customer_id, SUM(lines)::BIGINT AS lines, MIN(first_known) AS first_known,
+              SUM(most) AS most, SUM(kept)::BIGINT AS kept
+            FROM ({customers} UNION ALL SELECT *, lines AS kept FROM {held.table("customers")})
+            GROUP BY market, customer_id"""
+        items = f"""SELECT is_category, market, product_id, category, BOOL_OR(kept) AS kept
+            FROM ({items} UNION ALL SELECT FALSE, market, product_id, NULL, TRUE FROM {held.table("products")}
+              UNION ALL SELECT TRUE, market, NULL, category, TRUE FROM {held.table("categories")})
+            GROUP BY ALL"""
+    engine.run(f"CREATE OR REPLACE TABLE swept_c AS {customers}")
+    engine.run(f"CREATE OR REPLACE TABLE swept_items AS {items}")
     for name, where in (("product", "NOT is_category"), ("category", "is_category")):
         engine.run(
-            f"CREATE OR REPLACE VIEW swept_{name} AS SELECT market, {_KEYS[name]} FROM swept_items WHERE {where}"
+            f"CREATE OR REPLACE VIEW swept_{name} AS SELECT market, {_KEYS[name]}, kept FROM swept_items WHERE {where}"
         )
     salt = next((s for s in range(_SALTS) if not _alike(lines, s)), None)
     if salt is None:
@@ -95,15 +131,14 @@ def keyed(lines: OrderLines, *, known_before: date) -> Keys:
 
     def table(name: str, more: str = "") -> pa.Table:
         column = _KEYS[name]
-        return engine.arrow(f"""SELECT market, {column}, {more}{_hash(column, salt)} AS hash FROM swept_{name}
+        return engine.arrow(f"""SELECT market, {column}, {more}kept, {_hash(column, salt)} AS hash FROM swept_{name}
             WHERE {column} IS NOT NULL ORDER BY market, {column}""")
 
-    customers = table("c", "lines, first_known, DENSE_RANK() OVER (ORDER BY customer_id) - 1 AS person, ")
+    whose = table("c", "lines, first_known, most, DENSE_RANK() OVER (ORDER BY customer_id) - 1 AS person, ")
     products, categories = table("product"), table("category")
-    most = engine.rows("SELECT MAX(most) FROM swept_c")[0][0]
     for made in ("VIEW swept_product", "VIEW swept_category", "TABLE swept_items", "TABLE swept_c"):
         engine.run(f"DROP {made}")
-    return Keys(source, customers, products, categories, salt, most or 0)
+    return Keys(source, whose, products, categories, salt, held)
 
 
 def _alike(lines: OrderLines, salt: int) -> bool:
@@ -117,10 +152,3 @@ def _alike(lines: OrderLines, salt: int) -> bool:
 
 def _hash(column: str, salt: int) -> str:
     return f"hash(market, {column}{f', {salt}' if salt else ''})"
-
-
-def _most(lines: OrderLines) -> str:
-    """Return SQL for the largest of the sums of the absolute money of lines."""
-    given: list[Any] = [v.replace("l.", "") for v, _, needs in GIVEN.values() if lines.provided >= set(needs)]
-    sums = ", ".join(f"COALESCE(SUM(ABS({v})), 0)" for v in dict.fromkeys(["amount", *given]))
-    return f"GREATEST({sums}, 0)"

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from smartaccounts.engine.compiled import compiled
-from smartaccounts.features.sweep.coded import AMOUNT, CATEGORY, DAY, KNOWN, LN_PRICE, LN_QUANTITY, NO_LOG, PRODUCT
+from smartaccounts.features.sweep.numbers import AMOUNT, CATEGORY, DAY, KNOWN, LN_PRICE, LN_QUANTITY, NO_LOG, PRODUCT
 from smartaccounts.features.sweep.ordering import longest
 
 BUYERS, LARGE_BUYERS, SUM_PRICE, PRICES, SUM_QUANTITY, QUANTITIES = range(6)

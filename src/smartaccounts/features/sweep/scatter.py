@@ -103,8 +103,31 @@ def by_code(begins: Array, codes: Array, rows: Array) -> None:
 
 @compiled
 def settled(columns: Array, rows: Array, table: Array) -> None:
-    """Write the lines of one range, one column after the other, to their rows of `table`."""
-    n, width = table.shape
+    """Write some lines, one column after the other, to their rows of `table`."""
+    n, width = len(rows), table.shape[1]
     for i in range(n):
         for k in range(width):
             table[rows[i], k] = columns[k * n + i]
+
+
+@compiled
+def merged(
+    customers: Array, begins: Array, codes: Array, more_begins: Array, more_codes: Array,
+    starts: Array, rows: Array, more_rows: Array,
+) -> None:  # fmt: skip
+    """Write to which rows the lines of some customers go, and more lines of the same, so that both ascend by their code.
+
+    Customer `customers[i]` has the lines `begins[i]:begins[i + 1]`, of the others those at its own number in
+    `more_begins`, and its rows begin at its own in `starts`.
+    """
+    for i in range(len(customers)):
+        c = customers[i]
+        k, more, to = begins[i], more_begins[c], starts[c]
+        while k < begins[i + 1] or more < more_begins[c + 1]:
+            if more == more_begins[c + 1] or (k < begins[i + 1] and codes[k] <= more_codes[more]):
+                rows[k] = to
+                k += 1
+            else:
+                more_rows[more] = to
+                more += 1
+            to += 1

@@ -9,7 +9,7 @@ from __future__ import annotations
 import codecs
 import secrets
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
@@ -19,7 +19,8 @@ from smartaccounts.config import Pipeline
 from smartaccounts.engine.duckdb import Engine
 from smartaccounts.errors import InputError
 from smartaccounts.orders import layers
-from smartaccounts.orders.contract import COLUMNS
+from smartaccounts.orders.contract import COLUMNS, every_column
+from smartaccounts.orders.digest import hashed
 from smartaccounts.orders.intake import tally_sql
 from smartaccounts.orders.ledger.access import drops
 from smartaccounts.orders.ledger.files import Looked, check_unchanged, digest, grown_to
@@ -129,16 +130,17 @@ def _segment(pipeline: Pipeline, engine: Engine, file: File, folder: Path, *, to
     tally = engine.rows(tally_sql(f"(SELECT * FROM {_STAGE} WHERE NOT later)", doubts) + " ORDER BY reason")
     return Segment(
         today=str(today),
-        lines=_written(engine, lines, folder, sort="market, customer_id, day"),
-        later=_written(engine, later, folder, sort="day"),
+        lines=_written(engine, lines, folder, held=held, sort="market, customer_id, day"),
+        later=_written(engine, later, folder, held=held, sort="day"),
         tally=tuple((reason, rows, None if reason is None else some, *more) for reason, rows, some, *more in tally),
     )
 
 
-def _written(engine: Engine, sql: str, folder: Path, *, sort: str) -> Part | None:
-    rows = engine.rows(f"SELECT count(*) FROM ({sql})")[0][0]
+def _written(engine: Engine, sql: str, folder: Path, *, held: Sequence[str], sort: str) -> Part | None:
+    every = f"SELECT {every_column(held)} FROM ({sql})"
+    rows, last, total = engine.rows(f"SELECT count(*), max(known_day), {hashed()} FROM ({every})")[0]
     if not rows:
         return None
     file = folder / PARTS / f"{secrets.token_hex(12)}.parquet"
     engine.write_parquet(f"{sql} ORDER BY {sort}", file)
-    return Part(file.name, rows, file.stat().st_size)
+    return Part(file.name, rows, file.stat().st_size, last, int(total))

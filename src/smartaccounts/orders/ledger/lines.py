@@ -12,13 +12,13 @@ from typing import Any
 from smartaccounts.config import Pipeline
 from smartaccounts.engine.duckdb import Engine, text
 from smartaccounts.orders import layers
-from smartaccounts.orders.contract import COLUMNS, Intake
+from smartaccounts.orders.contract import COLUMNS, Intake, Stored, StoredFile
 from smartaccounts.orders.intake import intake_of, merged_sql, tally_sql
 from smartaccounts.orders.layers import REASONS
 from smartaccounts.orders.ledger.access import check_current, drops, folder_of, opened
 from smartaccounts.orders.ledger.files import changes
 from smartaccounts.orders.ledger.ingest import MARKS, ROW, SOURCE_ROW
-from smartaccounts.orders.ledger.manifest import PARTS, Manifest, Part
+from smartaccounts.orders.ledger.manifest import BESIDE, PARTS, Manifest, Part
 from smartaccounts.orders.source import literal, noted
 from smartaccounts.orders.staging import held_columns, without_duplicates
 from smartaccounts.timeline import day_number
@@ -33,7 +33,8 @@ _TALLY = """[{"reason": "TINYINT", "rows": "BIGINT", "examples": ["VARCHAR"], "c
 class Held:
     """Accepted lines: `sql` selects the contract columns `held`, under the names of the table.
 
-    `first_day` and `last_day`: the least and the greatest day, as day numbers.
+    `first_day` and `last_day`: the least and the greatest day, as day numbers. stored: None where accepted lines
+    too are judged again.
     """
 
     sql: str
@@ -41,6 +42,7 @@ class Held:
     intake: Intake
     first_day: int
     last_day: int
+    stored: Stored | None
 
 
 def read_ledger(pipeline: Pipeline, engine: Engine, *, today: date) -> Held:
@@ -68,7 +70,7 @@ def held_lines(
     later = _relation([s.later for s in manifest.segments], folder)
     read_again = drops(pipeline)  # accepted lines too are judged: the same line may stand in another file
     _load(engine, [row for s in manifest.segments for row in s.tally if not (read_again and row[0] is None)])
-    selects = []
+    selects, rest = [], ""
     if accepted and not read_again:
         selects.append(f"SELECT {', '.join(columns)} FROM {accepted}")
     if later or (accepted and read_again):
@@ -82,13 +84,21 @@ def held_lines(
         engine.run(f"DELETE FROM {_JUDGED} WHERE reason IS NOT NULL")
         for name in MARKS:
             engine.run(f"ALTER TABLE {_JUDGED} DROP COLUMN {name}")
-        selects.append(f"SELECT {', '.join(columns)} FROM {_JUDGED}")
+        rest = f"SELECT {', '.join(columns)} FROM {_JUDGED}"
+        selects.append(rest)
     tally = engine.rows(f"{merged_sql(_TALLIES, len(doubts))} ORDER BY reason")
     notes = [n for e in manifest.files if (n := noted(Path(e.path).name, e.guessed, e.mixed))]
     taken = intake_of(pipeline, tally, doubts=doubts, notes=notes)
     sql = "\nUNION ALL ".join(selects)
     first, last = engine.rows(f"SELECT min(day), max(day) FROM ({sql})")[0]
-    return Held(sql, held, taken, first, last)
+    stored = None if read_again or days_only else Stored(_files(manifest, folder), held, rest, folder / BESIDE)
+    return Held(sql, held, taken, first, last, stored)
+
+
+def _files(manifest: Manifest, folder: Path) -> tuple[StoredFile, ...]:
+    """Return the files of accepted lines."""
+    parts = [s.lines for s in manifest.segments if s.lines is not None]
+    return tuple(StoredFile(p.name, literal(folder / PARTS / p.name), p.rows, p.last_known, p.hashed) for p in parts)
 
 
 def _load(engine: Engine, tally: Sequence[Sequence[Any]]) -> None:

@@ -11,18 +11,21 @@ from typing import Any
 
 from smartaccounts.errors import InputError
 
-FORMAT = 1
+FORMAT = 2
 """To be raised where files are opened, or lines counted, in another way; other SQL is noticed by the recipe."""
-MANIFEST, PARTS = "manifest.json", "parts"
+MANIFEST, PARTS, BESIDE = "manifest.json", "parts", "numbers"
+"""In BESIDE lies what others make of the parts."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """A Parquet file of lines in the folder `PARTS`."""
+    """A Parquet file of lines in the folder `PARTS`; last_known and hashed as in `contract.StoredFile`."""
 
     name: str
     rows: int
     bytes: int
+    last_known: int
+    hashed: int
 
 
 @dataclass(frozen=True)

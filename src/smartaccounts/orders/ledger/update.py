@@ -17,9 +17,9 @@ from smartaccounts.orders.ledger import ingest
 from smartaccounts.orders.ledger.access import checked, folder_of, missing, recipe_of, settings_of
 from smartaccounts.orders.ledger.files import Looked, changes
 from smartaccounts.orders.ledger.lines import Held, held_lines
-from smartaccounts.orders.ledger.manifest import MANIFEST, PARTS, Entry, Manifest, load, save
+from smartaccounts.orders.ledger.manifest import BESIDE, MANIFEST, PARTS, Entry, Manifest, load, save
 
-_OWN = re.compile(rf"{MANIFEST}|[.].*|{PARTS}|{PARTS}/[0-9a-f]{{24}}[.]parquet([.]partial)?")
+_OWN = re.compile(rf"{MANIFEST}|[.].*|{PARTS}|{BESIDE}|{PARTS}/[0-9a-f]{{24}}[.]parquet([.]partial)?")
 """What a ledger's folder holds; the lock and a manifest half written begin with a full stop."""
 
 

@@ -256,7 +256,7 @@ def test_a_rebuild_reads_all_and_needs_no_manifest_that_can_be_read(shop: Make) 
     source = shop()
     source.update()
     (source.folder / "ledger" / "manifest.json").write_text("{")
-    with pytest.raises(InputError, match=r"Expected a ledger of format 1, got one that cannot be read"):
+    with pytest.raises(InputError, match=r"Expected a ledger of format 2, got one that cannot be read"):
         source.update()
     assert len(source.update(rebuild=True).read) == 2
     assert source.parts == {p.name for p in source.manifest.parts}
