@@ -130,9 +130,20 @@ def test_a_list_on_a_session_of_its_own(cluster: Any, supplier: Path, tmp_path: 
 
 def test_what_does_not_run_on_spark_says_so(cluster: Any, supplier: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(supplier)
-    said = call("check", "supplier.yaml", *ON_SPARK)
+    said = call("check", "supplier.yaml", "--rejected", "rejected.parquet", *ON_SPARK)
     assert said.code == 2
-    assert "does not run on Spark" in " ".join(said.err.split())
+    assert "got engine: spark in 'supplier' for --rejected" in " ".join(said.err.split())
+    assert not Path("rejected.parquet").exists()
+
+
+def test_the_quality_report_is_that_of_the_embedded_engine(
+    cluster: Any, supplier: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(supplier)
+    here, there = (call("check", "supplier.yaml", *more) for more in ((), ON_SPARK))
+    assert here.code == there.code
+    assert there.out == here.out
+    assert "Quality of supplier" in here.out
 
 
 def test_what_past_dates_say_is_what_they_say_of_files(

@@ -45,18 +45,14 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Read and check the order lines: the quality report. Exit 1 where training would be unsound."""
-    from smartaccounts.engine.duckdb import Engine
-    from smartaccounts.orders.check import check as checked
-    from smartaccounts.orders.read import write_rejected
     from smartaccounts.orders.report import as_text
+    from smartaccounts.workflow.check import checked
 
     opened_pipeline = opened(pipeline, overrides)
     day = dates([as_of])[0] if as_of else None
     _own_features(opened_pipeline)
-    with progress("Checking"), Engine() as engine:
-        quality = checked(opened_pipeline, engine, as_of=day)
-        if rejected is not None:
-            write_rejected(opened_pipeline, engine, rejected)
+    with progress("Checking"):
+        quality = checked(opened_pipeline, as_of=day, rejected=rejected)
     if as_json:
         print_json(quality.as_dict())
     else:

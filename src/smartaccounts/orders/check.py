@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
 from typing import Any, Literal
@@ -14,7 +14,7 @@ from smartaccounts.orders.contract import COLUMNS, Intake
 from smartaccounts.orders.findings import Calendar, Cancellations, Market, OddCodes, Oddities
 from smartaccounts.orders.intake import counted
 from smartaccounts.orders.read import clock
-from smartaccounts.orders.staging import stage
+from smartaccounts.orders.staging import held_columns, stage
 from smartaccounts.timeline import day_number, firsts_of_months, training_dates
 
 _TABLE = "order_lines_checked"
@@ -92,29 +92,55 @@ def check(pipeline: Pipeline, engine: Engine, *, as_of: date | None = None, toda
     """
     staged = stage(pipeline, engine, table=_TABLE, today=today or clock(), for_check=True)
     taken = counted(pipeline, engine, staged).intake
-    target, months = pipeline.target, findings.calendar(engine, _TABLE)
+
+    def ask(queries: Mapping[str, str]) -> None:
+        for name, sql in queries.items():
+            engine.run(f"CREATE OR REPLACE TABLE {name} AS {sql}")
+
+    made = quality(pipeline, engine, taken, ask, table=_TABLE, as_of=as_of)
+    engine.run(f"DROP TABLE {_TABLE}")
+    return made
+
+
+def quality(
+    pipeline: Pipeline,
+    engine: Engine,
+    taken: Intake,
+    ask: Callable[[Mapping[str, str]], None],
+    *,
+    table: str,
+    as_of: date | None,
+) -> Quality:
+    """Return the quality report of lines that may lie apart.
+
+    `ask` puts queries over `table`, a stage for a check, to every part of it, and the answers into the engine, into
+    tables of the names that the queries bear.
+    """
+    queries = findings.of_part(table, held_columns(pipeline))
+    ask(queries)
+    target, months = pipeline.target, findings.calendar(engine)
     end = months.last_day + timedelta(days=1)
-    customers, in_several = findings.customers(engine, _TABLE)
+    ask(findings.markets_of_part(table, end=day_number(end), horizon_days=target.horizon_days))
+    customers, in_several = findings.customers(engine)
     train, test = _dates(months, target)
-    quality = Quality(
+    found = Quality(
         name=pipeline.name,
         as_of=as_of,
         intake=taken,
-        cancellations=findings.cancellations(engine, _TABLE, marked=pipeline.source.cancelled is not None),
-        oddities=findings.oddities(engine, _TABLE),
-        odd_codes=findings.odd_codes(engine, _TABLE),
+        cancellations=findings.cancellations(engine, queries, marked=pipeline.source.cancelled is not None),
+        oddities=findings.oddities(engine),
+        odd_codes=findings.odd_codes(engine, queries),
         calendar=months,
         customers=customers,
         customers_in_several_markets=in_several,
-        markets=findings.markets(engine, _TABLE, end=day_number(end), horizon_days=target.horizon_days),
+        markets=findings.markets(engine),
         horizon_days=target.horizon_days,
         min_active=target.min_active,
-        columns_missing=tuple(c.name for c in COLUMNS if c.name not in staged.provided),
+        columns_missing=tuple(c.name for c in COLUMNS if c.name not in pipeline.columns.mapped()),
         training_dates=train,
         test_dates=test,
     )
-    engine.run(f"DROP TABLE {_TABLE}")
-    return replace(quality, problems=tuple(_problems(quality)))
+    return replace(found, problems=tuple(_problems(found)))
 
 
 def _dates(months: Calendar, target: Target) -> tuple[int, int]:

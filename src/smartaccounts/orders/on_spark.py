@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _SOURCE, _STAGE, _TALLIES = "source_part", "stage_part", "tallies"
 _AT_ONCE, _SPLIT_AT_ONCE = 1 << 17, 1 << 20
 """Lines that are mapped, and lines that are split into parts, at once."""
-_PACKED = pa.schema([("part", pa.int32()), ("kind", pa.string()), ("content", pa.binary())])
+PACKED = pa.schema([("part", pa.int32()), ("kind", pa.string()), ("content", pa.binary())])
 """Tables of Arrow as bytes, for Spark to carry: it is slow at columns. Lines lie in the parts of their customers."""
 _TALLY = pa.schema(
     [
@@ -130,37 +130,30 @@ def _over_part(
 @contextmanager
 def read_on_spark(pipeline: Pipeline, spark: Spark, *, today: date | None = None) -> Iterator[SparkLines]:
     """Read the source of a pipeline; the lines stay on the cluster inside the block. Errors as in `read`."""
-    source = spark.table(pipeline.source.table) if pipeline.source.table else spark.parquet(where(pipeline))
-    plan = _planned(pipeline, source, today=today or clock())
-    rows = source.rows()
-    parts = pipeline.spark.partitions or spark.parts(rows)
-    asked = source.select(plan.columns)
-    groups = None if pipeline.source.table else row_groups(source.local_files(), asked.schema)
-    if groups is None or pc.sum(groups["lines"]).as_py() != rows:
-        mapped = asked.mapped(partial(_mapped, plan=plan, parts=parts), _PACKED)
-    else:
-        tasks = spark.made(groups).apart("task", parts=groups["task"][-1].as_py() + 1)
-        mapped = tasks.mapped(partial(_read_and_mapped, schema=asked.schema, plan=plan, parts=parts), _PACKED)
-    laid = mapped.apart("part", parts=parts)
+    source, plan = planned(pipeline, spark, today=today or clock())
+    laid = laid_apart(pipeline, spark, source, plan, _mapped)
     if plan.drops:
-        laid = laid.mapped(partial(_without_duplicates, plan=plan), _PACKED)
+        laid = laid.mapped(partial(_without_duplicates, plan=plan), PACKED)
     with laid.kept(), Engine() as engine:
         told = laid.where("kind <> 'lines'").arrow()
-        engine.load(_TALLIES, _of_kind(told, "tally", _TALLY))
+        engine.load(_TALLIES, of_kind(told, "tally", _TALLY))
         tally = engine.rows(f"{merged_sql(_TALLIES, len(plan.doubts))} ORDER BY reason")
         taken = intake_of(pipeline, tally, doubts=plan.doubts)
         if "currency" in plan.held:
-            engine.load("currencies", _of_kind(told, "currencies"))
+            engine.load("currencies", of_kind(told, "currencies"))
             check_currencies(pipeline, engine, "(SELECT DISTINCT *, NULL AS reason FROM currencies)")
-        engine.load("days", _of_kind(told, "days"))
+        engine.load("days", of_kind(told, "days"))
         days = engine.rows("SELECT known_day, min(first), max(last) FROM days GROUP BY known_day ORDER BY known_day")
         lines, provided = laid.where("kind = 'lines'"), frozenset(pipeline.columns.mapped())
         yield SparkLines(lines, plan.held, provided, tuple(days), taken)
 
 
 @dataclass(frozen=True)
-class _Plan:
-    """What a worker must know: `sql` stages the rows of `source_part`, which has the `columns` of the source."""
+class Plan:
+    """What a worker must know: `sql` stages the rows of `source_part`, which has the `columns` of the source.
+
+    drops: SQL that marks duplicates among `part_lines`, '' where none are dropped.
+    """
 
     columns: tuple[str, ...]
     sql: str
@@ -170,38 +163,69 @@ class _Plan:
     where: str
 
 
-def _planned(pipeline: Pipeline, source: Frame, *, today: date) -> _Plan:
-    """Check the columns and conditions of a pipeline against a source, as it is done with files."""
+def planned(pipeline: Pipeline, spark: Spark, *, today: date, for_check: bool = False) -> tuple[Frame, Plan]:
+    """Return the source of a pipeline and how it is mapped; columns and conditions are checked as those of files are.
+
+    for_check: as in `staging.stage`.
+    """
+    source = spark.table(pipeline.source.table) if pipeline.source.table else spark.parquet(where(pipeline))
     mapped, place = pipeline.columns.mapped(), where(pipeline)
     drops = pipeline.source.duplicates == "drop"
+    whole_row = drops or for_check
     with Engine() as engine:
         engine.load(_SOURCE, source.select(source.names).schema.empty_table())
         file = File(place, _SOURCE, engine.columns(_SOURCE), untyped=False)
         used = layers.check_conditions(pipeline, layers.typed(pipeline, file), engine) | {*mapped.values()}
-        columns = tuple(c for c in file.columns if drops or c in used)
+        columns = tuple(c for c in file.columns if whole_row or c in used)
         read = File(place, _SOURCE, {c: file.columns[c] for c in columns}, untyped=False)
-        every = staged(pipeline, engine, read, today=today, also=Also(row=drops))
-        sql = f"SELECT * EXCLUDE ({', '.join(PASSING)}) FROM ({every})"
+        every = staged(pipeline, engine, read, today=today, also=Also(row=whole_row))
+        row = ["CAST(source_row AS VARCHAR) AS source_row"] if whole_row else []
+        hidden = ", ".join([*([] if for_check else PASSING), *(["source_row"] if row else [])])
+        sql = f"SELECT {', '.join([f'* EXCLUDE ({hidden})', *row])} FROM ({every})"
     held = held_columns(pipeline)
-    return _Plan(
+    plan = Plan(
         columns=columns,
         sql=sql,
         held=tuple(c.held_as for c in COLUMNS if c.held_as in held),
         doubts=layers.doubts_said(pipeline),
-        drops=without_duplicates(f"SELECT * FROM {_STAGE}", pipeline) if drops else "",
+        drops=without_duplicates("SELECT * FROM part_lines", pipeline) if drops else "",
         where=place,
     )
+    return source, plan
 
 
-def _read_and_mapped(
-    part: int, groups: Iterator[pa.RecordBatch], *, schema: pa.Schema, plan: _Plan, parts: int
-) -> Iterator[pa.Table]:
-    return _mapped(part, read_row_groups(groups, schema=schema, lines_at_once=_AT_ONCE), plan=plan, parts=parts)
+class _Mapping(Protocol):
+    """What is made of some lines of a source: rows of `PACKED`."""
+
+    def __call__(
+        self, number: int, batches: Iterator[pa.RecordBatch], /, *, plan: Plan, parts: int
+    ) -> Iterable[pa.Table]: ...
 
 
-def _mapped(_: int, batches: Iterator[pa.RecordBatch], *, plan: _Plan, parts: int) -> Iterator[pa.Table]:
+def laid_apart(pipeline: Pipeline, spark: Spark, source: Frame, plan: Plan, mapping: _Mapping) -> Frame:
+    """Map a source, and lay what came of it into the parts that the rows say."""
+    rows = source.rows()
+    parts = pipeline.spark.partitions or spark.parts(rows)
+    asked = source.select(plan.columns)
+    groups = None if pipeline.source.table else row_groups(source.local_files(), asked.schema)
+    if groups is None or pc.sum(groups["lines"]).as_py() != rows:
+        mapped = asked.mapped(partial(mapping, plan=plan, parts=parts), PACKED)
+    else:
+        tasks = spark.made(groups).apart("task", parts=groups["task"][-1].as_py() + 1)
+        read = partial(_read, schema=asked.schema, mapping=partial(mapping, plan=plan, parts=parts))
+        mapped = tasks.mapped(read, PACKED)
+    return mapped.apart("part", parts=parts)
+
+
+def _read(
+    number: int, groups: Iterator[pa.RecordBatch], *, schema: pa.Schema, mapping: Callable[..., Iterable[pa.Table]]
+) -> Iterable[pa.Table]:
+    return mapping(number, read_row_groups(groups, schema=schema, lines_at_once=_AT_ONCE))
+
+
+def _mapped(_: int, batches: Iterator[pa.RecordBatch], *, plan: Plan, parts: int) -> Iterator[pa.Table]:
     """Map and check: the accepted lines, split into parts, and at the end what was counted and noted of them."""
-    more = ["example", "doubts", "CAST(source_row AS VARCHAR) AS source_row"] if plan.drops else []
+    more = ["example", "doubts", "source_row"] if plan.drops else []
     marks = [f"CAST(hash(market, customer_id) % {parts} AS INTEGER) AS part", *plan.held, *more]
     only = "WHERE reason IS NOT NULL" if plan.drops else ""  # the accepted ones are counted without their duplicates
     with Engine() as engine:
@@ -211,9 +235,7 @@ def _mapped(_: int, batches: Iterator[pa.RecordBatch], *, plan: _Plan, parts: in
             kind: [] for kind in _SEEN if kind != "currencies" or "currency" in plan.held
         }
         held: list[pa.Table] = []
-        for table in _tables(batches):
-            with engine.lent(_SOURCE, table), explained([plan.where]):
-                engine.run(f"CREATE OR REPLACE TABLE {_STAGE} AS {plan.sql}")
+        for _staged in _stages(engine, batches, plan):
             held.append(engine.arrow(f"SELECT {', '.join(marks)} FROM {accepted}"))
             if sum(t.num_rows for t in held) >= _SPLIT_AT_ONCE:
                 yield _split(pa.concat_tables(held))
@@ -224,13 +246,13 @@ def _mapped(_: int, batches: Iterator[pa.RecordBatch], *, plan: _Plan, parts: in
                 tables.append(engine.arrow(_SEEN[kind].format(accepted)))
         if held:
             yield _split(pa.concat_tables(held))
-        yield _packed("tally", _tally(engine, merged_sql(_TALLIES, len(plan.doubts))))
+        yield one_row("tally", _tally(engine, merged_sql(_TALLIES, len(plan.doubts))))
         for kind, tables in seen.items():
             if tables:
-                yield _packed(kind, pa.concat_tables(tables))
+                yield one_row(kind, pa.concat_tables(tables))
 
 
-def _without_duplicates(part: int, batches: Iterator[pa.RecordBatch], *, plan: _Plan) -> Iterator[pa.Table]:
+def _without_duplicates(part: int, batches: Iterator[pa.RecordBatch], *, plan: Plan) -> Iterator[pa.Table]:
     """Leave one of equal lines, count the others, and hand on what was counted before."""
     lines: list[pa.Table] = []
     for batch in batches:
@@ -242,17 +264,38 @@ def _without_duplicates(part: int, batches: Iterator[pa.RecordBatch], *, plan: _
     with Engine() as engine:
         engine.load(_SOURCE, pa.concat_tables(lines))
         marks = "*, CAST(NULL AS TINYINT) AS reason, CAST(NULL AS VARCHAR) AS culprit"
-        engine.run(f"CREATE TABLE {_STAGE} AS SELECT {marks} FROM {_SOURCE}")
+        engine.run(f"CREATE TABLE part_lines AS SELECT {marks} FROM {_SOURCE}")
         engine.run(f"CREATE TABLE marked AS {plan.drops}")
         left = engine.arrow(f"SELECT {', '.join(plan.held)} FROM marked WHERE reason IS NULL")
         for first in range(0, left.num_rows, _SPLIT_AT_ONCE):
-            yield _packed("lines", left.slice(first, _SPLIT_AT_ONCE), part=part)
-        yield _packed("tally", _tally(engine, tally_sql("marked", len(plan.doubts))))
+            yield one_row("lines", left.slice(first, _SPLIT_AT_ONCE), part=part)
+        yield one_row("tally", _tally(engine, tally_sql("marked", len(plan.doubts))))
+
+
+def staged_part(batches: Iterable[pa.RecordBatch], plan: Plan, sql: str) -> Iterator[pa.Table]:
+    """Yield lines as a stage has them, split into the parts that the first column of `sql` says ({}: the stage)."""
+    held: list[pa.Table] = []
+    with Engine() as engine:
+        for _staged in _stages(engine, batches, plan):
+            held.append(engine.arrow(sql.format(_STAGE)))
+            if sum(t.num_rows for t in held) >= _SPLIT_AT_ONCE:
+                yield _split(pa.concat_tables(held))
+                held = []
+    if held:
+        yield _split(pa.concat_tables(held))
 
 
 def _tally(engine: Engine, sql: str) -> pa.Table:
     found = engine.arrow(sql)
     return pa.table([found[f.name].cast(f.type) for f in _TALLY], schema=_TALLY)
+
+
+def _stages(engine: Engine, batches: Iterable[pa.RecordBatch], plan: Plan) -> Iterator[None]:
+    """Stage some lines after others, each in the place of those before."""
+    for table in _tables(batches):
+        with engine.lent(_SOURCE, table), explained([plan.where]):
+            engine.run(f"CREATE OR REPLACE TABLE {_STAGE} AS {plan.sql}")
+        yield
 
 
 def _tables(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
@@ -275,14 +318,14 @@ def _split(lines: pa.Table) -> pa.Table:
     laid = lines.drop_columns(["part"]).take(order)
     ends = np.append(begins, len(order))[1:]
     carried = [
-        _packed("lines", laid.slice(a, b - a), part=int(part[order[a]])) for a, b in zip(begins, ends, strict=True)
+        one_row("lines", laid.slice(a, b - a), part=int(part[order[a]])) for a, b in zip(begins, ends, strict=True)
     ]
-    return pa.concat_tables(carried) if carried else _PACKED.empty_table()
+    return pa.concat_tables(carried) if carried else PACKED.empty_table()
 
 
-def _packed(kind: str, table: pa.Table, *, part: int = 0) -> pa.Table:
+def one_row(kind: str, table: pa.Table, *, part: int = 0) -> pa.Table:
     """Return a table as one row."""
-    return pa.table([[part], [kind], [packed(table)]], schema=_PACKED)
+    return pa.table([[part], [kind], [packed(table)]], schema=PACKED)
 
 
 def packed(table: pa.Table) -> bytes:
@@ -299,7 +342,7 @@ def unpacked(batches: Iterable[pa.RecordBatch]) -> list[pa.Table]:
     return [pa.ipc.open_stream(content.as_buffer()).read_all() for batch in batches for content in batch["content"]]
 
 
-def _of_kind(carried: pa.Table, kind: str, schema: pa.Schema | None = None) -> pa.Table:
+def of_kind(carried: pa.Table, kind: str, schema: pa.Schema | None = None) -> pa.Table:
     """Return the tables of one kind as one; where there may be none, with a schema."""
     tables = unpacked(carried.filter(pc.equal(carried["kind"], kind)).to_batches())
     return pa.concat_tables(tables) if tables or schema is None else schema.empty_table()

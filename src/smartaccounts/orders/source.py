@@ -91,8 +91,8 @@ def parquet(pipeline: Pipeline, engine: Engine) -> tuple[File, ...]:
 def _refuse_spark(pipeline: Pipeline) -> None:
     if pipeline.engine == "spark":
         raise PipelineError(
-            f"Expected engine: embedded, got engine: spark in {pipeline.name!r} for what does not run on Spark: the "
-            "quality report, and pipelines whose past is borrowed.",
+            f"Expected engine: embedded, got engine: spark in {pipeline.name!r} for what does not run on Spark: a "
+            "pipeline whose past is borrowed.",
             hint="Say engine: embedded there, with source.path; for one command by --set engine=embedded.",
         )
 

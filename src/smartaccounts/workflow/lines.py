@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING
 
 import smartaccounts.features.on_spark  # noqa: F401 - it says how a snapshot is made of lines there
 from smartaccounts.config import Pipeline
@@ -11,6 +12,9 @@ from smartaccounts.engine.duckdb import Engine
 from smartaccounts.orders.contract import Lines
 from smartaccounts.orders.on_spark import SparkLines, read_on_spark
 from smartaccounts.orders.read import read, read_in_place
+
+if TYPE_CHECKING:
+    from smartaccounts.engine.spark import Spark
 
 LARGE = 10_000_000
 """From so many lines on a copy is no faster to work with, and takes twice the memory."""
@@ -36,12 +40,15 @@ def order_lines(pipeline: Pipeline, *, once: bool = False, memory: str | None = 
 
 @contextmanager
 def spark_lines(pipeline: Pipeline) -> Iterator[SparkLines]:
-    """Read the source of a pipeline on the session that is active, else on one of its own. Errors as in `read`."""
+    """Read the source of a pipeline on the `session`. Errors as in `read`."""
+    with session(pipeline) as spark, read_on_spark(pipeline, spark) as lines:
+        yield lines
+
+
+@contextmanager
+def session(pipeline: Pipeline) -> Iterator[Spark]:
+    """Yield the session of Spark that is active, else one of its own for the block."""
     from smartaccounts.engine.spark import opened  # noqa: PLC0415 - an extra that not everybody has
 
-    settings = pipeline.spark
-    with (
-        opened(master=settings.master, settings=settings.settings) as spark,
-        read_on_spark(pipeline, spark) as lines,
-    ):
-        yield lines
+    with opened(master=pipeline.spark.master, settings=pipeline.spark.settings) as spark:
+        yield spark

@@ -11,7 +11,6 @@ from typing import overload
 from pydantic import ValidationError
 
 from smartaccounts.config import Pipeline, Target, read_pipeline
-from smartaccounts.engine.duckdb import Engine
 from smartaccounts.errors import PipelineError, culprits
 from smartaccounts.evaluation.backtest import Backtest
 from smartaccounts.evaluation.lending import lenders
@@ -19,12 +18,12 @@ from smartaccounts.evaluation.served import SERVED, backtest_served
 from smartaccounts.features.extra import extra_features
 from smartaccounts.features.snapshot import snapshots
 from smartaccounts.orders.check import Quality
-from smartaccounts.orders.check import check as check_source
 from smartaccounts.panel import Panel
 from smartaccounts.panel import panel as joined
 from smartaccounts.rankers.base import Ranker
 from smartaccounts.target import complete, outcome
 from smartaccounts.timeline import parse_as_of, too_short
+from smartaccounts.workflow.check import checked
 from smartaccounts.workflow.compare import Leaderboard, standings
 from smartaccounts.workflow.extra import checked_extra
 from smartaccounts.workflow.lines import order_lines
@@ -41,8 +40,7 @@ MODELS = Path("models")
 
 def check(pipeline: Pipeline | Path | str, as_of: Day | None = None) -> Quality:
     """Read the order lines and report on them, as `smartaccounts check` does; with `as_of`, as of that date."""
-    with Engine() as engine:
-        return check_source(_opened(pipeline), engine, as_of=None if as_of is None else _day(as_of))
+    return checked(_opened(pipeline), as_of=None if as_of is None else _day(as_of))
 
 
 @overload

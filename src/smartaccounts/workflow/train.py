@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from importlib.metadata import version
@@ -12,7 +12,6 @@ from typing import Any
 
 from smartaccounts.bundle import Bundle, Card, columns_of, extra_of
 from smartaccounts.config import Model, Pipeline
-from smartaccounts.engine.duckdb import Engine
 from smartaccounts.errors import HistoryError
 from smartaccounts.evaluation.backtest import Backtest, backtest, measures
 from smartaccounts.evaluation.bootstrap import Interval
@@ -27,7 +26,7 @@ from smartaccounts.features.extra import Extra, declared, extra_features
 from smartaccounts.features.snapshot import CATALOGUE, snapshot
 from smartaccounts.growth_list.words import words
 from smartaccounts.html import section, sentences
-from smartaccounts.orders.check import Problem, Quality, check
+from smartaccounts.orders.check import Problem, Quality
 from smartaccounts.orders.contract import Lines
 from smartaccounts.orders.digest import digest
 from smartaccounts.outputs.drawings import drawings
@@ -40,8 +39,9 @@ from smartaccounts.target import outcome
 from smartaccounts.timeline import too_short, training_dates
 from smartaccounts.tracking.content import Training
 from smartaccounts.workflow.beside import past_lists, reach
+from smartaccounts.workflow.check import checked
 from smartaccounts.workflow.extra import checked_extra
-from smartaccounts.workflow.lines import order_lines
+from smartaccounts.workflow.lines import order_lines, session
 from smartaccounts.workflow.rankers import CHAMPION, judged_rankers
 
 LIBRARIES = ("smartaccounts", "lightgbm", "numpy", "pandas", "scikit-learn", "duckdb")
@@ -51,15 +51,14 @@ LIBRARIES = ("smartaccounts", "lightgbm", "numpy", "pandas", "scikit-learn", "du
 class Trained:
     """What a training made: the model, the plain ranking to serve where the model is not better, and the evidence.
 
-    quality: None with engine: spark, where lines are checked one by one and no report is made. done: what was logged
-    and put in service, '' where nothing was.
+    done: what was logged and put in service, '' where nothing was.
     """
 
     model: Bundle | None
     plain: Bundle
     result: Backtest | None
     verdict: Verdict
-    quality: Quality | None
+    quality: Quality
     content: Training
     plain_metrics: Mapping[str, Interval]
     done: str = ""
@@ -83,7 +82,7 @@ class Trained:
     @property
     def problems(self) -> tuple[Problem, ...]:
         """Return what the quality report says of the data."""
-        return () if self.quality is None else self.quality.problems
+        return self.quality.problems
 
     @property
     def serves(self) -> Bundle:
@@ -152,14 +151,12 @@ def fit(
 
 
 @contextmanager
-def _checked_lines(pipeline: Pipeline, as_of: date) -> Iterator[tuple[Quality | None, Lines]]:
-    """Yield the quality report, None on Spark, and the lines."""
-    quality = None
-    if pipeline.engine != "spark":
-        with Engine() as engine:
-            quality = check(pipeline, engine, as_of=as_of)
-    with order_lines(pipeline) as lines:
-        yield quality, lines
+def _checked_lines(pipeline: Pipeline, as_of: date) -> Iterator[tuple[Quality, Lines]]:
+    """Yield the quality report and the lines; a session of Spark is started once."""
+    with session(pipeline) if pipeline.engine == "spark" else nullcontext():
+        quality = checked(pipeline, as_of=as_of)
+        with order_lines(pipeline) as lines:
+            yield quality, lines
 
 
 def _panel(lines: Lines, pipeline: Pipeline, as_of: date, others: Sequence[Lender]) -> Panel:
@@ -182,7 +179,7 @@ def _needs(columns: set[str], extra: Sequence[Extra], provided: frozenset[str]) 
 
 
 def _content(
-    pipeline: Pipeline, as_of: date, bundle: Bundle, result: Backtest | None, verdict: Verdict, quality: Quality | None
+    pipeline: Pipeline, as_of: date, bundle: Bundle, result: Backtest | None, verdict: Verdict, quality: Quality
 ) -> Training:
     metrics: dict[str, Interval | float] = dict(_means(result, "growth", pipeline))
     if verdict.ratio is not None and verdict.low is not None and verdict.high is not None:
@@ -196,7 +193,7 @@ def _content(
         digests={"order_lines": bundle.card.data_digest},
         figures=drawings(result) if result is not None else {},
         artifacts={
-            **({} if quality is None else {"quality.json": quality.as_dict(examples=False)}),
+            "quality.json": quality.as_dict(examples=False),
             "metrics.json": as_json(result, worded=words("en").note) if result is not None else {},
             "verdict.json": verdict.as_json(),
             "catalogue.json": dictionary.rows(declared(pipeline)),
