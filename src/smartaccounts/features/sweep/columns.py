@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ from smartaccounts.features.sweep.coded import Coded
 from smartaccounts.features.sweep.measures import flagged
 from smartaccounts.features.sweep.program import MONTHS, OWN_RULES, Column, Program
 from smartaccounts.features.sweep.seen import Seen
-from smartaccounts.features.swept import Own
+from smartaccounts.features.swept import Own, Total
 
 Baskets = npt.NDArray[np.int64]
 """as_ofs x customers x 2: what each bought of products in the last 365 days, scaled, and in how many lines; 0 where nobody is seen."""
@@ -47,6 +47,18 @@ def write_customers(
     customers.swept(
         *where, held.offsets, held.ints, held.longs, len(flagged(held.given)), dates.as_ofs, dates.history,
         seen.row_of, plan.instructions, plan.ages, months, plan.fading, fade, answer.into(plan.names), answer.values, baskets
+    )  # fmt: skip
+
+
+def write_spent(
+    held: Coded, seen: Seen, totals: Mapping[str, Total | None], answer: Answer, where: tuple[int, int]
+) -> None:
+    """Write totals of the amount at the only date, as `write_customers` does; null is left as it is."""
+    names = [name for name, total in totals.items() if total is not None]
+    ages = np.array([(t.newest, t.oldest) for t in totals.values() if t is not None], dtype=np.int64)
+    customers.spent(
+        *where, held.offsets, held.ints, held.longs, seen.dates.as_ofs[0], seen.row_of[0], ages, answer.into(names),
+        answer.values
     )  # fmt: skip
 
 

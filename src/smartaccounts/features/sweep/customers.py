@@ -46,6 +46,30 @@ def earliest(ints: Array, as_ofs: Array, found: Array) -> None:
 
 
 @compiled
+def spent(
+    first: int, end: int, offsets: Array, ints: Array, longs: Array, as_of: int, row_of: Array, ages: Array,
+    into: Array, answers: Array
+) -> None:  # fmt: skip
+    """Write what the customers `[first, end)` spent, at one as_of: totals as `swept` has them, without a look at days.
+
+    answers[into[k], row_of[c]]: on the days that are older than ages[k, 0] and not older than ages[k, 1].
+    """
+    sums = np.empty(len(ages), np.int64)
+    for c in range(first, end):
+        if row_of[c] < 0:
+            continue
+        sums[:] = 0
+        for i in range(offsets[c], offsets[c + 1]):
+            age = as_of - ints[i, DAY]
+            if ints[i, KNOWN] < as_of:
+                for k in range(len(ages)):
+                    if ages[k, 0] < age <= ages[k, 1]:
+                        sums[k] += longs[i, AMOUNT]
+        for k in range(len(ages)):
+            answers[into[k], row_of[c]] = _rounded(sums[k] / _SCALE)
+
+
+@compiled
 def _rounded(value: float) -> Any:
     """Round half away from zero to 1e-6, as SQL does."""
     return np.floor(abs(value) * 1e6 + 0.5) / 1e6 * (1.0 if value >= 0 else -1.0)

@@ -18,7 +18,14 @@ from smartaccounts.features.standing import STANDING
 from smartaccounts.features.sweep import coded, sold, standing
 from smartaccounts.features.sweep.answer import Answer
 from smartaccounts.features.sweep.coded import Coded
-from smartaccounts.features.sweep.columns import Baskets, no_baskets, own_columns, write_customers, write_items
+from smartaccounts.features.sweep.columns import (
+    Baskets,
+    no_baskets,
+    own_columns,
+    write_customers,
+    write_items,
+    write_spent,
+)
 from smartaccounts.features.sweep.keys import Keys, keyed
 from smartaccounts.features.sweep.peers import LEVELS, PEERS, Rows, peers
 from smartaccounts.features.sweep.program import Column, program
@@ -58,11 +65,10 @@ def latest(
 
 def _standing(held: Coded, dates: Dates, target: Target) -> pd.DataFrame:
     """Return the rows at one date at most, with their standing alone."""
-    totals = standing.totals(target)
-    seen = see_by_date(held, dates)
-    answer, baskets = Answer.of([*totals], frozenset(), rows=seen.rows), no_baskets(seen)
-    plan = program([Column(name, total) for name, total in totals.items()], held.given)
-    over_ranges(held, lambda *where: write_customers(held, seen, plan, answer, baskets, where))
+    totals, seen = standing.totals(target), see_by_date(held, dates)
+    answer = Answer.of([*totals], frozenset(n for n, total in totals.items() if total is None), rows=seen.rows)
+    if seen.rows:
+        over_ranges(held, lambda *where: write_spent(held, seen, totals, answer, where))
     starts = np.searchsorted(seen.customer, held.markets)
     stood = [standing.standing(dict(answer.columns()), starts, int(h), target) for h in dates.history]
     return _keys(held, seen, slice(0, seen.rows), stood[0] if stood else dict.fromkeys(STANDING, np.zeros(0)))
