@@ -12,7 +12,7 @@ import pyarrow as pa
 from smartaccounts.config import Pipeline
 from smartaccounts.engine.duckdb import Engine
 from smartaccounts.orders.check import Quality, quality
-from smartaccounts.orders.intake import intake_of, merged_sql, tally_sql
+from smartaccounts.orders.intake import intake_of, merged_sql, tally_sql, without_lines
 from smartaccounts.orders.on_spark import PACKED, Plan, laid_apart, of_kind, one_row, planned, staged_part, unpacked
 from smartaccounts.orders.read import clock
 
@@ -32,6 +32,8 @@ def check_on_spark(
 
         def ask(queries: Mapping[str, str]) -> None:
             told = laid.mapped(partial(_asked, plan=plan, queries=queries), PACKED).arrow()
+            if not told.num_rows:
+                raise without_lines(pipeline)
             for name in queries:
                 engine.load(name, of_kind(told, name))
 

@@ -72,7 +72,7 @@ def intake_of(pipeline: Pipeline, tally: Tally, *, doubts: Sequence[str], notes:
     _check_readable(pipeline, values, rows_in)
     rows_out = rows_in - sum(r.rows for r in rejected)
     if not rows_in:
-        raise InputError(f"Expected order lines, got columns without a line in {where(pipeline)}.")
+        raise without_lines(pipeline)
     if not rows_out:
         reasons = ", ".join(f"{r.rows:,} {r.reason}" for r in rejected)
         raise InputError(
@@ -82,6 +82,11 @@ def intake_of(pipeline: Pipeline, tally: Tally, *, doubts: Sequence[str], notes:
     doubted = next(counts for reason, *_, counts in tally if reason is None)
     said = [f"{rows:,} lines: {doubt}." for rows, doubt in zip(doubted, doubts, strict=True) if rows]
     return Intake(rows_in, rows_out, rejected, (*notes, *said))
+
+
+def without_lines(pipeline: Pipeline) -> InputError:
+    """Return the error of an empty source."""
+    return InputError(f"Expected order lines, got columns without a line in {where(pipeline)}.")
 
 
 def _check_readable(pipeline: Pipeline, values: dict[str, tuple[int, tuple[str, ...]]], rows_in: int) -> None:

@@ -93,6 +93,15 @@ def test_nothing_acceptable_is_the_same_error(cluster: Any, tmp_path: Path) -> N
     assert str(there.value) == str(here.value)
 
 
+def test_an_empty_source_is_the_same_error(cluster: Any, tmp_path: Path) -> None:
+    pq.write_table(dirty().slice(0, 0), tmp_path / "lines.parquet")
+    with pytest.raises(InputError, match="got columns without a line") as there:
+        both(pipeline(tmp_path), cluster)
+    with pytest.raises(InputError) as here, Engine() as engine:
+        check(pipeline(tmp_path), engine, today=TODAY)
+    assert str(there.value) == str(here.value)
+
+
 @pytest.mark.real
 def test_a_real_history(cluster: Any, tmp_path: Path) -> None:
     path = real_history("online_retail")
