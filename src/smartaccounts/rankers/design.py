@@ -83,8 +83,23 @@ def level(money: Column, key_spend: Column) -> Column:
 def design(frame: pd.DataFrame, extra: Sequence[Extra] = ()) -> Design:
     """Return the design of the rows of a snapshot's frame; rows without a K are all NaN in money.
 
-    Features of the pipeline file come last.
+    Features of the pipeline file come last. It is made PIECE rows at a time: each column is in double precision first.
     """
+    matrix, first = np.empty((0, 0), np.float32), 0
+    names: tuple[str, ...] = ()
+    rises: tuple[bool, ...] = ()
+    for piece in pieces(frame):
+        columns, rises = _columns(piece, extra)
+        if not first:
+            matrix, names = np.empty((len(frame), len(columns)), np.float32), tuple(columns)
+        for i, column in enumerate(columns.values()):
+            matrix[first : first + len(piece), i] = column
+        first += len(piece)
+    return Design(matrix, names, rises)
+
+
+def _columns(frame: pd.DataFrame, extra: Sequence[Extra]) -> tuple[dict[str, Column], tuple[bool, ...]]:
+    """Return the columns of the design by name, and which rise."""
     key = frame["key_spend"].to_numpy(dtype=float)
     columns = {name: _scaled(frame[name].to_numpy(dtype=float), feature, key) for name, feature in CATALOGUE.items()}
     for derive in (_growth, _tenure, _shape, _sizes):
@@ -92,7 +107,7 @@ def design(frame: pd.DataFrame, extra: Sequence[Extra] = ()) -> Design:
     rises = [(CATALOGUE.get(name) or DERIVED[name]).rises for name in columns]
     columns |= {e.name: _scaled(frame[e.name].to_numpy(dtype=float), e, key) for e in extra}
     rises += [e.rises for e in extra]
-    return Design(np.column_stack([c.astype(np.float32) for c in columns.values()]), tuple(columns), tuple(rises))
+    return columns, tuple(rises)
 
 
 def _scaled(values: Column, feature: Feature | Extra, key: Column) -> Column:

@@ -31,6 +31,19 @@ def blocks(*newest_first: float) -> dict[str, float]:
     return {f"spend_block_{b:02d}": v for b, v in zip(BLOCKS, newest_first, strict=False)}
 
 
+def test_it_is_the_same_however_many_rows_are_made_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = snapshot_of(23).frame
+    own = [Extra("mine", "", "ratio", "Mine", rises=True)]
+    frame = frame.assign(mine=np.arange(23.0))
+    whole = design(frame, own)
+    for piece in (1, 7, 23):
+        monkeypatch.setattr("smartaccounts.rankers.design.PIECE", piece)
+        made = design(frame, own)
+        assert (made.names, made.rises) == (whole.names, whole.rises)
+        np.testing.assert_array_equal(made.matrix, whole.matrix)
+    assert whole.matrix[:, -1].tolist() == frame["mine"].tolist()
+
+
 def test_columns_are_the_catalogue_and_what_is_derived() -> None:
     made = design(snapshot_of(3).frame)
     assert set(made.names) == {*CATALOGUE, *DERIVED}
