@@ -113,7 +113,9 @@ class Model(_Strict):
     bins: int = Field(63, ge=2, le=255)
     bags: int = Field(8, ge=1, description="the more, the less a seed decides who ranks where")
     rows_per_bag: int = Field(
-        60_000, ge=100, description="above it negatives are sampled afresh per bag, weighted back"
+        60_000,
+        ge=100,
+        description="above it rows are sampled afresh per bag, weighted back; of the key accounts half of it at most",
     )
     weight_not_eligible: float = Field(1.0, ge=0, le=1, description="weight of training rows that are not eligible")
     random_splits: bool = Field(

@@ -42,7 +42,7 @@ class Panel:
     @property
     def base_rate(self) -> float | None:
         """Return the share of the eligible that became key accounts; None where nobody was eligible."""
-        target = self.outcome["target"][self.snapshot.frame["eligible"]]
+        target = self.outcome["target"][self.snapshot.columns("eligible")["eligible"]]
         return float(target.mean()) if len(target) else None
 
     def __repr__(self) -> str:
@@ -51,7 +51,7 @@ class Panel:
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows: customers, eligible and key accounts of each as_of."""
-        rows = self.snapshot.frame[["as_of", "eligible"]].assign(target=self.outcome["target"])
+        rows = self.snapshot.columns("as_of", "eligible").assign(target=self.outcome["target"])
         by_date = [
             [
                 str(pd.Timestamp(str(day)).date()), f"{len(at):,}", f"{at['eligible'].sum():,}",
@@ -67,7 +67,7 @@ class Panel:
         return section("Panel", said, table(head, by_date[-SHOWN:]), sentences([earlier, lacking], small=True))
 
     def _summary(self) -> str:
-        dates = self.snapshot.frame["as_of"].nunique()
+        dates = self.snapshot.columns("as_of")["as_of"].nunique()
         base = self.base_rate
         known = "no outcome is known yet" if base is None or np.isnan(base) else f"base rate {base:.2%}"
         return (
@@ -96,7 +96,7 @@ class Loan:
     def __post_init__(self) -> None:
         """Refuse a loan in which a horizon would reach past `before`."""
         horizon = timedelta(days=self.panel.snapshot.target.horizon_days)
-        late = self.panel.snapshot.frame["as_of"] + horizon > pd.Timestamp(self.before)
+        late = self.panel.snapshot.columns("as_of")["as_of"] + horizon > pd.Timestamp(self.before)
         if late.any():
             raise ValueError(f"lent as_of + horizon must be <= {self.before}, got {int(late.sum())} rows of later ones")
 
@@ -106,7 +106,7 @@ def panel(snapshot: Snapshot, outcome: pd.DataFrame, complete: Sequence[date]) -
 
     A customer without a line in a horizon that is over spent 0 in 0 months.
     """
-    frame = snapshot.frame
+    frame = snapshot.columns(*KEY, "key_spend", "spend_h")
     joined = frame[KEY].merge(outcome, on=KEY, how="left", validate="one_to_one")
     over = frame["as_of"].isin(pd.to_datetime(pd.Series(list(complete), dtype="object")))
     spend = joined["spend_ahead"].fillna(0.0).where(over)

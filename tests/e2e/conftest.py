@@ -102,7 +102,7 @@ def world(supplier: Path, template: Path, tmp_path_factory: pytest.TempPathFacto
             ("backtest open", "backtest", on, "--as-of", OPEN, "--out", "open", "--json"),
             ("train", "train", on, "--as-of", NOW, "--json"),
             ("predict", "predict", on, "--as-of", OPEN, "--out", "list", "--json"),
-            ("train again", "train", on, "--as-of", OPEN),
+            ("train again", "train", on, "--as-of", OPEN, "--memory", "500MB"),
             ("predict challenger", "predict", on, "--as-of", OPEN, "--out", "other", "--model", "challenger"),
             ("compare", "compare", on),
             ("compare figure", "compare", on, "--out", "compared"),

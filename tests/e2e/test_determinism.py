@@ -13,6 +13,7 @@ from tests.e2e.conftest import NOW
 from smartaccounts.config import read_pipeline
 from smartaccounts.engine import duckdb
 from smartaccounts.engine.memory import Room
+from smartaccounts.features import piecewise
 from smartaccounts.workflow import lines
 
 pytestmark = pytest.mark.slow
@@ -36,6 +37,7 @@ def test_in_files_where_memory_does_not_suffice(
 ) -> None:
     monkeypatch.setattr(duckdb, "Room", lambda _, folder: Room(0, folder))
     monkeypatch.setattr(lines, "LARGE", 0)
+    monkeypatch.setattr(piecewise, "PIECE", 700)
     assert list(differences(once, say(read_pipeline(supplier / "supplier.yaml"), AS_OF, tmp_path))) == []
 
 

@@ -64,7 +64,7 @@ def test_the_features_of_the_pipeline_file_come_back_and_models_of_before_them_a
 ) -> None:
     own = (Extra("mine", "SUM(amount)", "money", "m", 30, rises=True, needs=("cost",)),)
     frame = PANEL.snapshot.frame.assign(mine=np.arange(len(PANEL.outcome), dtype=float))
-    panel = replace(PANEL, snapshot=replace(PANEL.snapshot, frame=frame, extra=own))
+    panel = replace(PANEL, snapshot=replace(PANEL.snapshot, table=frame, extra=own))
     fitted = Growth(Model(rounds=8, bags=2, leaves=4, min_rows_per_leaf=10)).fit(panel)
     assert isinstance(fitted, GrowthModel)
     assert (fitted.extra, fitted.columns[-1]) == (own, "mine")

@@ -12,6 +12,7 @@ from smartaccounts.cli.terminal import (
     AsJson,
     AsOf,
     AsOfs,
+    Memory,
     Out,
     Overrides,
     PipelineFile,
@@ -41,6 +42,7 @@ def backtest(
     pipeline: PipelineFile,
     as_of: AsOfs,
     out: Out,
+    memory: Memory = None,
     overrides: Overrides = None,
     as_json: AsJson = False,
     verbose: Verbose = False,
@@ -52,7 +54,7 @@ def backtest(
 
     opened_pipeline, days = opened(pipeline, overrides), dates(as_of)
     with progress("Backtest", verbose=verbose) as step:
-        result = run_backtest(opened_pipeline, days, out, step=step)
+        result = run_backtest(opened_pipeline, days, out, memory=memory, step=step)
     if as_json:
         print_json(said(result, worded=words("en").note))
         return
@@ -127,6 +129,7 @@ def train(
     pipeline: PipelineFile,
     as_of: AsOf,
     promote: Annotated[bool, typer.Option("--promote", help="Put it in service if the gate finds it better.")] = False,
+    memory: Memory = None,
     overrides: Overrides = None,
     as_json: AsJson = False,
     verbose: Verbose = False,
@@ -137,7 +140,8 @@ def train(
 
     opened_pipeline, day = opened(pipeline, overrides), dates([as_of])[0]
     with progress("Train", verbose=verbose) as step:
-        trained = fit(opened_pipeline, day, champion=recipe_in_service(opened_pipeline), step=step)
+        champion = recipe_in_service(opened_pipeline)
+        trained = fit(opened_pipeline, day, champion=champion, memory=memory, step=step)
         served = put_in_service(trained, opened_pipeline, models=MODELS, promote_it=promote)
     if as_json:
         print_json(served.as_json() | {"verdict": trained.verdict.as_json()})

@@ -12,6 +12,7 @@ import typer
 from smartaccounts.cli.terminal import (
     AsJson,
     AsOf,
+    Memory,
     Overrides,
     PipelineFile,
     Verbose,
@@ -42,6 +43,7 @@ def tune(
     minutes: Annotated[
         float | None, typer.Option("--minutes", metavar="M", min=0, help="Begin no trial after so many minutes.")
     ] = None,
+    memory: Memory = None,
     overrides: Overrides = None,
     as_json: AsJson = False,
     verbose: Verbose = False,
@@ -51,7 +53,7 @@ def tune(
 
     opened_pipeline, day = opened(pipeline, overrides), dates([as_of])[0]
     with progress("Tune", verbose=verbose) as step:
-        made = tuned(opened_pipeline, day, trials=trials, minutes=minutes, step=step)
+        made = tuned(opened_pipeline, day, trials=trials, minutes=minutes, memory=memory, step=step)
     if as_json:
         print_json(made.as_json())
         return

@@ -24,6 +24,9 @@ LEAST = 400 * 10**6
 Empty = Callable[[tuple[int, int]], npt.NDArray[np.float64]]
 """Makes a table of a shape, whose values are not set."""
 
+EmptyOf = Callable[[Sequence[int], npt.DTypeLike], npt.NDArray[Any]]
+"""Makes an array of a shape and type, whose values are not set."""
+
 _OURS: weakref.WeakSet[mmap.mmap] = weakref.WeakSet()
 """The files behind arrays of a Room: what others map may not be what their file says."""
 

@@ -2,42 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from smartaccounts.config import Model, Pipeline
+from smartaccounts.engine.memory import release
 from smartaccounts.errors import HistoryError
 from smartaccounts.evaluation.metrics import average_precision
 from smartaccounts.evaluation.outcomes import Outcomes
 from smartaccounts.evaluation.walk import planned
 from smartaccounts.features.extra import extra_features
-from smartaccounts.features.snapshot import KEY, STANDING, Snapshot, snapshot
-from smartaccounts.orders.contract import Lines
+from smartaccounts.features.snapshot import KEY, STANDING, Places, Snapshot, snapshot
+from smartaccounts.orders.contract import Lines, OrderLines
 from smartaccounts.panel import Panel
 from smartaccounts.rankers.base import Floats
 from smartaccounts.rankers.binned import Binned
-from smartaccounts.rankers.design import Design
+from smartaccounts.rankers.design import Design, designed
 from smartaccounts.rankers.growth import Growth, GrowthModel
-from smartaccounts.rankers.levels import designs
 from smartaccounts.rankers.plain import BY_PAST_SPEND, PLAIN
-from smartaccounts.rankers.training import check_positives
+from smartaccounts.rankers.training import below_key, check_positives
 
 THIN = [*KEY, *STANDING, "spend_365d", "spend_decay_60d", "spend_decay_180d", "spend_decay_365d"]
 """What is kept of a snapshot beside its design: who was asked, and what the plain rankings need."""
-
-Rows = NDArray[np.intp]
 
 
 @dataclass(frozen=True, eq=False)
 class Market:
     """The eligible rows of one market at one date: their places in the cut-off's list, and who became key."""
 
-    rows: Rows
+    rows: Places
     grown: Floats
 
     @property
@@ -54,9 +52,9 @@ class CutOff:
     """
 
     as_of: date
-    learn: Rows
+    learn: Places
     learned: Panel
-    asked: Rows
+    asked: Places
     markets: tuple[Market, ...]
     plain: dict[str, float]
     binned: Binned = field(default_factory=Binned)
@@ -76,10 +74,10 @@ class Course:
     """The past dates in the order in which a trial visits them: the latest, then ever the one farthest from those seen.
 
     The first few are so already spread over time. `best_plain` is the ranking by past spend with the highest mean
-    measure; `left_out` says why other dates are not here. designs: as `levels.designs` returns them.
+    measure; `left_out` says why other dates are not here. designs: of all rows, at each level of K.
     """
 
-    designs: tuple[Design, ...]
+    designs: Mapping[float, Design]
     cut_offs: tuple[CutOff, ...]
     left_out: dict[date, str]
 
@@ -97,13 +95,16 @@ class Course:
         """
         bar = self.best_plain
         for cut in self.cut_offs:
-            made = [replace(d, matrix=d.matrix[cut.learn]) for d in self.designs]
-            fitted = Growth(model).order(made, cut.learned, cut.binned)
+            fitted = Growth(model).order(cut.learned, cut.binned, partial(self._look, cut))
             yield cut.measure(self._score(fitted, cut)) - cut.plain[bar]
 
+    def _look(self, cut: CutOff, level: float, at: Places) -> Design:
+        found = self.designs[level].rows(cut.learn[at])
+        release(self.designs[level].matrix)
+        return found
+
     def _score(self, fitted: GrowthModel, cut: CutOff) -> Floats:
-        asked = replace(self.designs[0], matrix=self.designs[0].matrix[cut.asked])
-        return fitted.raw(asked.of(fitted.columns))
+        return fitted.raw(self.designs[1.0].rows(cut.asked).of(fitted.columns))
 
 
 def course(
@@ -122,11 +123,10 @@ def course(
     plan = planned(lines, as_ofs, pipeline)
     dates = sorted({d for f in plan for d in (*f.train, f.test)})
     everybody = snapshot(lines, dates, pipeline.target, extra=extra_features(pipeline))
-    frame = everybody.frame
-    small = (frame["spend_h"] < frame["key_spend"]) & (frame["spend_365d"] > 0)  # as training_rows; eligible are in it
-    frame = frame[small].reset_index(drop=True)
-    made = designs(frame, pipeline.model.key_levels, everybody.extra)
-    seen = replace(everybody, frame=frame[THIN].copy())
+    asked = everybody.of(below_key(everybody))  # as training_rows; eligible are in it
+    empty = lines.engine.room.empty if isinstance(lines, OrderLines) else np.empty
+    made = {level: designed(asked, level, empty=empty) for level in (1.0, *pipeline.model.key_levels)}
+    seen = asked.of_table(asked.columns(*THIN))
     step(f"features at {len(dates)} dates")
     outcomes = Outcomes(lines, dates, pipeline.target)
     cut_offs: list[CutOff] = []
@@ -163,21 +163,21 @@ def spread(dates: Sequence[date]) -> list[date]:
     return out
 
 
-def _places(seen: Snapshot, dates: Sequence[date]) -> Rows:
+def _places(seen: Snapshot, dates: Sequence[date]) -> Places:
     wanted = pd.to_datetime(pd.Series(list(dates), dtype="object"))
-    return np.flatnonzero(seen.frame["as_of"].isin(wanted).to_numpy())
+    return np.flatnonzero(seen.columns("as_of")["as_of"].isin(wanted).to_numpy())
 
 
-def _cut_off(as_of: date, learn: Rows, learned: Panel, asked: Rows, tested: Panel) -> CutOff:
+def _cut_off(as_of: date, learn: Places, learned: Panel, asked: Places, tested: Panel) -> CutOff:
     """Put a cut-off together; HistoryError where there is nothing to learn from or to judge by."""
     check_positives(learned)
-    of_eligible = learned.rows(learned.snapshot.frame["eligible"]).outcome["target"]
+    of_eligible = learned.rows(learned.snapshot.columns("eligible")["eligible"]).outcome["target"]
     if not 0 < of_eligible.sum() < len(of_eligible):  # settings that learn from the eligible alone must be possible
         raise HistoryError(
             f"Expected key accounts and others among the eligible training rows, got {int(of_eligible.sum())} key "
             f"accounts in {len(of_eligible):,} rows."
         )
-    eligible = tested.snapshot.frame["eligible"]
+    eligible = tested.snapshot.columns("eligible")["eligible"]
     rows = tested.rows(eligible)
     frame, grown = rows.snapshot.frame, rows.outcome["target"].to_numpy(dtype=float)
     places = (np.asarray(rows) for rows in frame.groupby("market").indices.values())

@@ -106,7 +106,7 @@ class Walk:
         """Fit the rankers for a fold, score its test date, and lay the outcomes known before `known_before` beside."""
         learned = self.learned(fold)
         tested = self.panel([fold.test], known_before=known_before)
-        everybody = tested.snapshot.frame
+        everybody = tested.snapshot.columns("market", "key_spend", "eligible")
         small = tuple(everybody.loc[everybody["key_spend"].isna(), "market"].unique())
         tested = tested.rows(everybody["eligible"])
         frame = tested.snapshot.frame
@@ -146,7 +146,7 @@ class Walk:
 
 def nobody_eligible(seen: Snapshot, dates: Sequence[date]) -> HistoryError:
     """Return the error for as_of dates without an eligible customer: what is missing, and what to change."""
-    rows = seen.at(dates).frame
+    rows = seen.at(dates).columns("as_of", "market", "active")
     active = int(rows.groupby(["as_of", "market"])["active"].sum().max()) if len(rows) else 0
     return HistoryError(
         f"Expected eligible customers (small now, alive, in a market with {seen.target.min_active} active customers "

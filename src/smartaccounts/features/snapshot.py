@@ -6,11 +6,12 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import partial, singledispatch
+from functools import cached_property, partial, singledispatch
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from smartaccounts.config import Target
 from smartaccounts.engine.sql import NARROW_LIMIT
@@ -18,10 +19,11 @@ from smartaccounts.features import by_sql
 from smartaccounts.features.catalogue import Feature
 from smartaccounts.features.extra import Extra, absent_extra, beside, extra_frame, with_extra
 from smartaccounts.features.families import CATALOGUE, FAMILIES, absent_features
+from smartaccounts.features.piecewise import pieces, released
 from smartaccounts.features.standing import STANDING
 from smartaccounts.features.sweep import run
 from smartaccounts.features.sweep.keys import Keys, keyed, too_large
-from smartaccounts.features.sweep.pieces import pieces
+from smartaccounts.features.sweep.pieces import pieces as swept
 from smartaccounts.orders.contract import Lines, OrderLines
 
 __all__ = [
@@ -38,6 +40,7 @@ __all__ = [
 ]
 
 KEY = ["as_of", "market", "customer_id"]
+Places = NDArray[np.intp]
 _TYPES = {"as_of": "datetime64[us]", "market": "str", "customer_id": "str", "active": "bool", "eligible": "bool"}
 
 
@@ -45,29 +48,62 @@ _TYPES = {"as_of": "datetime64[us]", "market": "str", "customer_id": "str", "act
 class Snapshot:
     """Features of every customer with a line known before as_of.
 
-    frame: one row per (as_of, market, customer_id), ascending. as_of date; active, eligible bool; key_spend (K) and
+    table: one row per (as_of, market, customer_id), ascending. as_of date; active, eligible bool; key_spend (K) and
     small_spend (S) money, null in a market too small to judge; spend_h, spend_before_h money; season_h ratio (standing.py); then the features of
     the catalogue, float64, money raw, and `extra`, those of the pipeline file, in the same way. `absent` are the features
     that are null because the source lacks their columns.
+
+    kept: the places of its rows in the table, None for all of them. Rows that are chosen are not copied: a table of
+    many dates may be larger than memory, and lie in a file.
     """
 
-    frame: pd.DataFrame
+    table: pd.DataFrame
     target: Target
     absent: tuple[str, ...]
     extra: tuple[Extra, ...] = ()
+    kept: Places | None = None
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.table if self.kept is None else self.kept)
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """Return the rows with all their columns: a copy, where they are some of the table's."""
+        return self.table if self.kept is None else self.table.take(self.kept).reset_index(drop=True)
+
+    def columns(self, *names: str) -> pd.DataFrame:
+        """Return some columns of the rows, a copy."""
+        if self.kept is None:
+            return self.table[[*names]]
+        found = pd.DataFrame({n: self.table[n].take(self.kept).reset_index(drop=True) for n in names}, copy=False)
+        released(self.table)
+        return found
+
+    def pieces(self) -> Iterator[pd.DataFrame]:
+        """Yield the rows with all their columns, some at a time, as `piecewise.pieces` does."""
+        return pieces(self.table, self.kept)
 
     def at(self, as_ofs: Sequence[date]) -> Snapshot:
         """Return the rows of some as_of dates."""
         wanted = pd.to_datetime(pd.Series(list(as_ofs), dtype="object"))
-        return self.of(self.frame["as_of"].isin(wanted))
+        return self.of(self.columns("as_of")["as_of"].isin(wanted))
 
     def eligible(self) -> Snapshot:
         """Return the eligible rows."""
-        return self.of(self.frame["eligible"])
+        return self.of(self.columns("eligible")["eligible"])
 
     def of(self, mask: pd.Series) -> Snapshot:
         """Return the rows where `mask` holds."""
-        return replace(self, frame=self.frame[mask].reset_index(drop=True))
+        return self.some(np.flatnonzero(mask.to_numpy(dtype=bool)))
+
+    def some(self, at: Places) -> Snapshot:
+        """Return some of the rows by their places, ascending."""
+        return replace(self, kept=at if self.kept is None else self.kept[at])
+
+    def of_table(self, table: pd.DataFrame) -> Snapshot:
+        """Return a snapshot of other rows that were made alike."""
+        return replace(self, table=table, kept=None)
 
 
 def snapshot(
@@ -127,9 +163,9 @@ def latest(
                 now = beside(now, {pd.Timestamp(as_of): extra_frame(lines, as_of, extra)}, extra)
             absent = (*absent_features(lines.provided), *absent_extra(extra, lines.provided))
             made = Snapshot(one_frame([now], extra), target, absent, tuple(extra))
-            return replace(made, frame=then.astype(_TYPES)), made
+            return made.of_table(then.astype(_TYPES)), made
     seen = snapshot(lines, [earlier, as_of], target, extra=extra)
-    return replace(seen, frame=seen.frame[[*KEY, *STANDING]]).at([earlier]), seen.at([as_of])
+    return seen.of_table(seen.columns(*KEY, *STANDING)).at([earlier]), seen.at([as_of])
 
 
 def snapshot_tables(
@@ -144,7 +180,7 @@ def snapshot_tables(
     dates, fits, keys = _fitting(lines, as_ofs)
     finish = partial(as_table, extra=extra, double=double)
     if fits:
-        yield from pieces(lines, dates[:fits], target, finish, keys=keys, extra=extra)
+        yield from swept(lines, dates[:fits], target, finish, keys=keys, extra=extra)
     if dates[fits:]:
         for _, (found,) in with_extra(by_sql.frames(lines, dates[fits:], [target]), lines, extra):
             if len(found):

@@ -11,13 +11,13 @@ import pandas as pd
 
 from smartaccounts.features.catalogue import MARKET, Message
 from smartaccounts.features.extra import Extra
+from smartaccounts.features.piecewise import pieces, released
 from smartaccounts.features.snapshot import CATALOGUE
 from smartaccounts.growth_list.figures import figures, with_figures
 from smartaccounts.growth_list.ideas import AGAINST_NOTHING, IDEA, PARTS, SIGN, reach_days
 from smartaccounts.growth_list.words import Words
 from smartaccounts.rankers.base import Contributions, Floats
 from smartaccounts.rankers.derived import DERIVED
-from smartaccounts.rankers.design import pieces, released
 
 CLEARLY = 0.1
 """A figure that differs less from what it is set against, in parts of the larger, is the same to a reader."""

@@ -161,6 +161,6 @@ def _calibrated(fitted: BtydModel, rows: Panel, *, season: bool) -> tuple[Calibr
     grown = int(rows.outcome["target"].sum())
     if grown < MIN_POSITIVES:
         return None, (Note("no_probabilities", {"grown": grown, "needed": MIN_POSITIVES}),)
-    raw = log_score(fitted.score(rows.snapshot.frame).score)
+    raw = log_score(np.concatenate([fitted.score(piece).score for piece in rows.snapshot.pieces()]))
     calibrator, notes = calibrated_on_held(rows, lambda _, held: raw[held], season=season)
     return calibrator, (*notes, Note("parameters_seen"))

@@ -156,7 +156,7 @@ def tail(rows: Panel) -> float:
 
     The exponent of a Pareto tail: -d log P(spend_ahead >= x K) / d log x between AROUND_KEY, over eligible rows.
     """
-    frame = rows.snapshot.frame
+    frame = rows.snapshot.columns("key_spend", "eligible")
     reached = (rows.outcome["spend_ahead"] / frame["key_spend"])[frame["eligible"]]
     low, high = (max(int((reached >= x).sum()), 1) for x in AROUND_KEY)
     return float(np.clip(np.log(low / high) / np.log(AROUND_KEY[1] / AROUND_KEY[0]), 0, STEEPEST))
@@ -164,7 +164,7 @@ def tail(rows: Panel) -> float:
 
 def season_came(rows: Panel) -> Floats:
     """Return, for each row, the log of the growth that all markets together saw in the horizon of its as_of."""
-    return _season(rows.snapshot.frame, rows.outcome["season_ahead"])
+    return _season(rows.snapshot.columns("as_of"), rows.outcome["season_ahead"])
 
 
 def season_expected(frame: pd.DataFrame) -> Floats:

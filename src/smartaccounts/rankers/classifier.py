@@ -19,7 +19,7 @@ from smartaccounts.features.extra import Extra
 from smartaccounts.panel import Panel
 from smartaccounts.rankers.base import Contributions, Floats, Note, PredictProba, Scores
 from smartaccounts.rankers.calibration import Calibrator, calibrated_scores
-from smartaccounts.rankers.design import Design, design, without_empty
+from smartaccounts.rankers.design import Design, design, designed, without_empty
 from smartaccounts.rankers.training import (
     Mask,
     calibrated_on_held,
@@ -98,7 +98,7 @@ class Classifier(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         self._check()
         rows = training_rows(panel)
         check_positives(rows)
-        made = without_empty(design(rows.frame, rows.snapshot.extra))
+        made = without_empty(designed(rows.snapshot))
         estimator = self._learn(made, rows, np.ones(len(made.matrix), dtype=bool))
         notes = short_history(rows)
         if not self.calibrate:
@@ -112,7 +112,7 @@ class Classifier(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
 
     def _learn(self, made: Design, rows: Panel, mask: Mask) -> Any:
         """Return a clone that has learned from the rows of `mask` that weigh something."""
-        eligible = rows.snapshot.frame["eligible"].to_numpy(dtype=bool)
+        eligible = rows.snapshot.columns("eligible")["eligible"].to_numpy(dtype=bool)
         used = mask & (eligible | (self.weight_not_eligible > 0))
         y = rows.outcome["target"].to_numpy()
         check_both_kinds(y, used)

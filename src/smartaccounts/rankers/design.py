@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import compress
 
@@ -10,18 +10,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from smartaccounts.engine.memory import release
+from smartaccounts.engine.memory import EmptyOf, release
 from smartaccounts.features.catalogue import Feature
 from smartaccounts.features.extra import Extra
-from smartaccounts.features.snapshot import CATALOGUE
+from smartaccounts.features.piecewise import pieces
+from smartaccounts.features.snapshot import CATALOGUE, Snapshot
 from smartaccounts.features.spend import BLOCKS, DECAYS
 from smartaccounts.rankers.derived import DERIVED, FADING, GROWTH
 
 FLOOR = 0.02
 """Added to money over K before the log: less than a fiftieth of a key account is all the same."""
-PIECE = 1 << 16
-"""Rows of which a design is made at once where there is no need to hold all of it."""
-
 Column = NDArray[np.float64]
 
 
@@ -53,22 +51,14 @@ def known_columns(made: Design) -> NDArray[np.bool_]:
 
 def without_empty(made: Design) -> Design:
     """Leave out the columns that are unknown of every row."""
-    known = known_columns(made)
-    if known.all():
+    return with_columns(made, known_columns(made))
+
+
+def with_columns(made: Design, kept: NDArray[np.bool_]) -> Design:
+    """Leave out the columns that are not kept."""
+    if kept.all():
         return made
-    return Design(made.matrix[:, known], tuple(compress(made.names, known)), tuple(compress(made.rises, known)))
-
-
-def pieces(frame: pd.DataFrame) -> Iterator[pd.DataFrame]:
-    """Yield the rows of a frame PIECE at a time, an empty frame once: a design of all takes as much as the frame."""
-    for first in range(0, max(len(frame), 1), PIECE):
-        yield frame.iloc[first : first + PIECE]
-        released(frame)
-
-
-def released(frame: pd.DataFrame) -> None:
-    """Let the system take back the memory of a snapshot's features, where they lie in a file: all in the same."""
-    release(frame[next(iter(CATALOGUE))].to_numpy())
+    return Design(made.matrix[:, kept], tuple(compress(made.names, kept)), tuple(compress(made.rises, kept)))
 
 
 def level(money: Column, key_spend: Column) -> Column:
@@ -83,18 +73,38 @@ def level(money: Column, key_spend: Column) -> Column:
 def design(frame: pd.DataFrame, extra: Sequence[Extra] = ()) -> Design:
     """Return the design of the rows of a snapshot's frame; rows without a K are all NaN in money.
 
-    Features of the pipeline file come last. It is made PIECE rows at a time: each column is in double precision first.
+    Features of the pipeline file come last. It is made a piece at a time: each column is in double precision first.
     """
+    return stacked(pieces(frame), len(frame), extra)
+
+
+def designed(seen: Snapshot, times: float = 1.0, *, empty: EmptyOf = np.empty) -> Design:
+    """Return the design of the rows of a snapshot, as if K and S were so many times as high.
+
+    `empty` makes its matrix.
+    """
+    return stacked((_at(piece, times) for piece in seen.pieces()), len(seen), seen.extra, empty=empty)
+
+
+def _at(frame: pd.DataFrame, times: float) -> pd.DataFrame:
+    return frame.assign(key_spend=frame["key_spend"] * times, small_spend=frame["small_spend"] * times)
+
+
+def stacked(
+    parts: Iterable[pd.DataFrame], rows: int, extra: Sequence[Extra] = (), *, empty: EmptyOf = np.empty
+) -> Design:
+    """Return the design of all rows of some frames, one frame at least; `rows`: how many they are together."""
     matrix, first = np.empty((0, 0), np.float32), 0
     names: tuple[str, ...] = ()
     rises: tuple[bool, ...] = ()
-    for piece in pieces(frame):
-        columns, rises = _columns(piece, extra)
+    for part in parts:
+        columns, rises = _columns(part, extra)
         if not first:
-            matrix, names = np.empty((len(frame), len(columns)), np.float32), tuple(columns)
+            matrix, names = empty((rows, len(columns)), np.float32), tuple(columns)
         for i, column in enumerate(columns.values()):
-            matrix[first : first + len(piece), i] = column
-        first += len(piece)
+            matrix[first : first + len(part), i] = column
+        first += len(part)
+        release(matrix)
     return Design(matrix, names, rises)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -15,15 +15,18 @@ from numpy.typing import NDArray
 from smartaccounts.config import Model
 from smartaccounts.engine.threads import threads
 from smartaccounts.features.extra import Extra
+from smartaccounts.features.piecewise import pieces
+from smartaccounts.features.snapshot import Snapshot
 from smartaccounts.panel import Panel
 from smartaccounts.rankers.base import Contributions, Floats, Note, PredictProba, Scores
 from smartaccounts.rankers.binned import Binned, weighted
 from smartaccounts.rankers.calibration import UNCALIBRATED, Calibrator, calibrated_scores
 from smartaccounts.rankers.curves import Curves, fit_curves
-from smartaccounts.rankers.design import Design, design, pieces
-from smartaccounts.rankers.levels import Lesson, designs, lesson
+from smartaccounts.rankers.design import design
+from smartaccounts.rankers.levels import Lesson, Look, lesson
 from smartaccounts.rankers.pool import pooled
 from smartaccounts.rankers.training import (
+    Mask,
     calibrated_on_held,
     check_both_kinds,
     check_positives,
@@ -57,8 +60,15 @@ class GrowthModel(PredictProba):
 
     def score(self, frame: pd.DataFrame) -> Scores:
         """Score rows of a snapshot's frame."""
-        raw = np.concatenate([self.raw(self._matrix(piece)) for piece in pieces(frame)])
+        raw = self._raw(pieces(frame))
         return Scores(raw) if self.calibrator is UNCALIBRATED else calibrated_scores(self.calibrator, raw, raw, frame)
+
+    def raw_of(self, seen: Snapshot) -> Floats:
+        """Return the raw score of the rows of a snapshot, some at a time."""
+        return self._raw(seen.pieces())
+
+    def _raw(self, frames: Iterable[pd.DataFrame]) -> Floats:
+        return np.concatenate([self.raw(self._matrix(frame)) for frame in frames])
 
     def raw(self, matrix: NDArray[np.float32]) -> Floats:
         """Return the raw score of the rows of a design with `columns`."""
@@ -105,50 +115,56 @@ class Growth:
         pool = pooled(panel, self.model.borrow)
         rows, weight = pool.rows, pool.weight
         check_positives(rows)
-        levels = self.model.key_levels
-        taught = lesson(designs(rows.snapshot.frame, levels, rows.snapshot.extra), rows, levels)
+        taught = lesson(rows, self.model.key_levels)
         everything = np.ones(len(weight), dtype=bool)
         fitted = self._learn(taught, rows, everything, bags=self.model.bags, weight=weight)
         if not self.calibrate:
             return fitted
         few = max(1, self.model.bags // 2)
-        calibrator, notes = calibrated_on_held(
-            rows,
-            lambda seen, held: self._learn(taught, rows, seen, bags=few, weight=weight).raw(taught.own(held)),
-            season=self.model.season,
-            source=pool.source,
-        )
+
+        def learn(seen: Mask, held: Mask) -> Floats:
+            fitted = self._learn(taught, rows, seen, bags=few, weight=weight)
+            return fitted.raw_of(rows.snapshot.some(np.flatnonzero(held)))
+
+        calibrator, notes = calibrated_on_held(rows, learn, season=self.model.season, source=pool.source)
         return replace(fitted, calibrator=calibrator, notes=(*pool.notes, *notes, *short_history(pool.own)))
 
-    def order(self, made: Sequence[Design], rows: Panel, binned: Binned) -> GrowthModel:
-        """Learn the order alone from `training_rows` and their `designs`: the probabilities are not calibrated.
+    def order(self, rows: Panel, binned: Binned, look: Look | None = None) -> GrowthModel:
+        """Learn the order alone from `training_rows`: the probabilities are not calibrated.
 
-        binned: what other settings left of the same rows; it is added to.
+        binned: what other settings left of the same rows; it is added to. look: where their designs are there already.
         """
-        taught = replace(lesson(made, rows, self.model.key_levels), binned=binned)
         alike = np.ones(len(rows.outcome))
-        return self._learn(taught, rows, alike > 0, bags=self.model.bags, weight=alike)
+        taught = lesson(rows, self.model.key_levels, look)
+        return self._learn(taught, rows, alike > 0, bags=self.model.bags, weight=alike, binned=binned)
 
-    def _learn(self, taught: Lesson, rows: Panel, mask: NDArray[np.bool_], *, bags: int, weight: Floats) -> GrowthModel:
-        """Fit bags and curves side by side, each on one thread: as fast as the cores allow, the same on any machine."""
+    def _learn(
+        self, taught: Lesson, rows: Panel, mask: Mask, *, bags: int, weight: Floats, binned: Binned | None = None
+    ) -> GrowthModel:
+        """Fit bags and curves side by side, each on one thread: as fast as the cores allow, the same on any machine.
+
+        What they take of the rows is drawn first, and seen alone: it does not grow with the rows.
+        """
         of = taught.of
         seen = np.flatnonzero(mask[of])
         y, of = taught.y[seen], of[seen]
-        eligible = rows.snapshot.frame["eligible"].to_numpy(dtype=bool)[of]
+        eligible = rows.snapshot.columns("eligible")["eligible"].to_numpy(dtype=bool)[of]
         used = eligible | (self.model.weight_not_eligible > 0)
         weight = weight[of]
         at_key = seen < len(mask)
         check_both_kinds(y, used & at_key)
         samples = [self._sample(y, eligible, [self.model.seed, bag], weight=weight) for bag in range(bags + 1)]
-        parameters = [self._parameters(taught.rises, bag) for bag in range(bags)]
+        shown = taught.shown(seen[np.unique(np.concatenate([picked for picked, _ in samples]))])
+        binned = binned or Binned()
+        parameters = [self._parameters(shown.rises, bag) for bag in range(bags)]
 
         def data(bag: int, like: lgb.Dataset | None = None) -> lgb.Dataset:
             picked, each = samples[bag]
-            return weighted(taught.binned.of(taught, seen[picked], y[picked], parameters[bag], like), each)
+            return weighted(binned.of(shown, seen[picked], y[picked], parameters[bag], like), each)
 
         def curves() -> Curves:
             picked, each = samples[bags]
-            return fit_curves(taught.rows(seen[picked]).matrix, taught.names, y[picked], each)
+            return fit_curves(shown.rows(seen[picked]).matrix, shown.names, y[picked], each)
 
         def boost(bag: int) -> str:
             of = first if bag == 0 or not sampled else data(bag, first)
@@ -161,20 +177,27 @@ class Growth:
         positives = float((y * weight)[used & at_key].sum())
         share = curve_share(positives, strength=self.model.curve_strength)
         extra = rows.snapshot.extra
-        return GrowthModel(tuple(boosters), curved, share, taught.names, UNCALIBRATED, extra=extra)
+        return GrowthModel(tuple(boosters), curved, share, shown.names, UNCALIBRATED, extra=extra)
 
     def _sample(
         self, y: Floats, eligible: NDArray[np.bool_], seed: Sequence[int], *, weight: Floats | float = 1.0
     ) -> tuple[NDArray[np.intp], Floats]:
-        """Keep all positives and, above the cap, a draw of the negatives that is weighted back."""
+        """Keep all rows up to rows_per_bag; above it a draw of the negatives, and of positives above half of it.
+
+        What is drawn is weighted back.
+        """
         rng = np.random.default_rng(seed)
         weight = weight * np.where(eligible, 1.0, self.model.weight_not_eligible)
         used = np.flatnonzero(weight > 0)
-        positive, negative = used[y[used] == 1], used[y[used] == 0]
-        wanted = max(self.model.rows_per_bag - len(positive), len(positive))
-        if len(negative) > wanted:
-            weight[negative] *= len(negative) / wanted
-            negative = rng.choice(negative, wanted, replace=False)
+
+        def drawn(rows: NDArray[np.intp], most: int) -> NDArray[np.intp]:
+            if len(rows) <= most:
+                return rows
+            weight[rows] *= len(rows) / most
+            return rng.choice(rows, most, replace=False)
+
+        positive = drawn(used[y[used] == 1], self.model.rows_per_bag // 2)
+        negative = drawn(used[y[used] == 0], self.model.rows_per_bag - len(positive))
         picked = np.sort(np.concatenate([positive, negative]))
         return picked, weight[picked]
 

@@ -6,90 +6,92 @@ and a few key accounts become many. Only the learner sees them: probabilities ar
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import compress
 
 import numpy as np
-import pandas as pd
 from joblib import Parallel, delayed
-from numpy.typing import NDArray
 
 from smartaccounts.engine.threads import threads
-from smartaccounts.features.extra import Extra
+from smartaccounts.features.snapshot import Places
 from smartaccounts.panel import Panel
 from smartaccounts.rankers.base import Floats
-from smartaccounts.rankers.binned import Binned
-from smartaccounts.rankers.design import Design, design, known_columns
+from smartaccounts.rankers.design import Design, designed, known_columns, with_columns
 from smartaccounts.target import grown
 
+Look = Callable[[float, Places], Design]
+"""Given a level, and places of a panel's rows, ascending: the design of those rows at it (1.0: K itself)."""
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class Lesson:
-    """What a learner is given: a row per row of a panel, in its order, then rows of it at other levels.
+    """What there is to learn from: a row per row of a panel, in its order, then rows of it at other levels.
 
-    designs: of the panel's rows at K, then at each level, columns alike; kept: which rows of each are given; known:
-    which of their columns. They are not laid out side by side: a learner takes some of them. y: 1 where the row reached
-    its level, else 0. binned: what was binned of the rows so far.
+    levels: 1.0 (K itself), then the others. kept: the places in the panel of the rows of each. y: 1 where the row
+    reached its level, else 0. look: how designs are made, of the rows that a learner takes alone.
     """
 
-    designs: tuple[Design, ...]
-    kept: tuple[NDArray[np.intp], ...]
-    known: NDArray[np.bool_]
+    levels: tuple[float, ...]
+    kept: tuple[Places, ...]
     y: Floats
-    binned: Binned = field(default_factory=Binned)
+    look: Look
 
     @cached_property
-    def of(self) -> NDArray[np.intp]:
+    def of(self) -> Places:
         """Return the row of the panel that each row is."""
         return np.concatenate(self.kept)
 
+    def shown(self, at: Places) -> Shown:
+        """Return the rows at some places, ascending, as a learner sees them."""
+        ends = np.cumsum([0, *(len(kept) for kept in self.kept)])
+        cuts = np.searchsorted(at, ends)
+        places = [kept[at[cuts[i] : cuts[i + 1]] - ends[i]] for i, kept in enumerate(self.kept)]
+        apart = Parallel(n_jobs=threads(), prefer="threads")
+        parts = apart(delayed(self.look)(*asked) for asked in zip(self.levels, places, strict=True))
+        matrix = np.concatenate([part.matrix for part in parts])
+        return Shown(at, with_columns(replace(parts[0], matrix=matrix), known_columns(parts[0])))
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """Rows of a lesson with their design.
+
+    at: their places in the lesson, ascending. design: without the columns that are unknown of all of them at K.
+    """
+
+    at: Places
+    design: Design
+
     @property
     def names(self) -> tuple[str, ...]:
-        """Return the columns that are known of some row at K."""
-        return tuple(compress(self.designs[0].names, self.known))
+        """Return the columns."""
+        return self.design.names
 
     @property
     def rises(self) -> tuple[bool, ...]:
         """Return which of the columns are held monotone."""
-        return tuple(compress(self.designs[0].rises, self.known))
+        return self.design.rises
 
-    def own(self, mask: NDArray[np.bool_]) -> NDArray[np.float32]:
-        """Return the matrix of some of the panel's rows at K itself."""
-        return self.designs[0].matrix[mask][:, self.known]
-
-    def rows(self, at: NDArray[np.intp]) -> Design:
-        """Return the design of some of the rows."""
-        matrix = np.empty((len(at), int(self.known.sum())), np.float32)
-        end = 0
-        for made, kept in zip(self.designs, self.kept, strict=True):
-            start, end = end, end + len(kept)
-            here = (at >= start) & (at < end)
-            matrix[here] = made.matrix[kept[at[here] - start]][:, self.known]
-        return Design(matrix, self.names, self.rises)
+    def rows(self, at: Places) -> Design:
+        """Return the design of some of the rows, by their places in the lesson."""
+        return self.design.rows(np.searchsorted(self.at, at))
 
 
-def designs(frame: pd.DataFrame, levels: Sequence[float], extra: Sequence[Extra] = ()) -> tuple[Design, ...]:
-    """Return the design of a snapshot's rows at K, then at each level, as if K and S were so many times as high."""
+def lesson(rows: Panel, levels: Sequence[float], look: Look | None = None) -> Lesson:
+    """Say what training rows teach: at K all of them, at another level those below it in the last horizon.
 
-    def at(times: float) -> Design:
-        key, small = frame["key_spend"] * times, frame["small_spend"] * times
-        return design(frame.assign(key_spend=key, small_spend=small), extra)
-
-    return tuple(Parallel(n_jobs=threads(), prefer="threads")(delayed(at)(times) for times in (1.0, *levels)))
-
-
-def lesson(made: Sequence[Design], rows: Panel, levels: Sequence[float]) -> Lesson:
-    """Join the `designs` of training rows; at another level only of rows that were below it in the last horizon.
-
-    Columns that are unknown everywhere at K are so at other levels too, and left out.
+    look: where their designs are there already.
     """
-    frame, ahead, target = rows.snapshot.frame, rows.outcome, rows.snapshot.target
+
+    def own(level: float, at: Places) -> Design:
+        return designed(rows.snapshot.some(at), level)
+
+    frame, ahead, target = rows.snapshot.columns("key_spend", "spend_h"), rows.outcome, rows.snapshot.target
     kept, reached = [np.arange(len(frame))], [ahead["target"].to_numpy()]
     for times in levels:
         key = frame["key_spend"] * times
         below = np.flatnonzero(frame["spend_h"] < key)
         kept.append(below)
         reached.append(grown(ahead["spend_ahead"], ahead["months_ahead"], key, target).to_numpy()[below])
-    return Lesson(tuple(made), tuple(kept), known_columns(made[0]), np.concatenate(reached))
+    return Lesson((1.0, *levels), tuple(kept), np.concatenate(reached), look or own)

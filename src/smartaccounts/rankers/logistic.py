@@ -100,7 +100,7 @@ class Logistic:
         """
         rows = training_rows(panel)
         check_positives(rows)
-        values = matrix(rows.snapshot.frame)
+        values = np.concatenate([matrix(piece) for piece in rows.snapshot.pieces()])
         fitted = self._learn(values, rows, np.ones(len(values), dtype=bool))
         calibrator, notes = calibrated_on_held(
             rows, lambda seen, held: self._learn(values, rows, seen).raw(values[held]), season=self.model.season
@@ -109,7 +109,9 @@ class Logistic:
 
     def _learn(self, values: Floats, rows: Panel, mask: Mask) -> LogisticModel:
         y = rows.outcome["target"].to_numpy()[mask]
-        weight = np.where(rows.snapshot.frame["eligible"].to_numpy(dtype=bool), 1.0, self.model.weight_not_eligible)
+        weight = np.where(
+            rows.snapshot.columns("eligible")["eligible"].to_numpy(dtype=bool), 1.0, self.model.weight_not_eligible
+        )
         weight = weight[mask]
         check_both_kinds(y, weight > 0)
         seen = values[mask]

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from smartaccounts.errors import HistoryError
+from smartaccounts.features.snapshot import Places
 from smartaccounts.panel import Panel
 from smartaccounts.rankers.base import Floats
 from smartaccounts.rankers.calibration import RANGE, customer_numbers, season_came, season_expected
@@ -33,6 +34,9 @@ RECENCIES = (60.0, 182.0)
 
 TREND = 1.5
 """Growing: spend of the last 91 days at more than so many times the pace of 365; falling: at less than its inverse."""
+
+BANDED = ("spend_365d", "spend_91d", "tenure_days", "recency_days")
+"""The features that bands are told from."""
 
 VIEWS = (
     ("market", "age", "spend", "pattern"),
@@ -72,8 +76,7 @@ class Peers:
         One row per row, with its index; peers is a count (double).
         """
         bands = _bands(frame, self.horizon_days)
-        kinds = bands.groupby(list(VIEWS[0]), sort=False, dropna=False)  # few beside the rows
-        kind, of_kind = kinds.ngroup(), kinds.head(1).reset_index(drop=True)
+        kind, of_kind = _kinds(bands)
         found = np.full(len(of_kind), "", dtype=object)
         for names in reversed([_names(of_kind, view) for view in VIEWS]):
             found = np.where(names.isin(list(self.cells)), names, found)
@@ -103,8 +106,9 @@ def fit_peers(panel: Panel, *, season: bool = True) -> Peers:
 
     season: whether spend is taken to follow last year's season, as in model.season.
     """
-    rows = panel.rows(panel.outcome["spend_ahead"].notna() & panel.snapshot.frame["eligible"])
-    frame, target = rows.snapshot.frame, rows.snapshot.target
+    eligible = panel.snapshot.columns("eligible")["eligible"]
+    rows = panel.rows(panel.outcome["spend_ahead"].notna() & eligible)
+    frame, target = rows.snapshot.columns("market", "customer_id", "key_spend", *BANDED), rows.snapshot.target
     customers = pd.Series(customer_numbers(frame), dtype="int64")
     if customers.nunique() < MIN_PEERS:
         raise HistoryError(
@@ -118,11 +122,19 @@ def fit_peers(panel: Panel, *, season: bool = True) -> Peers:
 
 
 def _cells(bands: pd.DataFrame, customers: pd.Series, usual: Floats, came: Floats) -> Iterator[tuple[str, Reached]]:
+    kind, of_kind = _kinds(bands)
     for view in VIEWS:
-        for name, at in _names(bands, view).groupby(_names(bands, view)).indices.items():
+        cells = _names(of_kind, view).iloc[kind].reset_index(drop=True)
+        for name, at in cells.groupby(cells).indices.items():
             peers = customers.iloc[at].nunique()
             if peers >= MIN_PEERS:
                 yield str(name), _reached(peers, usual[at], float(came[at].max()))
+
+
+def _kinds(bands: pd.DataFrame) -> tuple[Places, pd.DataFrame]:
+    """Return which kind of account each row is, and the bands of each kind: they are few beside the rows."""
+    kinds = bands.groupby(list(VIEWS[0]), sort=False, dropna=False)
+    return np.asarray(kinds.ngroup(), dtype=np.intp), kinds.head(1).reset_index(drop=True)
 
 
 def _reached(peers: int, usual: Floats, highest: float) -> Reached:

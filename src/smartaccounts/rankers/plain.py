@@ -25,10 +25,11 @@ from smartaccounts.rankers.design import FLOOR
 
 @dataclass(frozen=True)
 class Plain:
-    """A formula over the eligible rows of a snapshot's frame. It is fitted from the start."""
+    """A formula over some columns of the eligible rows of a snapshot. It is fitted from the start."""
 
     name: str
     meaning: str
+    needs: tuple[str, ...]
     formula: Callable[[pd.DataFrame], pd.Series]
     notes: tuple[Note, ...] = ()
 
@@ -73,7 +74,7 @@ class CalibratedPlain(PredictProba):
 
 def calibrated(plain: Plain, panel: Panel) -> CalibratedPlain:
     """Learn a plain ranking's probabilities from the eligible rows of a panel; HistoryError without key accounts."""
-    rows = panel.rows(panel.outcome["target"].notna() & panel.snapshot.frame["eligible"])
+    rows = panel.rows(panel.outcome["target"].notna() & panel.snapshot.columns("eligible")["eligible"])
     grown = rows.outcome["target"].to_numpy()
     if not grown.sum():
         raise HistoryError(
@@ -81,9 +82,9 @@ def calibrated(plain: Plain, panel: Panel) -> CalibratedPlain:
             hint="Use a longer history, a lower target.key_quantile, or target.sustained_months: 1.",
         )
     note = Note("calibrated", {"rows": len(grown), "grown": int(grown.sum())})
-    frame = rows.snapshot.frame
+    frame = rows.snapshot.columns("market", "customer_id", "history_days")
     calibrator = fit_calibrator(
-        log_score(plain.score(frame).score),
+        log_score(plain.score(rows.snapshot.columns(*plain.needs)).score),
         grown,
         season_came(rows),
         tail=tail(rows),
@@ -99,8 +100,8 @@ def log_score(score: Floats) -> Floats:
     return logs
 
 
-def _over_key(column: str) -> Callable[[pd.DataFrame], pd.Series]:
-    return lambda frame: frame[column] / frame["key_spend"]
+def _over_key(name: str, meaning: str, column: str) -> Plain:
+    return Plain(name, meaning, (column, "key_spend"), lambda frame: frame[column] / frame["key_spend"])
 
 
 def _spend_change(frame: pd.DataFrame) -> pd.Series:
@@ -117,14 +118,21 @@ def _rfm(frame: pd.DataFrame) -> pd.Series:
 PLAIN: dict[str, Plain] = {
     p.name: p
     for p in (
-        Plain("past_h", "spend of the last horizon", _over_key("spend_h")),
-        Plain("past_365", "spend of the last 365 days", _over_key("spend_365d")),
-        *(
-            Plain(f"decay_{t}", f"all spend, fading with {t} days", _over_key(f"spend_decay_{t}d"))
-            for t in (60, 180, 365)
+        _over_key("past_h", "spend of the last horizon", "spend_h"),
+        _over_key("past_365", "spend of the last 365 days", "spend_365d"),
+        *(_over_key(f"decay_{t}", f"all spend, fading with {t} days", f"spend_decay_{t}d") for t in (60, 180, 365)),
+        Plain(
+            "spend_change",
+            "spend of the last horizon less that of the one before",
+            ("spend_h", "spend_before_h", "key_spend"),
+            _spend_change,
         ),
-        Plain("spend_change", "spend of the last horizon less that of the one before", _spend_change),
-        Plain("rfm", "recency, frequency and money", _rfm),
+        Plain(
+            "rfm",
+            "recency, frequency and money",
+            ("as_of", "market", "recency_days", "orders_365d", "spend_365d"),
+            _rfm,
+        ),
     )
 }
 """The plain rankings by name."""

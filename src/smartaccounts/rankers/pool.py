@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -53,7 +53,7 @@ def _comparable(loan: Loan, absent: Sequence[str]) -> Panel:
     seen = rows.snapshot
     market = loan.lender + "\x1f" + seen.frame["market"]
     frame = seen.frame.assign(market=market, **dict.fromkeys(absent, np.nan))
-    return Panel(replace(seen, frame=frame), rows.outcome)
+    return Panel(seen.of_table(frame), rows.outcome)
 
 
 def _stacked(parts: Sequence[Panel]) -> Panel:
@@ -63,7 +63,7 @@ def _stacked(parts: Sequence[Panel]) -> Panel:
     filled = [p for p in parts if len(p.outcome)]
     frame = pd.concat([p.snapshot.frame for p in filled], ignore_index=True)
     outcome = pd.concat([p.outcome for p in filled], ignore_index=True)
-    return Panel(replace(own.snapshot, frame=frame), outcome)
+    return Panel(own.snapshot.of_table(frame), outcome)
 
 
 def _whose(parts: Sequence[Panel], loans: Sequence[Loan]) -> tuple[Note, ...]:
@@ -75,6 +75,6 @@ def _whose(parts: Sequence[Panel], loans: Sequence[Loan]) -> tuple[Note, ...]:
 
 
 def _lent(loan: Loan, rows: Panel, own: int) -> Note:
-    dates = rows.snapshot.frame["as_of"]
+    dates = rows.snapshot.columns("as_of")["as_of"]
     first, last = str(dates.min().date()), str(dates.max().date())
     return Note("lent", {"own": own, "rows": len(rows.outcome), "lender": loan.lender, "first": first, "last": last})

@@ -20,11 +20,12 @@ from scipy.optimize import brentq
 from smartaccounts.config import Model
 from smartaccounts.engine.threads import threads
 from smartaccounts.errors import HistoryError
+from smartaccounts.features.piecewise import pieces
 from smartaccounts.panel import Panel
 from smartaccounts.rankers.base import Floats, Note
 from smartaccounts.rankers.calibration import RANGE, season_came, season_expected, short_share
 from smartaccounts.rankers.comparable import comparable
-from smartaccounts.rankers.design import FLOOR, design, level, pieces, without_empty
+from smartaccounts.rankers.design import FLOOR, design, level, stacked, without_empty
 from smartaccounts.rankers.spending import Outlook, Spending, joined, learn_spending, over_key
 from smartaccounts.rankers.training import Mask, customer_folds, later
 
@@ -173,9 +174,9 @@ def fit_potential(panel: Panel, model: Model) -> PotentialModel:
     The knobs are those of the growth model. HistoryError where fewer than MIN_BUYERS rows bought anything, or none did
     in a part of the rows.
     """
-    frame = panel.snapshot.frame
-    rows = panel.rows(panel.outcome["spend_ahead"].notna() & frame["eligible"])
-    frame = rows.snapshot.frame
+    eligible = panel.snapshot.columns("eligible")["eligible"]
+    rows = panel.rows(panel.outcome["spend_ahead"].notna() & eligible)
+    frame = rows.snapshot.columns("key_spend", "history_days")
     ratio = (rows.outcome["spend_ahead"] / frame["key_spend"]).to_numpy(dtype=float)
     _check(ratio)
     season = season_came(rows) if model.season else np.zeros(len(ratio))
@@ -189,7 +190,7 @@ def fit_potential(panel: Panel, model: Model) -> PotentialModel:
         for seen, hold in [(everybody, nobody), *parts]
     ]
     used = np.unique(np.concatenate([at for pair in drawn for at in pair]))
-    made = without_empty(design(comparable(frame.iloc[used].reset_index(drop=True))))
+    made = without_empty(stacked(map(comparable, rows.snapshot.some(used).pieces()), len(used)))
 
     def learn(seen: NDArray[np.intp], hold: NDArray[np.intp]) -> tuple[Spending, Outlook]:
         _check(ratio[seen], few=1)

@@ -40,9 +40,11 @@ class Records:
 
 def fit_records(panel: Panel) -> Records | None:
     """Return what became of the eligible rows of a panel with a record quarter; None where too few are known."""
-    frame = panel.frame
-    known = frame["eligible"] & frame["target"].notna() & record_quarter(frame)
-    first = frame[known].sort_values(["as_of", "market", "customer_id"]).drop_duplicates(["market", "customer_id"])
+    eligible = panel.snapshot.columns("eligible")["eligible"]
+    rows = panel.rows(eligible & panel.outcome["target"].notna())
+    found = np.concatenate([record_quarter(piece) for piece in rows.snapshot.pieces()])
+    frame = rows.rows(pd.Series(found)).frame
+    first = frame.sort_values(["as_of", "market", "customer_id"]).drop_duplicates(["market", "customer_id"])
     if len(first) < MIN_ACCOUNTS:
         return None
     before = latest_quarter(first) / QUARTER_DAYS

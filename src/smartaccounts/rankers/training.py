@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sklearn.utils import murmurhash3_32
 
 from smartaccounts.errors import HistoryError
+from smartaccounts.features.snapshot import Snapshot
 from smartaccounts.panel import Panel
 from smartaccounts.rankers.base import Floats, Note
 from smartaccounts.rankers.calibration import (
@@ -48,7 +49,8 @@ def calibrated_on_held(
     and the borrowed ones have enough, those do, and as the level of another supplier is no better known than one half
     year tells of another, ranges are wide.
     """
-    eligible = rows.snapshot.frame["eligible"].to_numpy(dtype=bool)
+    told = rows.snapshot.columns("market", "customer_id", "eligible", "history_days")
+    eligible = told["eligible"].to_numpy(dtype=bool)
     y = rows.outcome["target"].to_numpy()
     source = np.zeros(len(y), dtype=np.intp) if source is None else source
     few = int(y[eligible & (source == 0)].sum())
@@ -61,14 +63,14 @@ def calibrated_on_held(
     scores = np.concatenate([learn(seen, hold) for (seen, _), hold in zip(parts, held, strict=True)])
     grown, seasons, customers = (
         np.concatenate([values[hold] for hold in held])
-        for values in (y, _seasons(rows, source), customer_numbers(rows.snapshot.frame))
+        for values in (y, _seasons(rows, source), customer_numbers(told))
     )
     check_both_kinds(grown, np.ones(len(grown), dtype=bool))
     notes = [Note(how, {"rows": len(grown), "grown": int(grown.sum())})]
     if lent:
         notes.append(Note("calibrated_borrowed", {"grown": few, "needed": MIN_POSITIVES_CALIBRATION}))
     calibrating = rows.rows(pd.Series(whose))
-    own_drift = drift(calibrating.snapshot.frame, horizon_days=rows.snapshot.target.horizon_days)
+    own_drift = drift(told[whose], horizon_days=rows.snapshot.target.horizon_days)
     steep = tail(calibrating) if season else 0.0
     level = DRIFT_SHORT if lent else own_drift
     return fit_calibrator(scores, grown, seasons, tail=steep, drift=level, customers=customers), tuple(notes)
@@ -84,23 +86,26 @@ def _seasons(rows: Panel, source: NDArray[np.intp]) -> Floats:
 
 def training_rows(panel: Panel) -> Panel:
     """Return the rows below K in the last horizon and alive in 365 days, with a target; eligible or not."""
-    frame = panel.snapshot.frame
-    return panel.rows(
-        panel.outcome["target"].notna() & (frame["spend_h"] < frame["key_spend"]) & (frame["spend_365d"] > 0)
-    )
+    return panel.rows(panel.outcome["target"].notna() & below_key(panel.snapshot))
+
+
+def below_key(seen: Snapshot) -> pd.Series:
+    """Say which rows were below K in the last horizon and alive in 365 days."""
+    told = seen.columns("spend_h", "key_spend", "spend_365d")
+    return (told["spend_h"] < told["key_spend"]) & (told["spend_365d"] > 0)
 
 
 def short_history(rows: Panel) -> tuple[Note, ...]:
     """Say where returning accounts could not be told from growing ones in training."""
     if not len(rows.outcome):
         return ()
-    short = short_share(rows.snapshot.frame, horizon_days=rows.snapshot.target.horizon_days)
+    short = short_share(rows.snapshot.columns("history_days"), horizon_days=rows.snapshot.target.horizon_days)
     return (Note("short_history", {"share": short}),) if short > 0.5 else ()
 
 
 def check_positives(rows: Panel) -> None:
     """HistoryError where there is nothing to learn from, with what to change."""
-    frame = rows.snapshot.frame
+    frame = rows.snapshot.columns("as_of")
     positives = int(rows.outcome["target"].sum())
     if positives < MIN_POSITIVES:
         dates = frame["as_of"].nunique()
@@ -134,7 +139,7 @@ def later(rows: Panel, *, positives: int = MIN_POSITIVES) -> Parts | None:
     None where fewer dates are left to learn from than are held, or fewer key accounts than `positives`: such a model
     says little of the one on all dates.
     """
-    as_of = rows.snapshot.frame["as_of"]
+    as_of = rows.snapshot.columns("as_of")["as_of"]
     horizon = timedelta(days=rows.snapshot.target.horizon_days)
     held = as_of > as_of.max() - horizon
     learn = as_of + horizon <= as_of[held].min()
@@ -146,7 +151,7 @@ def later(rows: Panel, *, positives: int = MIN_POSITIVES) -> Parts | None:
 
 def customer_folds(rows: Panel) -> Parts:
     """Split by customer: all rows of a customer are held together."""
-    frame = rows.snapshot.frame
+    frame = rows.snapshot.columns("market", "customer_id")
     keys = (frame["market"] + "\x1f" + frame["customer_id"]).to_numpy(dtype=object)
     codes, unique = pd.factorize(keys)
     fold = np.array([murmurhash3_32(str(k), positive=True) % CUSTOMER_FOLDS for k in unique])[codes]

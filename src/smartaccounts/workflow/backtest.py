@@ -22,12 +22,20 @@ from smartaccounts.workflow.rankers import rankers
 
 
 def run_backtest(
-    pipeline: Pipeline, as_ofs: Sequence[date], out: Path, *, step: Callable[[str], None] = lambda _: None
+    pipeline: Pipeline,
+    as_ofs: Sequence[date],
+    out: Path,
+    *,
+    memory: str | None = None,
+    step: Callable[[str], None] = lambda _: None,
 ) -> Backtest:
-    """Read the lines, walk forward over `as_ofs`, write scores.parquet, metrics.json and the figures into `out`."""
+    """Read the lines, walk forward over `as_ofs`, write scores.parquet, metrics.json and the figures into `out`.
+
+    memory: as in `order_lines`.
+    """
     check_folder(out)
     checked_extra(pipeline)
-    with lenders(pipeline) as others, order_lines(pipeline) as lines:
+    with lenders(pipeline) as others, order_lines(pipeline, memory=memory) as lines:
         step("order lines read")
         result = backtest_served(lines, as_ofs, pipeline, rankers(pipeline), lenders=others, step=step)
     with staged(out) as folder:

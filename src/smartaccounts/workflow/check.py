@@ -14,8 +14,11 @@ from smartaccounts.orders.read import write_rejected
 from smartaccounts.workflow.lines import session
 
 
-def checked(pipeline: Pipeline, *, as_of: date | None = None, rejected: Path | None = None) -> Quality:
-    """Report on the source of a pipeline, here or on Spark; rejected: a file for the rejected lines.
+def checked(
+    pipeline: Pipeline, *, as_of: date | None = None, rejected: Path | None = None, memory: str | None = None
+) -> Quality:
+    """Report on the source of a pipeline, here or on Spark; rejected: a file for the rejected lines. memory: as in
+    `order_lines`.
 
     Errors as in `check`; PipelineError also where rejected lines are asked for on Spark.
     """
@@ -27,7 +30,7 @@ def checked(pipeline: Pipeline, *, as_of: date | None = None, rejected: Path | N
             )
         with session(pipeline) as spark:
             return check_on_spark(pipeline, spark, as_of=as_of)
-    with Engine() as engine:
+    with Engine(memory) as engine:
         made = check(pipeline, engine, as_of=as_of)
         if rejected is not None:
             write_rejected(pipeline, engine, rejected)

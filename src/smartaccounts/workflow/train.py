@@ -91,18 +91,23 @@ class Trained:
 
 
 def fit(
-    pipeline: Pipeline, as_of: date, *, champion: Model | None = None, step: Callable[[str], None] = lambda _: None
+    pipeline: Pipeline,
+    as_of: date,
+    *,
+    champion: Model | None = None,
+    memory: str | None = None,
+    step: Callable[[str], None] = lambda _: None,
 ) -> Trained:
     """Train for `as_of` from what was known before it; nothing is written.
 
     The recipe is judged on past dates; what comes of it is its refit on all dates whose horizon is over. `champion`:
-    the settings in service where they are others; they are judged beside.
+    the settings in service where they are others; they are judged beside. memory: as in `order_lines`.
 
     Where the growth model cannot be trained, only the plain ranking comes of it, and the verdict says why.
     HistoryError where as_of has less history than the horizon.
     """
     checked_extra(pipeline)
-    with lenders(pipeline) as others, _checked_lines(pipeline, as_of) as (quality, lines):
+    with lenders(pipeline) as others, _checked_lines(pipeline, as_of, memory) as (quality, lines):
         step("order lines read and checked")
         dates = past_dates(lines, as_of, pipeline, lenders=others)
         history_days = (as_of - lines.first_known(as_of)).days
@@ -124,7 +129,7 @@ def fit(
     records = fit_records(learned)
 
     def made(fitted: Fitted, said: str, *, better: bool | None) -> Bundle:
-        dates = tuple(str(d.date()) for d in learned.snapshot.frame["as_of"].unique())
+        dates = tuple(str(d.date()) for d in learned.snapshot.columns("as_of")["as_of"].unique())
         refit = Note("refit", {"dates": len(dates), "as_of": str(as_of)})
         recipe = pipeline.model.model_dump(mode="json") if fitted.name == "growth" else None
         needs = _needs(columns_of(fitted, potential), learned.snapshot.extra, provided)
@@ -151,11 +156,11 @@ def fit(
 
 
 @contextmanager
-def _checked_lines(pipeline: Pipeline, as_of: date) -> Iterator[tuple[Quality, Lines]]:
+def _checked_lines(pipeline: Pipeline, as_of: date, memory: str | None) -> Iterator[tuple[Quality, Lines]]:
     """Yield the quality report and the lines; a session of Spark is started once."""
     with session(pipeline) if pipeline.engine == "spark" else nullcontext():
-        quality = checked(pipeline, as_of=as_of)
-        with order_lines(pipeline) as lines:
+        quality = checked(pipeline, as_of=as_of, memory=memory)
+        with order_lines(pipeline, memory=memory) as lines:
             yield quality, lines
 
 

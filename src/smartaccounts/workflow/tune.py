@@ -91,18 +91,20 @@ def tune(
     *,
     trials: int,
     minutes: float | None = None,
+    memory: str | None = None,
     step: Callable[[str], None] = lambda _: None,
 ) -> Tuned:
     """Try settings on past dates until `trials` are done in all or `minutes` are over; a next call goes on.
 
-    Nothing known from one horizon before as_of on is used: those dates are left for the gate. HistoryError where no
-    past date can be tried on, PipelineError where another process runs the same search.
+    Nothing known from one horizon before as_of on is used: those dates are left for the gate. memory: as in
+    `order_lines`. HistoryError where no past date can be tried on, PipelineError where another process runs the same
+    search.
     """
     until = None if minutes is None else time.monotonic() + 60 * minutes
     before = as_of - timedelta(days=pipeline.target.horizon_days)
     store = store_at()  # refused before the work, not after it
     checked_extra(pipeline)
-    with order_lines(pipeline) as lines:
+    with order_lines(pipeline, memory=memory) as lines:
         step("order lines read")
         ground = ground_of(lines, pipeline, as_of, step=step)
         key = study_key(pipeline, as_of, digest(lines, known_before=before))

@@ -12,6 +12,7 @@ import pytest
 from tests.unit.workflow.test_train import END, pipeline, write
 
 from smartaccounts.engine.duckdb import Engine
+from smartaccounts.engine.memory import Room
 from smartaccounts.errors import HistoryError
 from smartaccounts.evaluation.course import Course, CutOff, Market, course, spread
 from smartaccounts.evaluation.metrics import average_precision
@@ -81,6 +82,17 @@ def test_a_run_is_the_growth_model_against_the_best_plain_ranking(
 def test_a_run_is_the_same_each_time(ground: Course, folder: Path) -> None:
     model = pipeline(folder).model
     assert list(ground.run(model)) == list(ground.run(model))
+
+
+def test_designs_may_lie_in_files(
+    ground: Course, lines: OrderLines, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lines.engine, "room", Room(0, tmp_path))
+    filed = course(lines, TESTS, pipeline(folder), known_before=BEFORE)
+    for level, made in ground.designs.items():
+        assert filed.designs[level].matrix.base is not None
+        np.testing.assert_array_equal(filed.designs[level].matrix, made.matrix)
+    assert list(filed.run(pipeline(folder).model)) == list(ground.run(pipeline(folder).model))
 
 
 @pytest.mark.slow

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from datetime import date
 
+import numpy as np
 import pandas as pd
 import pytest
 from tests.conftest import MakeLines
 from tests.oracle.histories import CENTS, random_history
 
 from smartaccounts.config import Target
+from smartaccounts.features import piecewise
 from smartaccounts.features.snapshot import CATALOGUE, FAMILIES, KEY, STANDING, absent_features, snapshot
 from smartaccounts.orders.contract import COLUMNS
 
@@ -85,3 +87,24 @@ def test_the_catalogue_says_what_every_feature_is() -> None:
         "peers",
         "season",
     }
+
+
+@pytest.mark.parametrize("piece", [1, 7, 1000])
+def test_chosen_rows_are_those_of_the_table_however_they_are_asked_for(
+    order_lines: MakeLines, piece: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(piecewise, "PIECE", piece)
+    whole = snapshot(order_lines(random_history(1, CENTS)), DATES, TARGET)
+    odd = np.arange(1, len(whole), 2)
+    chosen = whole.some(odd).of(pd.Series(np.arange(len(odd)) % 3 > 0))
+    expected = whole.frame.iloc[odd[np.arange(len(odd)) % 3 > 0]].reset_index(drop=True)
+    assert chosen.table is whole.table
+    assert len(chosen) == len(expected) > 0
+    pd.testing.assert_frame_equal(chosen.frame, expected)
+    pd.testing.assert_frame_equal(chosen.columns("customer_id", "spend_91d"), expected[["customer_id", "spend_91d"]])
+    pieces = list(chosen.pieces())
+    assert max(map(len, pieces)) <= piece
+    pd.testing.assert_frame_equal(pd.concat(pieces, ignore_index=True), expected)
+    nobody = chosen.of(pd.Series(np.zeros(len(chosen), dtype=bool)))
+    assert [len(p) for p in nobody.pieces()] == [0]
+    assert nobody.frame.dtypes.equals(whole.frame.dtypes)

@@ -63,7 +63,7 @@ def test_medians_are_those_of_all_rows_however_many_are_looked_at_at_once(monkey
     )
     found = {}
     for piece in (1, 7, 40, 1000):
-        monkeypatch.setattr("smartaccounts.rankers.design.PIECE", piece)
+        monkeypatch.setattr("smartaccounts.features.piecewise.PIECE", piece)
         found[piece] = _typical(peers, shown)
     made = peers.assign(figure_that_is_made=peers["spend_182d"])
     for medians in found.values():

@@ -13,7 +13,6 @@ from smartaccounts.config import Model
 from smartaccounts.rankers.binned import Binned, weighted
 from smartaccounts.rankers.design import Design
 from smartaccounts.rankers.growth import Growth
-from smartaccounts.rankers.levels import designs
 
 ROWS = 1500
 RARE = (0.01, 0.03, 0.1)
@@ -92,8 +91,7 @@ def test_what_a_trial_left_changes_no_digit_of_the_next(cap: int) -> None:
     shared = Binned()
     for change in changes:
         recipe = Growth(present.model_copy(update=change))
-        made = designs(panel.snapshot.frame, levels)
-        assert recipe.order(made, panel, shared) == recipe.order(made, panel, Binned())
+        assert recipe.order(panel, shared) == recipe.order(panel, Binned())
 
 
 def test_bins_of_other_rows_are_taken_as_they_are(made: Design, y: np.ndarray) -> None:

@@ -37,7 +37,7 @@ def test_it_is_the_same_however_many_rows_are_made_at_once(monkeypatch: pytest.M
     frame = frame.assign(mine=np.arange(23.0))
     whole = design(frame, own)
     for piece in (1, 7, 23):
-        monkeypatch.setattr("smartaccounts.rankers.design.PIECE", piece)
+        monkeypatch.setattr("smartaccounts.features.piecewise.PIECE", piece)
         made = design(frame, own)
         assert (made.names, made.rises) == (whole.names, whole.rises)
         np.testing.assert_array_equal(made.matrix, whole.matrix)

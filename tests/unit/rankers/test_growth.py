@@ -135,6 +135,15 @@ def test_negatives_above_the_cap_are_drawn_and_weighted_back() -> None:
     assert set(other) != set(picked)
 
 
+def test_of_more_positives_than_half_the_cap_as_many_are_drawn_as_of_negatives() -> None:
+    y = (np.arange(5000) < 2000).astype(float)
+    recipe = Growth(Model(rows_per_bag=1000))
+    picked, weight = recipe._sample(y, np.ones(5000, dtype=bool), [0])
+    assert len(picked) == len(set(picked)) == 1000
+    assert (y[picked].sum(), set(weight[y[picked] == 1]), set(weight[y[picked] == 0])) == (500, {4.0}, {6.0})
+    assert weight @ y[picked] == 2000
+
+
 def test_below_the_cap_every_row_is_taken_and_weight_nought_means_none() -> None:
     y, eligible = np.array([1.0, 0, 0, 1]), np.array([True, True, False, False])
     picked, weight = Growth(Model())._sample(y, eligible, np.random.default_rng(0))

@@ -8,16 +8,20 @@ from tests.unit.rankers.synthetic import firsts, panel_of, snapshot_of
 
 from smartaccounts.config import Model
 from smartaccounts.panel import Panel
-from smartaccounts.rankers.design import design
+from smartaccounts.rankers.design import Design, design, designed
 from smartaccounts.rankers.growth import Growth
-from smartaccounts.rankers.levels import Lesson, designs, lesson
+from smartaccounts.rankers.levels import Lesson, Shown, lesson
 from smartaccounts.rankers.training import training_rows
 
 LEVELS = (0.4, 1.4)
 
 
+def everything(made: Lesson) -> Shown:
+    return made.shown(np.arange(len(made.y)))
+
+
 def own(made: Lesson) -> np.ndarray:
-    return made.own(np.ones(len(made.designs[0].matrix), dtype=bool))
+    return everything(made).rows(np.arange(len(made.kept[0]))).matrix
 
 
 def rows() -> Panel:
@@ -26,7 +30,7 @@ def rows() -> Panel:
 
 def test_the_first_rows_are_the_panel_at_k_and_the_others_know_which_row_they_are() -> None:
     panel = rows()
-    made = lesson(designs(panel.snapshot.frame, LEVELS), panel, LEVELS)
+    made = lesson(panel, LEVELS)
     np.testing.assert_array_equal(own(made), design(panel.snapshot.frame).matrix)
     np.testing.assert_array_equal(made.y[: len(own(made))], panel.outcome["target"])
     np.testing.assert_array_equal(made.of[: len(own(made))], np.arange(len(own(made))))
@@ -39,17 +43,17 @@ def test_the_first_rows_are_the_panel_at_k_and_the_others_know_which_row_they_ar
 def test_a_row_at_another_level_is_that_row_with_another_k() -> None:
     panel = rows()
     frame = panel.snapshot.frame
-    made = lesson(designs(frame, (1.4,)), panel, (1.4,))
+    made = lesson(panel, (1.4,))
     higher = frame.assign(key_spend=frame["key_spend"] * 1.4, small_spend=frame["small_spend"] * 1.4)
     at = np.arange(len(frame), len(made.y))
-    np.testing.assert_array_equal(made.rows(at).matrix, design(higher).matrix)
+    np.testing.assert_array_equal(everything(made).rows(at).matrix, design(higher).matrix)
     reached = (panel.outcome["spend_ahead"] >= 140) & (panel.outcome["months_ahead"] >= 2)
     np.testing.assert_array_equal(made.y[len(frame) :], reached.astype(float))
 
 
 def test_whoever_reaches_a_level_reaches_the_lower_ones() -> None:
     panel = rows()
-    made = lesson(designs(panel.snapshot.frame, LEVELS), panel, LEVELS)
+    made = lesson(panel, LEVELS)
     size = len(own(made))
     below = (made.of[size:].size - size, size)
     low, high = np.split(made.y[size:], [below[0]])
@@ -59,9 +63,9 @@ def test_whoever_reaches_a_level_reaches_the_lower_ones() -> None:
 
 def test_without_levels_the_panel_alone_teaches() -> None:
     panel = rows()
-    made = lesson(designs(panel.snapshot.frame, ()), panel, ())
+    made = lesson(panel, ())
     assert len(made.y) == len(own(made)) == len(panel.outcome)
-    np.testing.assert_array_equal(made.rows(np.arange(len(made.y))).matrix, own(made))
+    np.testing.assert_array_equal(everything(made).rows(np.arange(len(made.y))).matrix, own(made))
 
 
 def test_rows_that_are_held_back_are_held_back_at_every_level() -> None:
@@ -72,8 +76,7 @@ def test_rows_that_are_held_back_are_held_back_at_every_level() -> None:
     held = (rows.snapshot.frame["customer_id"] < "c0100").to_numpy()
     scores = [
         Growth(model)._learn(
-            lesson(designs(p.snapshot.frame, model.key_levels), p, model.key_levels),
-            p, ~held, bags=2, weight=np.ones(len(held)),
+            lesson(p, model.key_levels), p, ~held, bags=2, weight=np.ones(len(held)),
         ).raw(design(p.snapshot.frame).matrix)
         for p in (rows, _without_outcome(rows, held))
     ]  # fmt: skip
@@ -82,3 +85,27 @@ def test_rows_that_are_held_back_are_held_back_at_every_level() -> None:
 
 def _without_outcome(rows: Panel, held: np.ndarray) -> Panel:
     return Panel(rows.snapshot, rows.outcome.mask(pd.Series(held), other=0.0))
+
+
+def test_only_rows_that_are_shown_have_a_design() -> None:
+    panel, asked = rows(), []
+
+    def look(level: float, at: np.ndarray) -> Design:
+        asked.append((level, at.tolist()))
+        return designed(panel.snapshot.some(at), level)
+
+    taught = lesson(panel, (1.4,), look)
+    first, size = len(taught.kept[0]), len(taught.y)
+    at = np.array([2, 5, first + 1, size - 1])
+    made = taught.shown(at)
+    assert sorted(asked) == [(1.0, [2, 5]), (1.4, taught.of[at[2:]].tolist())]
+    np.testing.assert_array_equal(made.rows(at[1:3]).matrix, everything(taught).rows(at[1:3]).matrix)
+
+
+def test_a_column_that_is_unknown_of_all_that_are_shown_is_left_out() -> None:
+    panel = rows()
+    frame = panel.snapshot.frame
+    only = np.where(np.arange(len(frame)) == 7, frame["orders_365d"], np.nan)
+    taught = lesson(Panel(panel.snapshot.of_table(frame.assign(orders_365d=only)), panel.outcome), ())
+    assert "orders_365d" in taught.shown(np.array([6, 7])).names
+    assert "orders_365d" not in taught.shown(np.array([6, 8])).names

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -117,7 +116,7 @@ def test_with_one_date_it_is_cross_fitted_over_customers() -> None:
 @pytest.mark.slow
 def test_where_history_is_short_customers_are_taken_for_less_faithful() -> None:
     found = panel(TRAINING, nothing=0.3)
-    short = replace(found.snapshot, frame=found.snapshot.frame.assign(history_days=150.0))
+    short = found.snapshot.of_table(found.snapshot.frame.assign(history_days=150.0))
     usual, careful = (
         fit_potential(Panel(s, found.outcome), MODEL).predict(short.frame).middle.sum() for s in (found.snapshot, short)
     )

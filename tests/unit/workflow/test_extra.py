@@ -168,7 +168,7 @@ def test_a_search_tries_settings_with_it(folder: Path) -> None:
     with Engine() as engine:
         asked = shop(folder, weekends=WEEKENDS)
         ground = ground_of(read(asked, engine), asked, END)
-        assert all(d.names[-1] == "weekends" and d.rises[-1] for d in ground.designs)
+        assert all(d.names[-1] == "weekends" and d.rises[-1] for d in ground.designs.values())
         assert np.isfinite(next(iter(ground.run(asked.model))))
 
 

@@ -1,0 +1,38 @@
+"""Rows of a snapshot some at a time, where all of them with what is made of them may be more than memory holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from smartaccounts.engine.memory import release
+from smartaccounts.features.families import CATALOGUE
+
+PIECE = 1 << 16
+"""Rows of a table that are looked at together."""
+
+
+def pieces(frame: pd.DataFrame, kept: NDArray[np.intp] | None = None) -> Iterator[pd.DataFrame]:
+    """Yield the rows of a frame, PIECE at a time, in their order; an empty frame once.
+
+    kept: the places of the rows that are wanted, ascending, None for all. Of those PIECE at most lie in a piece, and
+    they lie within PIECE rows of the frame: no more of it is in memory at once, where it lies in a file.
+    """
+    for first in range(0, max(len(frame), 1), PIECE):
+        if kept is None:
+            yield frame.iloc[first : first + PIECE]
+        else:
+            begin, end = np.searchsorted(kept, [first, first + PIECE])
+            if begin < end or (not len(kept) and not first):
+                yield frame.take(kept[begin:end]).reset_index(drop=True)
+        released(frame)
+
+
+def released(frame: pd.DataFrame) -> None:
+    """Let the system take back the memory of a snapshot's features, where they lie in a file: all in the same."""
+    feature = next(iter(CATALOGUE))
+    if feature in frame:
+        release(frame[feature].to_numpy())
