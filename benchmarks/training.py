@@ -34,7 +34,7 @@ from smartaccounts.evaluation.metrics import average_precision
 from smartaccounts.panel import Panel
 from smartaccounts.rankers.base import Fitted, Ranker, Scores
 from smartaccounts.rankers.classifier import Classifier
-from smartaccounts.rankers.design import Design, design
+from smartaccounts.rankers.design import Design, design, designed
 from smartaccounts.rankers.growth import Growth
 from smartaccounts.rankers.training import training_rows
 
@@ -53,7 +53,7 @@ class Default:
     def fit(self, panel: Panel) -> Fitted:
         """Learn from the rows that the growth model learns from."""
         rows = training_rows(panel)
-        data = lgb.Dataset(design(rows.snapshot.frame).matrix, rows.outcome["target"].to_numpy())
+        data = lgb.Dataset(designed(rows.snapshot).matrix, rows.outcome["target"].to_numpy())
         return Trees(lgb.train({"objective": "binary", "num_threads": 1, "verbosity": -1}, data))
 
 

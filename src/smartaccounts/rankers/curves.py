@@ -96,7 +96,12 @@ class Curves:
         """Return each curve's part less its mean; the base takes the means."""
         parts = [c.at(matrix[:, names.index(c.column)].astype(np.float64)) - c.mean for c in self.curves]
         base = self.intercept + sum(c.mean for c in self.curves)
-        return Contributions(tuple(c.column for c in self.curves), np.column_stack(parts), base)
+        values = np.column_stack(parts) if parts else np.zeros((len(matrix), 0))
+        return Contributions(tuple(c.column for c in self.curves), values, base)
+
+
+NO_CURVES = Curves(0.0, ())
+"""They say nothing of any row."""
 
 
 def fit_curves(matrix: NDArray[np.float32], names: tuple[str, ...], y: Floats, weight: Floats) -> Curves:

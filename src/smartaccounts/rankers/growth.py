@@ -21,7 +21,7 @@ from smartaccounts.panel import Panel
 from smartaccounts.rankers.base import Contributions, Floats, Note, PredictProba, Scores
 from smartaccounts.rankers.binned import Binned, weighted
 from smartaccounts.rankers.calibration import UNCALIBRATED, Calibrator, calibrated_scores
-from smartaccounts.rankers.curves import Curves, fit_curves
+from smartaccounts.rankers.curves import NO_CURVES, Curves, fit_curves
 from smartaccounts.rankers.design import design
 from smartaccounts.rankers.levels import Lesson, Look, lesson
 from smartaccounts.rankers.pool import pooled
@@ -153,6 +153,8 @@ class Growth:
         weight = weight[of]
         at_key = seen < len(mask)
         check_both_kinds(y, used & at_key)
+        positives = float((y * weight)[used & at_key].sum())
+        share = curve_share(positives, strength=self.model.curve_strength)
         samples = [self._sample(y, eligible, [self.model.seed, bag], weight=weight) for bag in range(bags + 1)]
         shown = taught.shown(seen[np.unique(np.concatenate([picked for picked, _ in samples]))])
         binned = binned or Binned()
@@ -163,6 +165,8 @@ class Growth:
             return weighted(binned.of(shown, seen[picked], y[picked], parameters[bag], like), each)
 
         def curves() -> Curves:
+            if not share:
+                return NO_CURVES
             picked, each = samples[bags]
             return fit_curves(shown.rows(seen[picked]).matrix, shown.names, y[picked], each)
 
@@ -174,8 +178,6 @@ class Growth:
         apart = Parallel(n_jobs=threads(), prefer="threads")
         first, curved = apart([delayed(data)(0), delayed(curves)()])  # the first bag's bins are those of all
         boosters = apart(delayed(boost)(bag) for bag in range(bags))
-        positives = float((y * weight)[used & at_key].sum())
-        share = curve_share(positives, strength=self.model.curve_strength)
         extra = rows.snapshot.extra
         return GrowthModel(tuple(boosters), curved, share, shown.names, UNCALIBRATED, extra=extra)
 

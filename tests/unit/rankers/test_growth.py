@@ -15,6 +15,7 @@ from smartaccounts.errors import HistoryError
 from smartaccounts.features.snapshot import Snapshot
 from smartaccounts.panel import Panel
 from smartaccounts.rankers.base import Note
+from smartaccounts.rankers.curves import NO_CURVES
 from smartaccounts.rankers.design import design
 from smartaccounts.rankers.growth import Growth, GrowthModel
 
@@ -52,6 +53,7 @@ def test_probabilities_are_calibrated_and_in_the_order_of_the_score(model: Growt
 @pytest.mark.parametrize("strength", [0.0, 300.0, 1e9])
 def test_contributions_and_the_base_add_up_to_the_score(panel: Panel, later: pd.DataFrame, strength: float) -> None:
     fitted = Growth(SMALL.model_copy(update={"curve_strength": strength})).fit(panel)
+    assert (fitted.curves == NO_CURVES) == (strength == 0)
     made = fitted.contributions(later)
     assert made.values.shape == (100, len(fitted.columns))
     np.testing.assert_allclose(made.base + made.values.sum(axis=1), fitted.score(later).score, rtol=0, atol=1e-6)
