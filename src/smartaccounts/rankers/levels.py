@@ -49,8 +49,12 @@ class Lesson:
         places = [kept[at[cuts[i] : cuts[i + 1]] - ends[i]] for i, kept in enumerate(self.kept)]
         apart = Parallel(n_jobs=threads(), prefer="threads")
         parts = apart(delayed(self.look)(*asked) for asked in zip(self.levels, places, strict=True))
-        matrix = np.concatenate([part.matrix for part in parts])
-        return Shown(at, with_columns(replace(parts[0], matrix=matrix), known_columns(parts[0])))
+        known = known_columns(parts[0])
+        first = with_columns(parts[0], known)
+        matrix = np.empty((len(at), len(first.names)), np.float32)
+        for i, part in enumerate(parts):
+            np.compress(known, part.matrix, axis=1, out=matrix[cuts[i] : cuts[i + 1]])
+        return Shown(at, replace(first, matrix=matrix))
 
 
 @dataclass(frozen=True, eq=False)
