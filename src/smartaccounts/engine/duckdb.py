@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 import duckdb
 
 from smartaccounts.engine.memory import Room, disk_full, memory_bytes
+from smartaccounts.engine.scratch import Scratch
 from smartaccounts.engine.threads import threads
 from smartaccounts.errors import InputError
 
@@ -33,13 +34,13 @@ class Engine:
         room. Results that are handed on, and libraries, take what they need.
         """
         cores, share = threads(), memory_bytes(memory) // 3  # may be refused: before anything is made
-        self._spill = tempfile.TemporaryDirectory(prefix="smartaccounts-")
-        self.room = Room(share, Path(self._spill.name))
+        self._spill = Scratch()
+        self.room = Room(share, self._spill.path)
         self._con = duckdb.connect(
             config={
                 "memory_limit": f"{share // 1000}KB",
                 "threads": cores,
-                "temp_directory": self._spill.name,
+                "temp_directory": str(self._spill.path),
                 "autoinstall_known_extensions": False,
                 "autoload_known_extensions": True,
                 "preserve_insertion_order": False,
@@ -61,7 +62,7 @@ class Engine:
     def close(self) -> None:
         """Drop every table and the spill folder."""
         self._con.close()
-        self._spill.cleanup()
+        self._spill.close()
 
     def run(self, sql: str, values: Sequence[object] = ()) -> None:
         """Execute one statement."""

@@ -9,7 +9,6 @@ import gzip
 import io
 import os
 import re
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import IO, cast
 
 from smartaccounts.config import Pipeline
 from smartaccounts.engine.duckdb import Engine, reading, text
+from smartaccounts.engine.scratch import Scratch
 from smartaccounts.errors import InputError, PipelineError
 
 _CHUNK = 1 << 20
@@ -68,13 +68,13 @@ def opened(
     folder, damaged, of another format, or where its delimiter or encoding cannot be told.
     """
     _refuse_spark(pipeline)
-    with tempfile.TemporaryDirectory(prefix="smartaccounts-") as folder:
+    with Scratch() as folder:
         found = []
         for number, (path, content) in enumerate((files or {p: p for p in paths(pipeline)}).items()):
             if _is_parquet(path):
                 found.append(_parquet(path, engine))
             else:
-                found.append(_csv(path, pipeline, content=content, decoded=Path(folder) / f"{number}.csv"))
+                found.append(_csv(path, pipeline, content=content, decoded=folder / f"{number}.csv"))
         yield tuple(found)
 
 

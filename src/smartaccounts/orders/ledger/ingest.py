@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import codecs
 import secrets
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,6 +16,7 @@ from pathlib import Path
 
 from smartaccounts.config import Pipeline
 from smartaccounts.engine.duckdb import Engine
+from smartaccounts.engine.scratch import Scratch
 from smartaccounts.errors import InputError
 from smartaccounts.orders import layers
 from smartaccounts.orders.contract import COLUMNS, every_column
@@ -90,8 +90,8 @@ def grown(
 @contextmanager
 def _tail(file: Path, before: Entry) -> Iterator[Path]:
     """Yield a file with the header and what stands behind the bytes that were read before."""
-    with tempfile.TemporaryDirectory(prefix="smartaccounts-") as folder:
-        copy = Path(folder) / "tail.csv"
+    with Scratch() as folder:
+        copy = folder / "tail.csv"
         with file.open("rb") as source, copy.open("wb") as target:
             target.write(source.read(before.header))
             source.seek(before.size)
