@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -88,8 +87,6 @@ def with_getml(path: str, dates: list[date]) -> tuple[int, float]:
     known = [of[of["first"] < pd.Timestamp(d)].reset_index().assign(time=pd.Timestamp(d)) for d in dates]
     rows = pd.concat(known, ignore_index=True)[["who", "time", "spent"]]
     getml.engine.launch(launch_browser=False, home_directory=str(Path(path).parent))
-    while not getml.engine.is_alive():
-        time.sleep(0.1)
     getml.engine.set_project("peer")
     roles = getml.data.Roles
     asked = getml.data.DataFrame.from_pandas(

@@ -103,8 +103,8 @@ class Btyd:
         A market without a K is fitted where it can be: it may have one by the time rows are scored. HistoryError where
         no market has a K, or one that has cannot be fitted; it is named with what happened.
         """
-        frame = panel.snapshot.frame
-        latest = frame[frame["as_of"] == frame["as_of"].max()]
+        told = panel.snapshot.columns("as_of", "market", "eligible")
+        latest = panel.snapshot.of(told["as_of"] == told["as_of"].max()).frame
         if not latest["key_spend"].notna().any():
             raise HistoryError("Expected a market with enough active customers for a K, got none.", hint=HINT)
         markets: dict[str, MarketModel] = {}
@@ -115,10 +115,10 @@ class Btyd:
                 if rows["key_spend"].notna().any():
                     raise
         fitted = BtydModel(markets, panel.snapshot.target.horizon_days, name=self.name)
-        usable = frame["eligible"] & frame["market"].isin(list(markets)) & panel.outcome["target"].notna()
+        usable = told["eligible"] & told["market"].isin(list(markets)) & panel.outcome["target"].notna()
         rows = panel.rows(usable)
         calibrator, notes = _calibrated(fitted, rows, season=self.model.season)
-        how = Note("btyd", {"before": f"{frame['as_of'].max():%Y-%m-%d}"})
+        how = Note("btyd", {"before": f"{told['as_of'].max():%Y-%m-%d}"})
         return replace(fitted, calibrator=calibrator, notes=(how, *notes, *(short_history(rows) if calibrator else ())))
 
 
