@@ -108,11 +108,11 @@ class Btyd:
         if not latest["key_spend"].notna().any():
             raise HistoryError("Expected a market with enough active customers for a K, got none.", hint=HINT)
         markets: dict[str, MarketModel] = {}
-        for name, rows in latest.groupby("market"):
+        for name, of_market in latest.groupby("market"):
             try:
-                markets[str(name)] = _fit_market(str(name), rows)
+                markets[str(name)] = _fit_market(str(name), of_market)
             except HistoryError:
-                if rows["key_spend"].notna().any():
+                if of_market["key_spend"].notna().any():
                     raise
         fitted = BtydModel(markets, panel.snapshot.target.horizon_days, name=self.name)
         usable = told["eligible"] & told["market"].isin(list(markets)) & panel.outcome["target"].notna()
