@@ -35,7 +35,7 @@ from smartaccounts.orders.simulate import simulate
 from smartaccounts.workflow.train import fit
 
 LINES_OF_A_YEAR = 18
-"""Of a customer, about."""
+"""Of a customer, roughly: fewer in long histories, more in short ones. The lines that came of it are printed."""
 
 
 def by_date(path: Path) -> Iterator[pa.Table]:

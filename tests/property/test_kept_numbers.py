@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,10 @@ from smartaccounts.engine.memory import Room
 from smartaccounts.errors import InputError
 from smartaccounts.features.snapshot import latest, snapshot
 from smartaccounts.features.sweep import keep, kept, laid_out
+from smartaccounts.features.sweep.keys import keyed
+from smartaccounts.features.sweep.run import whole
 from smartaccounts.orders.digest import digest
+from smartaccounts.orders.ledger.update import Asked
 from smartaccounts.orders.read import read
 from smartaccounts.timeline import from_day_number
 from smartaccounts.workflow.ledger import update_ledger
@@ -135,27 +139,148 @@ def test_a_line_of_the_future_counts_when_its_day_has_come(tmp_path: Path) -> No
         assert found["spend_365d"].tolist() == [9.0, 7.0]
 
 
-@pytest.mark.parametrize("damage", ["shorter", "gone", "no json"])
-def test_numbers_that_are_damaged_are_named_and_made_anew(tmp_path: Path, damage: str) -> None:
+def told(source: Pipeline) -> pd.DataFrame:
+    with Engine() as engine:
+        return snapshot(read(source, engine), as_ofs(1), TARGET).frame
+
+
+def numbers(folder: Path) -> set[str]:
+    return {f.name for f in (folder / "ledger" / "numbers").iterdir()}
+
+
+@pytest.mark.parametrize("damage", ["shorter", "gone", "no json", "another json", "other keys"])
+def test_numbers_that_are_damaged_are_passed_over_and_made_anew(tmp_path: Path, damage: str) -> None:
     table = table_of(1, CENTS)
     source = pipeline(tmp_path, table)
     written(table, tmp_path, 0)
     update_ledger(source)
+    expected = told(source)
     (folder,) = (tmp_path / "ledger" / "numbers").iterdir()
     if damage == "shorter":
         (folder / "lines.parquet").write_bytes((folder / "lines.parquet").read_bytes()[:-1])
     elif damage == "gone":
         (folder / "products.parquet").unlink()
+    elif damage == "other keys":
+        content = bytearray((folder / "customers.parquet").read_bytes())
+        content[len(content) // 2] ^= 1
+        (folder / "customers.parquet").write_bytes(content)
     else:
-        (folder / "kept.json").write_text("{")
+        (folder / "kept.json").write_text("{" if damage == "no json" else "{}")
     with Engine() as engine:
-        lines = read(source, engine)
-        with pytest.raises(InputError, match="Expected the numbers of a ledger as they were written") as said:
-            snapshot(lines, as_ofs(1), TARGET)
-        assert str(folder) in str(said.value.hint)
+        assert kept.kept(read(source, engine)) is None
+    pd.testing.assert_frame_equal(told(source), expected, check_exact=True)
     update_ledger(source)
+    assert len(numbers(tmp_path) - {folder.name}) == len(numbers(tmp_path)) == 1
     with Engine() as engine:
-        assert len(snapshot(read(source, engine), as_ofs(1), TARGET).frame)
+        assert kept.kept(read(source, engine)) is not None
+
+
+def test_a_line_that_is_damaged_is_said_with_the_folder(tmp_path: Path) -> None:
+    table = table_of(1, CENTS)
+    source = pipeline(tmp_path, table)
+    written(table, tmp_path, 0)
+    update_ledger(source)
+    (folder,) = (tmp_path / "ledger" / "numbers").iterdir()
+    content = bytearray((folder / "lines.parquet").read_bytes())
+    content[len(content) // 4] ^= 255
+    (folder / "lines.parquet").write_bytes(content)
+    with pytest.raises(InputError, match="Expected the numbers of a ledger as they were written") as said:
+        told(source)
+    assert str(folder) in str(said.value.hint)
+    shutil.rmtree(folder)
+    update_ledger(source)
+    assert len(told(source))
+
+
+def test_who_reads_while_a_file_is_corrected_reads_the_old_state_to_its_end(tmp_path: Path) -> None:
+    table, dates = table_of(2, CENTS), as_ofs(2)
+    source = pipeline(tmp_path, table)
+    for file in range(FILES):
+        written(table, tmp_path, file)
+    update_ledger(source)
+    with Engine() as engine, Engine() as other:
+        lines, expected = read(source, engine), snapshot(read(source, other), dates, TARGET).frame
+        keys = keyed(lines, known_before=dates[-1])
+        assert keys.kept is not None
+        other_amounts = table.set_column(table.column_names.index("amount"), "amount", pa.repeat(1.25, len(table)))
+        written(other_amounts, tmp_path, 3)
+        update_ledger(source)
+        (frame,) = whole(lines, dates, [TARGET], keys=keys)
+        pd.testing.assert_frame_equal(frame.astype(expected.dtypes.to_dict()), expected, check_exact=True)
+        assert len(numbers(tmp_path)) == 2
+    update_ledger(source)
+    assert len(numbers(tmp_path)) == 1
+
+
+def test_what_a_killed_update_left_is_no_numbers_and_goes(tmp_path: Path) -> None:
+    table = table_of(1, CENTS)
+    source = pipeline(tmp_path, table)
+    written(table, tmp_path, 0)
+    update_ledger(source)
+    (folder,) = (tmp_path / "ledger" / "numbers").iterdir()
+    shutil.copytree(folder, folder.with_name("ff.partial"))
+    folder.rename(folder.with_name("ee.partial"))
+    with Engine() as engine:
+        assert kept.kept(read(source, engine)) is None
+    update_ledger(source)
+    assert len([n for n in numbers(tmp_path) if not n.endswith(".partial")]) == len(numbers(tmp_path)) == 1
+
+
+def test_a_file_that_is_replaced_again_and_again_is_not_among_them(tmp_path: Path) -> None:
+    table = table_of(1, CENTS)
+    source = pipeline(tmp_path, table)
+    for file in range(FILES):
+        written(table, tmp_path, file)
+    seen = []
+    for week in range(4):
+        pq.write_table(table.slice(week, 3 + week), tmp_path / "current.parquet")
+        update_ledger(source)
+        seen.append(numbers(tmp_path))
+        with Engine() as engine, Engine() as other:
+            scratch = source.model_copy(update={"ledger": None})
+            scratch._folder = source._folder
+            expected = snapshot(read(scratch, other), as_ofs(1), TARGET).frame
+            pd.testing.assert_frame_equal(
+                snapshot(read(source, engine), as_ofs(1), TARGET).frame, expected, check_exact=True
+            )
+    first, corrected, again, last = seen
+    assert len(first) == 1
+    assert len(corrected) == 2
+    assert again == last == corrected - first
+
+
+def test_an_open_known_date_is_kept_once(tmp_path: Path) -> None:
+    days = [date(2020, 1, 1) + timedelta(days=7 * i) for i in range(60)]
+    known = [d if i % 5 else date(9999, 12, 31) for i, d in enumerate(days)]
+    table = pa.table({"customer_id": ["a", "b"] * 30, "order_date": days, "known_date": known, "amount": [5.0] * 60})
+    source = pipeline(tmp_path, table)
+    pq.write_table(table, tmp_path / "0.parquet")
+    update_ledger(source)
+    before = numbers(tmp_path)
+    update_ledger(source)
+    assert numbers(tmp_path) == before
+    with Engine() as engine:
+        held = kept.kept(read(source, engine))
+        assert held is not None
+        assert held.rows == 60
+        assert len(snapshot(read(source, engine), [date(2021, 2, 1)], TARGET).frame) == 2
+
+
+@pytest.mark.parametrize("duplicates", ["keep", "drop"])
+def test_numbers_of_lines_that_were_let_go_go_too(tmp_path: Path, duplicates: str) -> None:
+    table = table_of(1, CENTS)
+    source = pipeline(tmp_path, table)
+    for file in range(2):
+        written(table, tmp_path, file)
+    update_ledger(source)
+    first = numbers(tmp_path)
+    (tmp_path / "0.parquet").unlink()
+    rebuilt = pipeline(tmp_path, table, source={"path": "*.parquet", "duplicates": duplicates})
+    update_ledger(rebuilt, asked=Asked(rebuild=True, let_go=True))
+    assert first < numbers(tmp_path) or duplicates == "drop"
+    update_ledger(rebuilt)
+    assert first.isdisjoint(numbers(tmp_path))
+    assert len(numbers(tmp_path)) == (duplicates == "keep")
 
 
 def test_numbers_of_another_making_are_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,7 +296,9 @@ def test_numbers_of_another_making_are_not_used(tmp_path: Path, monkeypatch: pyt
         assert kept.kept(read(source, engine)) is not None
 
 
-def test_nothing_is_left_where_they_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_ledger_is_up_to_date_where_its_numbers_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     table = table_of(1, CENTS)
     source = pipeline(tmp_path, table)
     written(table, tmp_path, 0)
@@ -181,8 +308,31 @@ def test_nothing_is_left_where_they_cannot_be_written(tmp_path: Path, monkeypatc
 
     with monkeypatch.context() as patch:
         patch.setattr(kept.pq, "write_table", full)
-        with pytest.raises(Exception, match="Expected room on disk for the numbers of a ledger"):
-            update_ledger(source)
-    assert list((tmp_path / "ledger" / "numbers").iterdir()) == []
+        _, content = update_ledger(source)
+    assert content.note.startswith("The lines are not kept as numbers: Expected room on disk for the numbers")
+    assert content.as_dict()["notes"] == [content.note]
+    assert numbers(tmp_path) == set()
+    assert len(told(source))
+    _, content = update_ledger(source)
+    assert content.note == ""
+    assert len(numbers(tmp_path)) == 1
+
+
+def test_lines_that_are_new_are_put_among_the_kept_a_piece_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the tables no more than a piece is in memory at once: all is released after each."""
+    table = table_of(1, CENTS)
+    source = pipeline(tmp_path, table)
+    for file in range(FILES - 1):
+        written(table, tmp_path, file)
     update_ledger(source)
-    assert len(list((tmp_path / "ledger" / "numbers").iterdir())) == 1
+    written(table, tmp_path, FILES - 1)
+    monkeypatch.setattr(keep, "SHARE", 0)
+    update_ledger(source)
+    released: list[int] = []
+    monkeypatch.setattr(laid_out, "release", lambda *arrays: released.append(len(arrays)))
+    with Engine() as engine:
+        lines = read(source, engine)
+        snapshot(lines, as_ofs(1), TARGET)
+        assert released.count(4) >= lines.intake.rows_out // laid_out.RANGE

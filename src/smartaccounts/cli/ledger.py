@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from smartaccounts.cli.terminal import AsJson, Overrides, PipelineFile, Verbose, opened, print_json, progress
+from smartaccounts.cli.terminal import AsJson, Overrides, PipelineFile, Verbose, opened, print_json, progress, say
 
 if TYPE_CHECKING:
     from smartaccounts.orders.ledger.files import Changes
@@ -94,5 +94,5 @@ def _say(content: Content) -> None:
     if taken.rejected:
         reasons = ", ".join(f"{r.rows:,} {r.reason}" for r in taken.rejected)
         typer.echo(f"{taken.rows_in:,} lines in; rejected: {reasons}.")
-    for note in taken.notes:
-        typer.echo(note)
+    for note in content.as_dict()["notes"]:
+        say(note)

@@ -116,7 +116,7 @@ def quality(
     `ask` puts queries over `table`, a stage for a check, to every part of it, and the answers into the engine, into
     tables of the names that the queries bear.
     """
-    queries = findings.of_part(table, held_columns(pipeline))
+    queries = findings.of_part(table, held_columns(pipeline), marked=pipeline.source.cancelled is not None)
     ask(queries)
     target, months = pipeline.target, findings.calendar(engine)
     end = months.last_day + timedelta(days=1)
@@ -127,7 +127,7 @@ def quality(
         name=pipeline.name,
         as_of=as_of,
         intake=taken,
-        cancellations=findings.cancellations(engine, queries, marked=pipeline.source.cancelled is not None),
+        cancellations=findings.cancellations(engine, queries),
         oddities=findings.oddities(engine),
         odd_codes=findings.odd_codes(engine, queries),
         calendar=months,

@@ -55,6 +55,7 @@ def _asked(_: int, batches: Iterator[pa.RecordBatch], *, plan: Plan, queries: Ma
     if lines:
         with Engine() as engine:
             engine.load("part_lines", pa.concat_tables(lines))
-            engine.run(f"CREATE OR REPLACE VIEW {_TABLE} AS {plan.drops or 'SELECT * FROM part_lines'}")
+            kind, sql = ("TABLE", plan.drops) if plan.drops else ("VIEW", "SELECT * FROM part_lines")
+            engine.run(f"CREATE {kind} {_TABLE} AS {sql}")  # to find duplicates costs more than a query
             for name, sql in queries.items():
                 yield one_row(name, engine.arrow(sql))

@@ -134,7 +134,8 @@ class StoredFile:
     """Accepted order lines in a Parquet file that never changes, with the columns that their source has.
 
     name: no other is ever called so. path: as the engine reads it, no character of it being a wildcard. last_known: the
-    greatest known day; hashed: as `digest.hashed` says.
+    greatest known day; hashed: as `digest.hashed` says. replaced: its lines took the place of others, and others may
+    take theirs.
     """
 
     name: str
@@ -142,6 +143,7 @@ class StoredFile:
     rows: int
     last_known: int
     hashed: int
+    replaced: bool = False
 
 
 @dataclass(frozen=True)

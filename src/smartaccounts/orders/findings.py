@@ -103,10 +103,11 @@ class Market:
     spend: float
 
 
-def of_part(table: str, held: Collection[str]) -> dict[str, str]:
+def of_part(table: str, held: Collection[str], *, marked: bool) -> dict[str, str]:
     """Return the queries over a part of a stage, by the table that their answers go to.
 
-    held: the columns of the stage. MARKETS, for which the last day must be known, is asked for by `markets_of_part`.
+    held: the columns of the stage. marked: the source says which lines cancel. MARKETS, for which the last day must be
+    known, is asked for by `markets_of_part`.
     """
     negative = "count(*) FILTER (quantity < 0 AND NOT cancels)" if "quantity" in held else "CAST(NULL AS BIGINT)"
     zero_price, negative_price = ("CAST(NULL AS BIGINT)",) * 2
@@ -122,15 +123,16 @@ def of_part(table: str, held: Collection[str]) -> dict[str, str]:
         f"sum(amount) FILTER ({_FINITE}) AS amount FROM {table}",
         DAYS: f"SELECT day, sum(amount) AS amount {accepted} GROUP BY day",
         CUSTOMERS: f"SELECT DISTINCT market, customer_id {accepted}",
-        CANCELLED: f"SELECT count(*) FILTER (cancels) AS lines FROM {table}",
     }
+    if marked:
+        queries[CANCELLED] = f"SELECT count(*) FILTER (cancels) AS lines FROM {table}"
     if "product_id" in held:
         queries[CODES] = (
             "SELECT product_id, count(*) AS lines, count(*) FILTER (reason IS NULL) AS accepted, "
             f"coalesce(sum(amount) FILTER ({_FINITE}), 0) AS amount FROM {table} WHERE product_id IS NOT NULL "
             "GROUP BY product_id"
         )
-    if {"quantity", "product_id"} <= set(held):
+    if marked and {"quantity", "product_id"} <= set(held):
         queries[PAIRS] = (
             "SELECT *, count(*) OVER () AS matched, "
             "row_number() OVER (ORDER BY pieces DESC, bought, product_id, minutes) AS place "
@@ -165,9 +167,9 @@ def markets_of_part(table: str, *, end: int, horizon_days: int) -> dict[str, str
     }
 
 
-def cancellations(engine: Engine, found: Collection[str], *, marked: bool) -> Cancellations:
-    """Return what was found of cancellations; `marked`: the source says which lines cancel."""
-    if not marked:
+def cancellations(engine: Engine, found: Collection[str]) -> Cancellations:
+    """Return what was found of cancellations."""
+    if CANCELLED not in found:
         return Cancellations(None, None, ())
     lines = engine.rows(f"SELECT CAST(sum(lines) AS BIGINT) FROM {CANCELLED}")[0][0]
     if PAIRS not in found:

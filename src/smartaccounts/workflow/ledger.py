@@ -11,10 +11,10 @@ from typing import Any
 
 from smartaccounts.config import Pipeline
 from smartaccounts.engine.duckdb import Engine
-from smartaccounts.errors import InputError
-from smartaccounts.features.sweep.keep import keep
+from smartaccounts.errors import InputError, PipelineError
+from smartaccounts.features.sweep.keep import forget, keep
 from smartaccounts.orders.contract import Intake
-from smartaccounts.orders.ledger.access import folder_of, opened
+from smartaccounts.orders.ledger.access import drops, folder_of, opened
 from smartaccounts.orders.ledger.files import Changes, changes
 from smartaccounts.orders.ledger.lines import Held, held_lines
 from smartaccounts.orders.ledger.manifest import BESIDE, Manifest
@@ -27,7 +27,7 @@ from smartaccounts.timeline import from_day_number
 
 @dataclass(frozen=True)
 class Content:
-    """What is in a ledger; first and last day of its accepted lines, bytes of its files."""
+    """What is in a ledger; first and last day of its accepted lines, bytes of its files, what else is to be said."""
 
     folder: Path
     files: int
@@ -35,6 +35,7 @@ class Content:
     first_day: date
     last_day: date
     bytes: int
+    note: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Return what JSON can hold."""
@@ -47,7 +48,7 @@ class Content:
             "first_day": str(self.first_day),
             "last_day": str(self.last_day),
             "bytes": self.bytes,
-            "notes": list(self.intake.notes),
+            "notes": [*self.intake.notes, *([self.note] if self.note else [])],
         }
 
 
@@ -68,9 +69,21 @@ def update_ledger(
     with locked(folder, wait=wait, waiting=waiting, instead="another folder as `ledger`"), Engine() as engine:
         done = updated(pipeline, engine, today=day, asked=asked, step=step)
         step("numbers of the lines")
+        note = _numbers(pipeline, engine, folder, done.manifest, day)
+        return done, _content(folder, done.manifest, done.held, note)
+
+
+def _numbers(pipeline: Pipeline, engine: Engine, folder: Path, manifest: Manifest, day: date) -> str:
+    """Bring the numbers of a ledger's lines up to them, which are there without; return what is to be said of that."""
+    forget(folder / BESIDE, {part.name for part in manifest.parts} | set(manifest.superseded))
+    if drops(pipeline):
+        return ""
+    try:
         with suppress(InputError):  # said by every command that reads the lines
             keep(read(pipeline, engine, today=day))
-        return done, _content(folder, done.manifest, done.held)
+    except PipelineError as error:
+        return f"The lines are not kept as numbers: {error.message} Commands read them as they are, which takes longer."
+    return ""
 
 
 def show_ledger(pipeline: Pipeline, *, today: date | None = None) -> tuple[Content, Changes]:
@@ -85,7 +98,14 @@ def show_ledger(pipeline: Pipeline, *, today: date | None = None) -> tuple[Conte
         return _content(folder, manifest, held), changes(pipeline, manifest)
 
 
-def _content(folder: Path, manifest: Manifest, held: Held) -> Content:
-    size = sum(p.bytes for p in manifest.parts) + sum(f.stat().st_size for f in folder.glob(f"{BESIDE}/*/*"))
+def _content(folder: Path, manifest: Manifest, held: Held, note: str = "") -> Content:
+    size = sum(p.bytes for p in manifest.parts) + sum(map(_bytes, folder.glob(f"{BESIDE}/*/*")))
     days = from_day_number(held.first_day), from_day_number(held.last_day)
-    return Content(folder, len(manifest.files), held.intake, *days, size)
+    return Content(folder, len(manifest.files), held.intake, *days, size, note)
+
+
+def _bytes(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except FileNotFoundError:  # an update took it away just now
+        return 0

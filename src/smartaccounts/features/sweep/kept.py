@@ -2,6 +2,7 @@
 
 A folder holds customers.parquet, products.parquet and categories.parquet (the keys, in the order of their numbers),
 lines.parquet (the columns of `Coded.ints` and `Coded.longs`, a row group per range of customers) and kept.json, written last.
+It is never changed, and looks finished only when it is: it is renamed when all is there, and before anything of it goes.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import hashlib
 import json
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,24 +25,29 @@ from smartaccounts.engine.duckdb import text
 from smartaccounts.engine.memory import disk_full
 from smartaccounts.errors import InputError
 from smartaccounts.features.sweep.numbers import most, numbers
-from smartaccounts.orders.contract import OrderLines, Stored
+from smartaccounts.orders.contract import OrderLines, StoredFile
 from smartaccounts.orders.source import literal
 
 FORMAT = 1
 """To be raised where lines are laid out in another way; other SQL is noticed by the recipe."""
-_SAID, _LINES = "kept.json", "lines.parquet"
+_SAID, _LINES, _PARTIAL = "kept.json", "lines.parquet", ".partial"
 
 Column = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
 class Kept:
-    """Numbers in a folder. files: of which lines; rows: how many; span: their first and last day."""
+    """Numbers in a folder. files: of which lines; rows: how many; span: their first and last day.
+
+    recipe: how lines were made numbers. written: of each file its bytes, and of the keys a digest, '' of the lines.
+    """
 
     folder: Path
     files: frozenset[str]
     rows: int
     span: tuple[int, int]
+    recipe: str
+    written: Mapping[str, tuple[int, str]]
 
     def table(self, name: str) -> str:
         """Return SQL of the customers, products or categories."""
@@ -58,10 +64,23 @@ class Kept:
             return [file.metadata.row_group(g).num_rows for g in range(file.num_row_groups)]
 
     def lines(self, group: int) -> list[Column]:
-        """Return the columns of a row group."""
-        with pq.ParquetFile(self.folder / _LINES, page_checksum_verification=True) as file:
-            found = file.read_row_group(group, use_threads=False)
+        """Return the columns of a row group; InputError where they are not as they were written."""
+        try:
+            with pq.ParquetFile(self.folder / _LINES, page_checksum_verification=True) as file:
+                found = file.read_row_group(group, use_threads=False)
+        except (OSError, pa.ArrowException) as error:
+            raise damaged(self.folder) from error
         return [column.to_numpy() for column in found.columns]
+
+    def whole(self) -> bool:
+        """Say whether its files are as they were written, of the lines by their size alone."""
+        try:
+            return all(
+                (self.folder / name).stat().st_size == size and said in ("", _digest(self.folder / name))
+                for name, (size, said) in self.written.items()
+            )
+        except OSError:
+            return False
 
 
 def recipe(lines: OrderLines) -> str:
@@ -73,45 +92,60 @@ def recipe(lines: OrderLines) -> str:
 def kept(lines: OrderLines) -> Kept | None:
     """Return what is kept of some of the files that hold the lines, and of no others; None where nothing is.
 
-    InputError where a file of it is not as it was written.
+    What is not as it was written is passed over, as if it were not there.
     """
-    if lines.stored is None or not lines.stored.beside.is_dir():
+    if lines.stored is None:
         return None
     wanted, have = recipe(lines), {file.name for file in lines.stored.files}
-    found = [
-        _opened(folder, said)
-        for folder, said in _said(lines.stored.beside)
-        if said["recipe"] == wanted and have.issuperset(said["files"])
-    ]
-    return max(found, key=lambda k: (k.rows, k.folder), default=None)
+    found = [k for k in every(lines.stored.beside) if k.recipe == wanted and have.issuperset(k.files)]
+    return next((k for k in sorted(found, key=lambda k: (-k.rows, k.folder)) if k.whole()), None)
 
 
-def _said(beside: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
-    for folder in beside.iterdir():
-        if (folder / _SAID).is_file():
-            try:
-                yield folder, json.loads((folder / _SAID).read_text(encoding="utf-8"))
-            except (OSError, ValueError) as error:
-                raise _damaged(_SAID, folder) from error
+def every(beside: Path) -> list[Kept]:
+    """Return all that lies there, whole or not, but for what is being written or deleted."""
+    return [found for folder in folders(beside) if (found := _said(folder)) is not None]
 
 
-def _opened(folder: Path, said: dict[str, Any]) -> Kept:
-    for name, size in said["bytes"].items():
-        if not (folder / name).is_file() or (folder / name).stat().st_size != size:
-            raise _damaged(name, folder)
-    return Kept(folder, frozenset(said["files"]), said["rows"], (said["span"][0], said["span"][1]))
+def folders(beside: Path) -> list[Path]:
+    """Return the folders that lie there, half written ones too."""
+    return [folder for folder in beside.iterdir() if folder.is_dir()] if beside.is_dir() else []
 
 
-def _damaged(name: str, folder: Path) -> InputError:
+def delete(folder: Path) -> None:
+    """Delete a folder: who looks for it meanwhile finds all of it or nothing."""
+    partial = folder if folder.name.endswith(_PARTIAL) else folder.replace(folder.with_name(folder.name + _PARTIAL))
+    shutil.rmtree(partial, ignore_errors=True)
+
+
+def damaged(folder: Path) -> InputError:
+    """Return the error of numbers that turn out not to be those that were written."""
     return InputError(
-        f"Expected the numbers of a ledger as they were written, got another {name} in {folder}.",
+        f"Expected the numbers of a ledger as they were written, got others in {folder}.",
         hint=f"Delete the folder {folder}; the next smartaccounts ledger update makes it anew.",
     )
 
 
+def _said(folder: Path) -> Kept | None:
+    if folder.name.endswith(_PARTIAL):
+        return None
+    try:
+        said = json.loads((folder / _SAID).read_text(encoding="utf-8"))
+        first, last = said["span"]
+        written = {name: (size, digest) for name, (size, digest) in said["written"].items()}
+        return Kept(folder, frozenset(said["files"]), said["rows"], (first, last), said["recipe"], written)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "blake2b").hexdigest()
+
+
 def write(
     lines: OrderLines,
-    stored: Stored,
+    files: Iterable[StoredFile],
+    beside: Path,
     tables: Mapping[str, pa.Table],
     groups: Iterator[pa.Table],
     *,
@@ -121,9 +155,8 @@ def write(
 
     Nothing is left where that fails. PipelineError where the disk is full.
     """
-    beside = stored.beside
     name = secrets.token_hex(12)
-    partial = beside / f"{name}.partial"
+    partial = beside / (name + _PARTIAL)
     partial.mkdir(parents=True)
     try:
         for called, table in tables.items():
@@ -131,10 +164,13 @@ def write(
         rows = _written(groups, partial / _LINES)
         said = {
             "recipe": recipe(lines),
-            "files": sorted(file.name for file in stored.files),
+            "files": sorted(file.name for file in files),
             "rows": rows,
             "span": list(span),
-            "bytes": {file.name: file.stat().st_size for file in sorted(partial.iterdir())},
+            "written": {
+                file.name: (file.stat().st_size, "" if file.name == _LINES else _digest(file))
+                for file in sorted(partial.iterdir())
+            },
         }
         (partial / _SAID).write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
         return partial.replace(beside / name)

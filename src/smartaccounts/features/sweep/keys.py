@@ -10,8 +10,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from smartaccounts.engine.duckdb import reading
 from smartaccounts.engine.sql import NARROW_LIMIT
-from smartaccounts.features.sweep.kept import Kept, kept
+from smartaccounts.features.sweep.kept import Kept, damaged, kept
 from smartaccounts.features.sweep.numbers import most
 from smartaccounts.features.sweep.scatter import UNSEEN, numbered, slotted
 from smartaccounts.orders.contract import OrderLines
@@ -85,11 +86,16 @@ def too_large(lines: OrderLines, *, known_before: date) -> bool:
     return all((lines.engine.rows(sql)[0][0] or 0) >= NARROW_LIMIT for sql in asked)
 
 
-def keyed(lines: OrderLines, *, known_before: date) -> Keys:
-    """Return the keys of the lines known before a day; of what is kept as numbers, those numbers are not read here."""
+def keyed(lines: OrderLines, *, known_before: date | None) -> Keys:
+    """Return the keys of the lines known before a day (None: of all); of what is kept as numbers, those numbers are not read here.
+
+    InputError where they are not as they were written.
+    """
     found = kept(lines)
     if found is not None:
-        keys = _keyed(_beyond(lines, found), known_before, found)
+        folder = found.folder
+        with reading(lambda _: damaged(folder)):
+            keys = _keyed(_beyond(lines, found), known_before, found)
         if keys.most < NARROW_LIMIT:  # lines of the future count here, and must not decide
             return keys
     return _keyed(lines, known_before, None)
@@ -102,9 +108,10 @@ def _beyond(lines: OrderLines, held: Kept) -> OrderLines:
     return replace(lines, table=view, stored=None)
 
 
-def _keyed(lines: OrderLines, known_before: date, held: Kept | None) -> Keys:
+def _keyed(lines: OrderLines, known_before: date | None, held: Kept | None) -> Keys:
     engine = lines.engine
-    source = f"(SELECT * FROM {lines.table} WHERE known_day < {day_number(known_before)})"
+    known = "" if known_before is None else f" WHERE known_day < {day_number(known_before)}"
+    source = f"(SELECT * FROM {lines.table}{known})"
     customers = f"""SELECT market, customer_id, COUNT(*) AS lines, MIN(known_day) AS first_known,
           {most(lines.provided)} AS most, 0 AS kept
         FROM {source} GROUP BY market, customer_id"""

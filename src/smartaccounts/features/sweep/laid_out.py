@@ -13,7 +13,7 @@ import numpy.typing as npt
 from smartaccounts.engine.memory import Room, release
 from smartaccounts.engine.threads import threads
 from smartaccounts.errors import InputError
-from smartaccounts.features.sweep.kept import Kept
+from smartaccounts.features.sweep.kept import Kept, damaged
 from smartaccounts.features.sweep.keys import Index, Keys
 from smartaccounts.features.sweep.numbers import CATEGORY, DAY, FLAGS, PRODUCT, numbers, width
 from smartaccounts.features.sweep.scatter import UNSEEN, by_code, filed, merged, placed, queued, settled
@@ -57,7 +57,7 @@ def laid_out(lines: OrderLines, keys: Keys, offsets: Longs, bounds: Longs) -> La
 def joined(lines: OrderLines, keys: Keys, held: Kept, offsets: Longs) -> Laid:
     """Lay out the lines that are not kept, and both together: the lines of a customer ascend by product in either.
 
-    InputError where what is kept is not what the keys were made of.
+    InputError where what is kept is not as it was written.
     """
     whose = keys.customers["kept"].to_numpy()
     places = [np.flatnonzero(t["kept"].to_numpy()) for t in (keys.customers, keys.products, keys.categories)]
@@ -67,7 +67,7 @@ def joined(lines: OrderLines, keys: Keys, held: Kept, offsets: Longs) -> Laid:
     groups = offsets_of(np.array(held.groups(), np.int64))
     bounds = np.searchsorted(kept_offsets, groups)
     if not np.array_equal(whose[places[0]], np.diff(kept_offsets)) or (kept_offsets[bounds] != groups).any():
-        raise changed()
+        raise damaged(held.folder)
     room, rows = lines.engine.room, int(offsets[-1])
     ints, longs = room.empty((rows, FLAGS + 1), np.int32), room.empty((rows, width(lines.provided)), np.int64)
     to = np.repeat(offsets[:-1] - more_offsets[:-1], np.diff(more_offsets)) + np.arange(more_offsets[-1])
@@ -87,8 +87,9 @@ def joined(lines: OrderLines, keys: Keys, held: Kept, offsets: Longs) -> Laid:
 
     with ThreadPoolExecutor(threads()) as pool:
         list(pool.map(join, range(len(groups) - 1)))
-    ints[to], longs[to] = more.ints, more.longs
-    release(ints, longs)
+    for some in np.split(np.arange(len(to)), np.searchsorted(to, np.arange(RANGE, rows, RANGE))):  # `to` ascends
+        ints[to[some]], longs[to[some]] = more.ints[some], more.longs[some]
+        release(ints, longs, more.ints, more.longs)
     spans = [held.span, *([more.span] if len(to) else [])]
     return Laid(ints, longs, (min(first for first, _ in spans), max(last for _, last in spans)))
 
@@ -105,7 +106,7 @@ def _placed(batches: Iterator[Columns], keys: Keys, offsets: Longs, bounds: Long
         c, product, category = (index.numbers(h) for index, h in zip(indexes, columns[:3], strict=True))
         order, begins = np.empty(len(c), np.int32), np.zeros(len(starts), np.int64)
         if not queued(c, range_of, order, begins) or (free + np.diff(begins) > starts[1:]).any():
-            raise changed()
+            raise _changed()
         for some, table in (([c], whose), ([*columns[3:5], product, category, columns[5]], ints), (columns[6:], longs)):
             for k, values in enumerate(some):
                 filed(values, order, begins, free, starts, k, table)
@@ -118,7 +119,7 @@ def _placed(batches: Iterator[Columns], keys: Keys, offsets: Longs, bounds: Long
         rows, columns = np.empty(n, np.int64), ints[lines].reshape(-1, n)
         own, begins = whose[lines, 0] - np.int32(first), offsets[first : end + 1] - offsets[first]
         if not placed(own, begins[:-1].copy(), begins[1:], rows):
-            raise changed()
+            raise _changed()
         by_code(begins, columns[PRODUCT], rows)
         days = int(columns[DAY].min()), int(columns[DAY].max())
         for table in (ints, longs):
@@ -132,14 +133,14 @@ def _placed(batches: Iterator[Columns], keys: Keys, offsets: Longs, bounds: Long
         for columns in batches:
             pool.submit(file, columns, indexes).result()
         if (free != starts[1:]).any():
-            raise changed()
+            raise _changed()
         filled = [(first, end) for first, end in pairwise(bounds) if offsets[first] < offsets[end]]
         days = list(pool.map(settle, *zip(*filled, strict=True))) if filled else []
     span = min((first for first, _ in days), default=0), max((last for _, last in days), default=0)
     return Laid(ints, longs, span)
 
 
-def changed() -> InputError:
+def _changed() -> InputError:
     """Return the error of lines that are not the same when they are read again."""
     return InputError(
         "Expected the same order lines when they are read again, got others in the source.",

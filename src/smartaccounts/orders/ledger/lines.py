@@ -97,8 +97,12 @@ def held_lines(
 
 def _files(manifest: Manifest, folder: Path) -> tuple[StoredFile, ...]:
     """Return the files of accepted lines."""
-    parts = [s.lines for s in manifest.segments if s.lines is not None]
-    return tuple(StoredFile(p.name, literal(folder / PARTS / p.name), p.rows, p.last_known, p.hashed) for p in parts)
+    return tuple(
+        StoredFile(p.name, literal(folder / PARTS / p.name), p.rows, p.last_known, p.hashed, entry.replaced)
+        for entry in manifest.files
+        for segment in entry.segments
+        if (p := segment.lines) is not None
+    )
 
 
 def _load(engine: Engine, tally: Sequence[Sequence[Any]]) -> None:

@@ -47,7 +47,8 @@ class Entry:
     """A file of the source; `path` counts from the folder of the pipeline file.
 
     `read_ns`: when its content was last compared, nanoseconds since 1970. `digest`: of its content. `header`: bytes of
-    the header of a csv to which lines can be appended, else 0. `guessed`, `mixed`: as in `source.File`.
+    the header of a csv to which lines can be appended, else 0. `guessed`, `mixed`: as in `source.File`. `replaced`: it
+    was read before, with other lines.
     """
 
     path: str
@@ -61,6 +62,7 @@ class Entry:
     guessed: str
     mixed: int
     segments: tuple[Segment, ...]
+    replaced: bool = False
 
     @property
     def parts(self) -> Iterator[Part]:

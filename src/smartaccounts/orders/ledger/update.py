@@ -139,7 +139,7 @@ def _read(
 ) -> tuple[Entry, bool]:
     if one.path in old and (entry := ingest.grown(pipeline, engine, one, old[one.path], folder, today=today)):
         return entry, True
-    return ingest.whole(pipeline, engine, one, folder, today=today), False
+    return replace(ingest.whole(pipeline, engine, one, folder, today=today), replaced=one.path in old), False
 
 
 def _sweep(folder: Path, manifest: Manifest) -> None:
