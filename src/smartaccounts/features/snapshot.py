@@ -70,7 +70,10 @@ class Snapshot:
     @cached_property
     def frame(self) -> pd.DataFrame:
         """Return the rows with all their columns: a copy, where they are some of the table's."""
-        return self.table if self.kept is None else self.table.take(self.kept).reset_index(drop=True)
+        if self.kept is None:
+            return self.table
+        parts = list(self.pieces())
+        return parts[0] if len(parts) == 1 else pd.concat(parts, ignore_index=True)
 
     def columns(self, *names: str) -> pd.DataFrame:
         """Return some columns of the rows, a copy."""

@@ -51,14 +51,10 @@ def known_columns(made: Design) -> NDArray[np.bool_]:
 
 def without_empty(made: Design) -> Design:
     """Leave out the columns that are unknown of every row."""
-    return with_columns(made, known_columns(made))
-
-
-def with_columns(made: Design, kept: NDArray[np.bool_]) -> Design:
-    """Leave out the columns that are not kept."""
-    if kept.all():
+    known = known_columns(made)
+    if known.all():
         return made
-    return Design(made.matrix[:, kept], tuple(compress(made.names, kept)), tuple(compress(made.rises, kept)))
+    return Design(made.matrix[:, known], tuple(compress(made.names, known)), tuple(compress(made.rises, known)))
 
 
 def level(money: Column, key_spend: Column) -> Column:

@@ -7,8 +7,9 @@ and a few key accounts become many. Only the learner sees them: probabilities ar
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
+from itertools import compress
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -17,7 +18,7 @@ from smartaccounts.engine.threads import threads
 from smartaccounts.features.snapshot import Places
 from smartaccounts.panel import Panel
 from smartaccounts.rankers.base import Floats
-from smartaccounts.rankers.design import Design, designed, known_columns, with_columns
+from smartaccounts.rankers.design import Design, designed, known_columns
 from smartaccounts.target import grown
 
 Look = Callable[[float, Places], Design]
@@ -50,11 +51,12 @@ class Lesson:
         apart = Parallel(n_jobs=threads(), prefer="threads")
         parts = apart(delayed(self.look)(*asked) for asked in zip(self.levels, places, strict=True))
         known = known_columns(parts[0])
-        first = with_columns(parts[0], known)
-        matrix = np.empty((len(at), len(first.names)), np.float32)
-        for i, part in enumerate(parts):
-            np.compress(known, part.matrix, axis=1, out=matrix[cuts[i] : cuts[i + 1]])
-        return Shown(at, replace(first, matrix=matrix))
+        names, rises = (tuple(compress(said, known)) for said in (parts[0].names, parts[0].rises))
+        matrix = np.empty((len(at), len(names)), np.float32)
+        while parts:  # each is let go when it is copied
+            part = parts.pop()
+            np.compress(known, part.matrix, axis=1, out=matrix[cuts[len(parts)] : cuts[len(parts) + 1]])
+        return Shown(at, Design(matrix, names, rises))
 
 
 @dataclass(frozen=True, eq=False)

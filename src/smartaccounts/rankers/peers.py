@@ -35,6 +35,8 @@ RECENCIES = (60.0, 182.0)
 TREND = 1.5
 """Growing: spend of the last 91 days at more than so many times the pace of 365; falling: at less than its inverse."""
 
+PATTERNS = np.array(["steady", "rising", "falling", "resting", "lapsed"], dtype=object)
+
 BANDED = ("spend_365d", "spend_91d", "tenure_days", "recency_days")
 """The features that bands are told from."""
 
@@ -148,12 +150,12 @@ def _bands(frame: pd.DataFrame, horizon_days: int) -> pd.DataFrame:
     spend = frame["spend_365d"] * horizon_days / 365 / frame["key_spend"]
     pace = (4 * frame["spend_91d"]).to_numpy(dtype=float)
     year = frame["spend_365d"].to_numpy(dtype=float)
-    trend = np.select([pace > TREND * year, pace < year / TREND], ["rising", "falling"], "steady")
+    trend = np.select([pace > TREND * year, pace < year / TREND], [1, 2], 0)
     lapsed = np.searchsorted(RECENCIES, frame["recency_days"].to_numpy(dtype=float), side="left")
-    pattern = np.where(lapsed == 0, trend, np.array(["", "resting", "lapsed"])[lapsed])
+    pattern = PATTERNS[np.where(lapsed == 0, trend, 2 + lapsed)]
     return pd.DataFrame(
         {
-            "market": frame["market"].to_numpy(dtype=object),
+            "market": frame["market"].array,
             "age": _band(frame["tenure_days"], YEARS),
             "spend": _band(spend, SPENDS),
             "pattern": pattern,
@@ -163,7 +165,9 @@ def _bands(frame: pd.DataFrame, horizon_days: int) -> pd.DataFrame:
 
 def _band(values: pd.Series, ends: tuple[float, ...]) -> np.ndarray:
     """Return the number of the band of each value; ends belong to the band below, unknown to the last."""
-    return np.searchsorted(ends, values.to_numpy(dtype=float), side="left").astype(str)
+    names = np.arange(len(ends) + 1).astype(str).astype(object)
+    found: np.ndarray = names[np.searchsorted(ends, values.to_numpy(dtype=float), side="left")]
+    return found
 
 
 def _names(bands: pd.DataFrame, view: tuple[str, ...]) -> pd.Series:
