@@ -115,7 +115,7 @@ class Model(_Strict):
     rows_per_bag: int = Field(
         60_000,
         ge=100,
-        description="above it rows are sampled afresh per bag, weighted back; of the key accounts half of it at most",
+        description="above it rows are drawn afresh per bag, weighted back: negatives, then positives above half of it",
     )
     weight_not_eligible: float = Field(1.0, ge=0, le=1, description="weight of training rows that are not eligible")
     random_splits: bool = Field(

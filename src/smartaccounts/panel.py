@@ -9,7 +9,7 @@ from datetime import date, timedelta
 import numpy as np
 import pandas as pd
 
-from smartaccounts.features.snapshot import KEY, Snapshot
+from smartaccounts.features.snapshot import KEY, Snapshot, places
 from smartaccounts.html import section, sentences, table
 from smartaccounts.target import grown
 
@@ -76,8 +76,9 @@ class Panel:
         )
 
     def rows(self, mask: pd.Series) -> Panel:
-        """Return the rows where `mask` holds."""
-        return Panel(self.snapshot.of(mask), self.outcome[mask].reset_index(drop=True), self.loans)
+        """Return the rows where `mask` holds, a value for each in their order."""
+        kept = places(mask, len(self.outcome))
+        return Panel(self.snapshot.some(kept), self.outcome.iloc[kept].reset_index(drop=True), self.loans)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from datetime import date, timedelta
 from pathlib import Path
@@ -148,7 +149,9 @@ def numbers(folder: Path) -> set[str]:
     return {f.name for f in (folder / "ledger" / "numbers").iterdir()}
 
 
-@pytest.mark.parametrize("damage", ["shorter", "gone", "no json", "another json", "other keys"])
+@pytest.mark.parametrize(
+    "damage", ["shorter", "gone", "no json", "another json", "another span", "other keys", "footer"]
+)
 def test_numbers_that_are_damaged_are_passed_over_and_made_anew(tmp_path: Path, damage: str) -> None:
     table = table_of(1, CENTS)
     source = pipeline(tmp_path, table)
@@ -160,10 +163,15 @@ def test_numbers_that_are_damaged_are_passed_over_and_made_anew(tmp_path: Path, 
         (folder / "lines.parquet").write_bytes((folder / "lines.parquet").read_bytes()[:-1])
     elif damage == "gone":
         (folder / "products.parquet").unlink()
-    elif damage == "other keys":
-        content = bytearray((folder / "customers.parquet").read_bytes())
-        content[len(content) // 2] ^= 1
-        (folder / "customers.parquet").write_bytes(content)
+    elif damage in ("other keys", "footer"):
+        name, at = ("customers.parquet", 0.5) if damage == "other keys" else ("lines.parquet", 0.99)
+        content = bytearray((folder / name).read_bytes())
+        content[int(at * len(content))] ^= 1
+        (folder / name).write_bytes(content)
+    elif damage == "another span":
+        said = json.loads((folder / "kept.json").read_text())
+        said["span"][0] += 200
+        (folder / "kept.json").write_text(json.dumps(said))
     else:
         (folder / "kept.json").write_text("{" if damage == "no json" else "{}")
     with Engine() as engine:
@@ -336,3 +344,33 @@ def test_lines_that_are_new_are_put_among_the_kept_a_piece_at_a_time(
         lines = read(source, engine)
         snapshot(lines, as_ofs(1), TARGET)
         assert released.count(4) >= lines.intake.rows_out // laid_out.RANGE
+
+
+def test_numbers_that_are_gone_before_they_are_read_are_said(tmp_path: Path) -> None:
+    table, dates = table_of(1, CENTS), as_ofs(1)
+    source = pipeline(tmp_path, table)
+    written(table, tmp_path, 0)
+    update_ledger(source)
+    with Engine() as engine:
+        lines = read(source, engine)
+        keys = keyed(lines, known_before=dates[-1])
+        shutil.rmtree(tmp_path / "ledger" / "numbers")
+        with pytest.raises(InputError, match="Expected the numbers of a ledger as they were written"):
+            whole(lines, dates, [TARGET], keys=keys)
+
+
+def test_an_update_is_done_though_what_is_left_cannot_be_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = table_of(1, CENTS)
+    source = pipeline(tmp_path, table)
+    written(table, tmp_path, 0)
+    update_ledger(source)
+    (tmp_path / "ledger" / "numbers" / "left.partial").mkdir()
+
+    def refused(_: Path) -> None:
+        raise PermissionError(13, "Permission denied", "left.partial")
+
+    monkeypatch.setattr(keep, "delete", refused)
+    _, content = update_ledger(source)
+    assert "Permission denied: 'left.partial'" in content.note

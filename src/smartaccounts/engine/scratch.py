@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -13,7 +14,9 @@ from functools import cache
 from pathlib import Path
 from types import TracebackType
 
-PREFIX = "smartaccounts-"
+PREFIX = "smartaccounts-scratch-"
+_OURS = re.compile(rf"{PREFIX}[a-z0-9_]{{8}}")
+"""What tempfile makes of the prefix: a folder that somebody called so is not taken for one."""
 YOUNG = 60.0
 """Seconds in which a folder may not be locked yet by who makes it."""
 
@@ -57,11 +60,13 @@ def _lock(opened: int) -> None:
 def _clear(parent: Path) -> None:
     """Take away the folders of processes that are no more; once in a process."""
     for folder in parent.glob(f"{PREFIX}*"):
+        if not _OURS.fullmatch(folder.name):
+            continue
         with suppress(OSError):  # of somebody else, in use, or gone meanwhile
             said = folder.lstat()
             if said.st_uid != os.getuid() or time.time() - said.st_ctime < YOUNG:
                 continue
-            opened = os.open(folder, os.O_RDONLY | os.O_NOFOLLOW)
+            opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
             try:
                 _lock(opened)
                 shutil.rmtree(folder, ignore_errors=True)

@@ -13,6 +13,7 @@ from datetime import date
 
 from smartaccounts.config import Pipeline, Target, read_pipeline
 from smartaccounts.engine.duckdb import Engine
+from smartaccounts.engine.memory import memory_bytes
 from smartaccounts.errors import InputError, PipelineError
 from smartaccounts.evaluation.outcomes import Outcomes
 from smartaccounts.features.extra import Extra
@@ -69,12 +70,14 @@ def lends(lenders: Sequence[Lender], before: date) -> bool:
 
 
 @contextmanager
-def lenders(pipeline: Pipeline) -> Iterator[tuple[Lender, ...]]:
+def lenders(pipeline: Pipeline, *, memory: str | None = None) -> Iterator[tuple[Lender, ...]]:
     """Yield the pipelines of `model.borrow` with their lines read; each in an engine of its own, open inside the block.
 
-    What a lender borrows itself is not followed. PipelineError where a file is missing or wrong, has another horizon,
-    or a name that is not its own; InputError where its source cannot be read.
+    memory: of each, as in `engine.memory.memory_bytes`. What a lender borrows itself is not followed. PipelineError
+    where a file is missing or wrong, has another horizon, or a name that is not its own; InputError where its source
+    cannot be read.
     """
+    memory_bytes(memory)  # before a lender's file is blamed for it
     with ExitStack() as stack:
         opened: list[Lender] = []
         for file in pipeline.model.borrow:
@@ -82,7 +85,7 @@ def lenders(pipeline: Pipeline) -> Iterator[tuple[Lender, ...]]:
                 other = read_pipeline(pipeline.resolve(file))
             _check(pipeline, other, file, [a.name for a in opened])
             with _said_by(pipeline):
-                lines = read(other, stack.enter_context(Engine()))
+                lines = read(other, stack.enter_context(Engine(memory)))
             opened.append(Lender(other.name, file, lines, other.target, pipeline.model.training_dates))
         yield tuple(opened)
 

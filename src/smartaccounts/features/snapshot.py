@@ -97,8 +97,8 @@ class Snapshot:
         return self.of(self.columns("eligible")["eligible"])
 
     def of(self, mask: pd.Series) -> Snapshot:
-        """Return the rows where `mask` holds."""
-        return self.some(np.flatnonzero(mask.to_numpy(dtype=bool)))
+        """Return the rows where `mask` holds, a value for each in their order."""
+        return self.some(places(mask, len(self)))
 
     def some(self, at: Places) -> Snapshot:
         """Return some of the rows by their places, ascending."""
@@ -107,6 +107,13 @@ class Snapshot:
     def of_table(self, table: pd.DataFrame) -> Snapshot:
         """Return a snapshot of other rows that were made alike."""
         return replace(self, table=table, kept=None)
+
+
+def places(mask: pd.Series, rows: int) -> Places:
+    """Return where a mask of so many rows holds; its index does not matter. ValueError where it is of others."""
+    if len(mask) != rows:
+        raise ValueError(f"Expected a mask of {rows:,} rows, got {len(mask):,}.")
+    return np.flatnonzero(mask.to_numpy(dtype=bool))
 
 
 def snapshot(

@@ -184,9 +184,9 @@ class Growth:
     def _sample(
         self, y: Floats, eligible: NDArray[np.bool_], seed: Sequence[int], *, weight: Floats | float = 1.0
     ) -> tuple[NDArray[np.intp], Floats]:
-        """Keep all rows up to rows_per_bag; above it a draw of the negatives, and of positives above half of it.
+        """Keep all rows up to rows_per_bag; above it a draw of negatives, and of positives that are above half of it.
 
-        What is drawn is weighted back.
+        What is drawn is weighted back; where one kind has fewer than half, the other fills the bag.
         """
         rng = np.random.default_rng(seed)
         weight = weight * np.where(eligible, 1.0, self.model.weight_not_eligible)
@@ -198,8 +198,9 @@ class Growth:
             weight[rows] *= len(rows) / most
             return rng.choice(rows, most, replace=False)
 
-        positive = drawn(used[y[used] == 1], self.model.rows_per_bag // 2)
-        negative = drawn(used[y[used] == 0], self.model.rows_per_bag - len(positive))
+        most, positive, negative = self.model.rows_per_bag, used[y[used] == 1], used[y[used] == 0]
+        positive = drawn(positive, max(most // 2, most - len(negative)))
+        negative = drawn(negative, most - len(positive))
         picked = np.sort(np.concatenate([positive, negative]))
         return picked, weight[picked]
 

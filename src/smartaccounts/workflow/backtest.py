@@ -35,7 +35,7 @@ def run_backtest(
     """
     check_folder(out)
     checked_extra(pipeline)
-    with lenders(pipeline) as others, order_lines(pipeline, memory=memory) as lines:
+    with lenders(pipeline, memory=memory) as others, order_lines(pipeline, memory=memory) as lines:
         step("order lines read")
         result = backtest_served(lines, as_ofs, pipeline, rankers(pipeline), lenders=others, step=step)
     with staged(out) as folder:

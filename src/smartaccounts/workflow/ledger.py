@@ -75,14 +75,14 @@ def update_ledger(
 
 def _numbers(pipeline: Pipeline, engine: Engine, folder: Path, manifest: Manifest, day: date) -> str:
     """Bring the numbers of a ledger's lines up to them, which are there without; return what is to be said of that."""
-    forget(folder / BESIDE, {part.name for part in manifest.parts} | set(manifest.superseded))
-    if drops(pipeline):
-        return ""
     try:
-        with suppress(InputError):  # said by every command that reads the lines
-            keep(read(pipeline, engine, today=day))
-    except PipelineError as error:
-        return f"The lines are not kept as numbers: {error.message} Commands read them as they are, which takes longer."
+        forget(folder / BESIDE, {part.name for part in manifest.parts} | set(manifest.superseded))
+        if not drops(pipeline):
+            with suppress(InputError):  # said by every command that reads the lines
+                keep(read(pipeline, engine, today=day))
+    except (PipelineError, OSError) as error:
+        said = error.message if isinstance(error, PipelineError) else f"{error}."
+        return f"The lines are not kept as numbers: {said} Commands read them as they are, which takes longer."
     return ""
 
 

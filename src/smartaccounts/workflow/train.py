@@ -107,7 +107,7 @@ def fit(
     HistoryError where as_of has less history than the horizon.
     """
     checked_extra(pipeline)
-    with lenders(pipeline) as others, _checked_lines(pipeline, as_of, memory) as (quality, lines):
+    with lenders(pipeline, memory=memory) as others, _checked_lines(pipeline, as_of, memory) as (quality, lines):
         step("order lines read and checked")
         dates = past_dates(lines, as_of, pipeline, lenders=others)
         history_days = (as_of - lines.first_known(as_of)).days

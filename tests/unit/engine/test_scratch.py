@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -57,16 +58,23 @@ def test_a_folder_that_was_made_just_now_is_left_though_nobody_locks_it_yet(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(scratch, "YOUNG", 60.0)
-    young = tmp_path / f"{PREFIX}young"
+    young = tmp_path / f"{PREFIX}youngest"
     young.mkdir()
     with Scratch():
         assert young.exists()
 
 
-def test_a_link_is_not_followed(tmp_path: Path) -> None:
+def test_what_only_looks_like_one_is_left(tmp_path: Path) -> None:
+    others = [tmp_path / name for name in ("smartaccounts-1.0.0", "smartaccounts-abcdefgh", f"{PREFIX}kept")]
+    for theirs in others:
+        theirs.mkdir()
     theirs = tmp_path / "theirs"
     theirs.mkdir()
-    (theirs / "kept").touch()
-    (tmp_path / f"{PREFIX}link").symlink_to(theirs)
+    (tmp_path / f"{PREFIX}linked__").symlink_to(theirs)
+    os.mkfifo(tmp_path / f"{PREFIX}afifo___")
+    (tmp_path / f"{PREFIX}leftover").mkdir()
     with Scratch():
-        assert (theirs / "kept").exists()
+        assert all(folder.is_dir() for folder in (*others, theirs))
+        assert (tmp_path / f"{PREFIX}linked__").is_symlink()
+        assert (tmp_path / f"{PREFIX}afifo___").exists()
+        assert not (tmp_path / f"{PREFIX}leftover").exists()

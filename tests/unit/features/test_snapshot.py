@@ -14,6 +14,7 @@ from smartaccounts.config import Target
 from smartaccounts.features import piecewise
 from smartaccounts.features.snapshot import CATALOGUE, FAMILIES, KEY, STANDING, absent_features, snapshot
 from smartaccounts.orders.contract import COLUMNS
+from smartaccounts.panel import Panel
 
 TARGET = Target(min_active=3, horizon_days=91)
 ALWAYS = {"customer_id", "order_date", "amount"}
@@ -108,3 +109,15 @@ def test_chosen_rows_are_those_of_the_table_however_they_are_asked_for(
     nobody = chosen.of(pd.Series(np.zeros(len(chosen), dtype=bool)))
     assert [len(p) for p in nobody.pieces()] == [0]
     assert nobody.frame.dtypes.equals(whole.frame.dtypes)
+
+
+def test_a_mask_counts_by_the_order_of_its_rows(order_lines: MakeLines) -> None:
+    whole = snapshot(order_lines(random_history(1, CENTS)), DATES, TARGET)
+    size = len(whole)
+    mask = pd.Series(np.arange(size) < 3, index=np.arange(size)[::-1])
+    pd.testing.assert_frame_equal(whole.of(mask).frame, whole.frame.head(3))
+    outcome = pd.DataFrame({"target": np.arange(size)})
+    rows = Panel(whole, outcome).rows(mask)
+    assert rows.outcome["target"].tolist() == [0, 1, 2]
+    with pytest.raises(ValueError, match=rf"Expected a mask of {size} rows, got 2"):
+        whole.of(mask.head(2))

@@ -144,6 +144,10 @@ def test_of_more_positives_than_half_the_cap_as_many_are_drawn_as_of_negatives()
     assert len(picked) == len(set(picked)) == 1000
     assert (y[picked].sum(), set(weight[y[picked] == 1]), set(weight[y[picked] == 0])) == (500, {4.0}, {6.0})
     assert weight @ y[picked] == 2000
+    picked, weight = recipe._sample(y[1100:2100], np.ones(1000, dtype=bool), [0])  # 900 positives: all rows fit
+    assert (len(picked), set(weight)) == (1000, {1.0})
+    picked, weight = recipe._sample(y[500:2100], np.ones(1600, dtype=bool), [0])  # 100 negatives leave room
+    assert (y[500:2100][picked].sum(), sorted(set(weight))) == (900, [1.0, 1500 / 900])
 
 
 def test_below_the_cap_every_row_is_taken_and_weight_nought_means_none() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import date, timedelta
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 
 from smartaccounts.config import Pipeline, pipeline_from
 from smartaccounts.engine.duckdb import Engine
-from smartaccounts.errors import HistoryError
+from smartaccounts.errors import HistoryError, PipelineError
 from smartaccounts.evaluation.draws import DRAWS, from_text
 from smartaccounts.evaluation.expectation import stated
 from smartaccounts.evaluation.gate import JUDGED_DATES
@@ -25,8 +26,10 @@ from smartaccounts.rankers.base import Note
 from smartaccounts.rankers.growth import GrowthModel
 from smartaccounts.rankers.plain import FALLBACK, CalibratedPlain, Plain
 from smartaccounts.tracking.content import points
+from smartaccounts.workflow.backtest import run_backtest
 from smartaccounts.workflow.rankers import rankers
 from smartaccounts.workflow.train import Trained, fit
+from smartaccounts.workflow.tune import tune
 
 START, WEEKS = date(2020, 1, 1), 104
 END = START + timedelta(days=7 * WEEKS)
@@ -220,3 +223,15 @@ def test_less_history_than_a_horizon_is_refused(grows: Path) -> None:
     with pytest.raises(HistoryError, match="at least 91 days of history, got 2020-03-31 in a source that begins") as no:
         fit(pipeline(grows), date(2020, 3, 31))
     assert no.value.hint == "The first possible as_of is 2020-04-01."
+
+
+@pytest.mark.parametrize("command", ["train", "backtest", "tune"])
+def test_too_little_memory_is_refused(tmp_path: Path, command: str) -> None:
+    write(tmp_path, growers=40)
+    asked = {
+        "train": partial(fit, pipeline(tmp_path), END),
+        "backtest": partial(run_backtest, pipeline(tmp_path), [END], tmp_path / "out"),
+        "tune": partial(tune, pipeline(tmp_path), END, trials=1),
+    }
+    with pytest.raises(PipelineError, match="Expected at least 400MB of memory, got '5MB' in --memory"):
+        asked[command](memory="5MB")

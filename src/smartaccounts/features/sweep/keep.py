@@ -27,7 +27,7 @@ def keep(lines: OrderLines) -> None:
     files = _lasting(lines.stored.files)
     before = kept(lines)
     needed = {before.folder} if before else set()
-    fresh = _rows(files) - (before.rows if before else 0)
+    fresh = _rows([file for file in files if before is None or file.name not in before.files])
     if before is None or fresh * SHARE > _rows(lines.stored.files):
         needed |= _made(lines, files)
     have = {file.name for file in lines.stored.files}

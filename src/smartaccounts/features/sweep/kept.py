@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +34,9 @@ FORMAT = 1
 """To be raised where lines are laid out in another way; other SQL is noticed by the recipe."""
 _SAID, _LINES, _PARTIAL = "kept.json", "lines.parquet", ".partial"
 
+_TAIL = 8
+"""Bytes at the end of a Parquet file: how long the footer is, and four letters."""
+
 Column = npt.NDArray[Any]
 
 
@@ -39,7 +44,7 @@ Column = npt.NDArray[Any]
 class Kept:
     """Numbers in a folder. files: of which lines; rows: how many; span: their first and last day.
 
-    recipe: how lines were made numbers. written: of each file its bytes, and of the keys a digest, '' of the lines.
+    recipe: how lines were made numbers. written: of each file its bytes and a digest, of the lines one of the footer.
     """
 
     folder: Path
@@ -55,28 +60,27 @@ class Kept:
 
     def counts(self) -> npt.NDArray[np.int64]:
         """Return how many lines each customer has."""
-        found: npt.NDArray[np.int64] = pq.read_table(self.folder / "customers.parquet", columns=["lines"])[0].to_numpy()
-        return found
+        with _as_written(self.folder):
+            found: npt.NDArray[np.int64]
+            found = pq.read_table(self.folder / "customers.parquet", columns=["lines"])[0].to_numpy()
+            return found
 
     def groups(self) -> list[int]:
         """Return how many lines each row group has."""
-        with pq.ParquetFile(self.folder / _LINES) as file:
+        with _as_written(self.folder), pq.ParquetFile(self.folder / _LINES) as file:
             return [file.metadata.row_group(g).num_rows for g in range(file.num_row_groups)]
 
     def lines(self, group: int) -> list[Column]:
         """Return the columns of a row group; InputError where they are not as they were written."""
-        try:
-            with pq.ParquetFile(self.folder / _LINES, page_checksum_verification=True) as file:
-                found = file.read_row_group(group, use_threads=False)
-        except (OSError, pa.ArrowException) as error:
-            raise damaged(self.folder) from error
+        with _as_written(self.folder), pq.ParquetFile(self.folder / _LINES, page_checksum_verification=True) as file:
+            found = file.read_row_group(group, use_threads=False)
         return [column.to_numpy() for column in found.columns]
 
     def whole(self) -> bool:
-        """Say whether its files are as they were written, of the lines by their size alone."""
+        """Say whether its files are as they were written; lines are looked at when they are read."""
         try:
             return all(
-                (self.folder / name).stat().st_size == size and said in ("", _digest(self.folder / name))
+                (self.folder / name).stat().st_size == size and said == _digest(self.folder / name)
                 for name, (size, said) in self.written.items()
             )
         except OSError:
@@ -130,6 +134,8 @@ def _said(folder: Path) -> Kept | None:
         return None
     try:
         said = json.loads((folder / _SAID).read_text(encoding="utf-8"))
+        if said.pop("digest") != _digest_of(said):
+            return None
         first, last = said["span"]
         written = {name: (size, digest) for name, (size, digest) in said["written"].items()}
         return Kept(folder, frozenset(said["files"]), said["rows"], (first, last), said["recipe"], written)
@@ -137,9 +143,26 @@ def _said(folder: Path) -> Kept | None:
         return None
 
 
+@contextmanager
+def _as_written(folder: Path) -> Iterator[None]:
+    """Turn an error of reading inside the block into that of numbers that are not as they were written."""
+    try:
+        yield
+    except (OSError, pa.ArrowException) as error:
+        raise damaged(folder) from error
+
+
 def _digest(file: Path) -> str:
+    """Return the digest of a file; of the lines, which have checksums of their own, of the footer."""
     with file.open("rb") as opened:
+        if file.name == _LINES:
+            opened.seek(-_TAIL, os.SEEK_END)
+            opened.seek(-_TAIL - int.from_bytes(opened.read(4), "little"), os.SEEK_END)
         return hashlib.file_digest(opened, "blake2b").hexdigest()
+
+
+def _digest_of(said: Mapping[str, Any]) -> str:
+    return hashlib.blake2b(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 def write(
@@ -167,11 +190,9 @@ def write(
             "files": sorted(file.name for file in files),
             "rows": rows,
             "span": list(span),
-            "written": {
-                file.name: (file.stat().st_size, "" if file.name == _LINES else _digest(file))
-                for file in sorted(partial.iterdir())
-            },
+            "written": {file.name: [file.stat().st_size, _digest(file)] for file in sorted(partial.iterdir())},
         }
+        said["digest"] = _digest_of(said)
         (partial / _SAID).write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
         return partial.replace(beside / name)
     except OSError as error:
