@@ -75,8 +75,8 @@ def with_getml(path: str, dates: list[date]) -> tuple[int, float]:
     It chooses features by their correlation with a target, here what a customer spent in all, and is not told K.
     """
     import getml  # noqa: PLC0415 - in its own environment alone
-    import numpy as np  # noqa: PLC0415
-    import pandas as pd  # noqa: PLC0415
+    import numpy as np  # noqa: PLC0415 - the one of that environment
+    import pandas as pd  # noqa: PLC0415 - the one of that environment
 
     lines = pd.read_parquet(path).dropna(subset=["customer_id"])
     lines["who"] = lines["market"] + "/" + lines["customer_id"]

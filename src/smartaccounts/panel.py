@@ -42,7 +42,7 @@ class Panel:
     @property
     def base_rate(self) -> float | None:
         """Return the share of the eligible that became key accounts; None where nobody was eligible."""
-        target = self.outcome["target"][self.snapshot.columns("eligible")["eligible"]]
+        target = self.outcome["target"][self.snapshot.column("eligible")]
         return float(target.mean()) if len(target) else None
 
     def __repr__(self) -> str:
@@ -67,7 +67,7 @@ class Panel:
         return section("Panel", said, table(head, by_date[-SHOWN:]), sentences([earlier, lacking], small=True))
 
     def _summary(self) -> str:
-        dates = self.snapshot.columns("as_of")["as_of"].nunique()
+        dates = self.snapshot.column("as_of").nunique()
         base = self.base_rate
         known = "no outcome is known yet" if base is None or np.isnan(base) else f"base rate {base:.2%}"
         return (
@@ -97,7 +97,7 @@ class Loan:
     def __post_init__(self) -> None:
         """Refuse a loan in which a horizon would reach past `before`."""
         horizon = timedelta(days=self.panel.snapshot.target.horizon_days)
-        late = self.panel.snapshot.columns("as_of")["as_of"] + horizon > pd.Timestamp(self.before)
+        late = self.panel.snapshot.column("as_of") + horizon > pd.Timestamp(self.before)
         if late.any():
             raise ValueError(f"lent as_of + horizon must be <= {self.before}, got {int(late.sum())} rows of later ones")
 

@@ -94,5 +94,5 @@ def _say(content: Content) -> None:
     if taken.rejected:
         reasons = ", ".join(f"{r.rows:,} {r.reason}" for r in taken.rejected)
         typer.echo(f"{taken.rows_in:,} lines in; rejected: {reasons}.")
-    for note in content.as_dict()["notes"]:
+    for note in content.notes:
         say(note)

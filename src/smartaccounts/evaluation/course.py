@@ -8,7 +8,6 @@ from datetime import date
 from functools import partial
 
 import numpy as np
-import pandas as pd
 
 from smartaccounts.config import Model, Pipeline
 from smartaccounts.engine.memory import release
@@ -17,7 +16,7 @@ from smartaccounts.evaluation.metrics import average_precision
 from smartaccounts.evaluation.outcomes import Outcomes
 from smartaccounts.evaluation.walk import planned
 from smartaccounts.features.extra import extra_features
-from smartaccounts.features.snapshot import KEY, STANDING, Places, Snapshot, snapshot
+from smartaccounts.features.snapshot import KEY, STANDING, Places, snapshot
 from smartaccounts.orders.contract import Lines, OrderLines
 from smartaccounts.panel import Panel
 from smartaccounts.rankers.base import Floats
@@ -136,7 +135,7 @@ def course(
         learned = outcomes.panel(seen, fold.train, known_before=as_of)
         tested = outcomes.panel(seen, [as_of], known_before=known_before)
         try:
-            cut_offs.append(_cut_off(as_of, _places(seen, fold.train), learned, _places(seen, [as_of]), tested))
+            cut_offs.append(_cut_off(as_of, seen.places_at(fold.train), learned, seen.places_at([as_of]), tested))
         except HistoryError as error:
             left_out[as_of] = error.message
     if not cut_offs:
@@ -163,21 +162,16 @@ def spread(dates: Sequence[date]) -> list[date]:
     return out
 
 
-def _places(seen: Snapshot, dates: Sequence[date]) -> Places:
-    wanted = pd.to_datetime(pd.Series(list(dates), dtype="object"))
-    return np.flatnonzero(seen.columns("as_of")["as_of"].isin(wanted).to_numpy())
-
-
 def _cut_off(as_of: date, learn: Places, learned: Panel, asked: Places, tested: Panel) -> CutOff:
     """Put a cut-off together; HistoryError where there is nothing to learn from or to judge by."""
     check_positives(learned)
-    of_eligible = learned.rows(learned.snapshot.columns("eligible")["eligible"]).outcome["target"]
+    of_eligible = learned.rows(learned.snapshot.column("eligible")).outcome["target"]
     if not 0 < of_eligible.sum() < len(of_eligible):  # settings that learn from the eligible alone must be possible
         raise HistoryError(
             f"Expected key accounts and others among the eligible training rows, got {int(of_eligible.sum())} key "
             f"accounts in {len(of_eligible):,} rows."
         )
-    eligible = tested.snapshot.columns("eligible")["eligible"]
+    eligible = tested.snapshot.column("eligible")
     rows = tested.rows(eligible)
     frame, grown = rows.snapshot.frame, rows.outcome["target"].to_numpy(dtype=float)
     places = (np.asarray(rows) for rows in frame.groupby("market").indices.values())

@@ -75,8 +75,12 @@ class Snapshot:
         parts = list(self.pieces())
         return parts[0] if len(parts) == 1 else pd.concat(parts, ignore_index=True)
 
+    def column(self, name: str) -> pd.Series:
+        """Return a column of the rows."""
+        return self.columns(name)[name]
+
     def columns(self, *names: str) -> pd.DataFrame:
-        """Return some columns of the rows, a copy."""
+        """Return some columns of the rows."""
         if self.kept is None:
             return self.table[[*names]]
         found = pd.DataFrame({n: self.table[n].take(self.kept).reset_index(drop=True) for n in names}, copy=False)
@@ -89,12 +93,16 @@ class Snapshot:
 
     def at(self, as_ofs: Sequence[date]) -> Snapshot:
         """Return the rows of some as_of dates."""
+        return self.some(self.places_at(as_ofs))
+
+    def places_at(self, as_ofs: Sequence[date]) -> Places:
+        """Return the places of the rows of some as_of dates."""
         wanted = pd.to_datetime(pd.Series(list(as_ofs), dtype="object"))
-        return self.of(self.columns("as_of")["as_of"].isin(wanted))
+        return places(self.column("as_of").isin(wanted), len(self))
 
     def eligible(self) -> Snapshot:
         """Return the eligible rows."""
-        return self.of(self.columns("eligible")["eligible"])
+        return self.of(self.column("eligible"))
 
     def of(self, mask: pd.Series) -> Snapshot:
         """Return the rows where `mask` holds, a value for each in their order."""

@@ -112,7 +112,7 @@ class Classifier(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
 
     def _learn(self, made: Design, rows: Panel, mask: Mask) -> Any:
         """Return a clone that has learned from the rows of `mask` that weigh something."""
-        eligible = rows.snapshot.columns("eligible")["eligible"].to_numpy(dtype=bool)
+        eligible = rows.snapshot.column("eligible").to_numpy(dtype=bool)
         used = mask & (eligible | (self.weight_not_eligible > 0))
         y = rows.outcome["target"].to_numpy()
         check_both_kinds(y, used)

@@ -148,7 +148,7 @@ class Growth:
         of = taught.of
         seen = np.flatnonzero(mask[of])
         y, of = taught.y[seen], of[seen]
-        eligible = rows.snapshot.columns("eligible")["eligible"].to_numpy(dtype=bool)[of]
+        eligible = rows.snapshot.column("eligible").to_numpy(dtype=bool)[of]
         used = eligible | (self.model.weight_not_eligible > 0)
         weight = weight[of]
         at_key = seen < len(mask)

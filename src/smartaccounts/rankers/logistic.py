@@ -109,9 +109,7 @@ class Logistic:
 
     def _learn(self, values: Floats, rows: Panel, mask: Mask) -> LogisticModel:
         y = rows.outcome["target"].to_numpy()[mask]
-        weight = np.where(
-            rows.snapshot.columns("eligible")["eligible"].to_numpy(dtype=bool), 1.0, self.model.weight_not_eligible
-        )
+        weight = np.where(rows.snapshot.column("eligible").to_numpy(dtype=bool), 1.0, self.model.weight_not_eligible)
         weight = weight[mask]
         check_both_kinds(y, weight > 0)
         seen = values[mask]

@@ -108,7 +108,7 @@ def fit_peers(panel: Panel, *, season: bool = True) -> Peers:
 
     season: whether spend is taken to follow last year's season, as in model.season.
     """
-    eligible = panel.snapshot.columns("eligible")["eligible"]
+    eligible = panel.snapshot.column("eligible")
     rows = panel.rows(panel.outcome["spend_ahead"].notna() & eligible)
     frame, target = rows.snapshot.columns("market", "customer_id", "key_spend", *BANDED), rows.snapshot.target
     customers = pd.Series(customer_numbers(frame), dtype="int64")

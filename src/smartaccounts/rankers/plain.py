@@ -74,7 +74,7 @@ class CalibratedPlain(PredictProba):
 
 def calibrated(plain: Plain, panel: Panel) -> CalibratedPlain:
     """Learn a plain ranking's probabilities from the eligible rows of a panel; HistoryError without key accounts."""
-    rows = panel.rows(panel.outcome["target"].notna() & panel.snapshot.columns("eligible")["eligible"])
+    rows = panel.rows(panel.outcome["target"].notna() & panel.snapshot.column("eligible"))
     grown = rows.outcome["target"].to_numpy()
     if not grown.sum():
         raise HistoryError(

@@ -75,6 +75,6 @@ def _whose(parts: Sequence[Panel], loans: Sequence[Loan]) -> tuple[Note, ...]:
 
 
 def _lent(loan: Loan, rows: Panel, own: int) -> Note:
-    dates = rows.snapshot.columns("as_of")["as_of"]
+    dates = rows.snapshot.column("as_of")
     first, last = str(dates.min().date()), str(dates.max().date())
     return Note("lent", {"own": own, "rows": len(rows.outcome), "lender": loan.lender, "first": first, "last": last})

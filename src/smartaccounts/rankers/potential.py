@@ -174,7 +174,7 @@ def fit_potential(panel: Panel, model: Model) -> PotentialModel:
     The knobs are those of the growth model. HistoryError where fewer than MIN_BUYERS rows bought anything, or none did
     in a part of the rows.
     """
-    eligible = panel.snapshot.columns("eligible")["eligible"]
+    eligible = panel.snapshot.column("eligible")
     rows = panel.rows(panel.outcome["spend_ahead"].notna() & eligible)
     frame = rows.snapshot.columns("key_spend", "history_days")
     ratio = (rows.outcome["spend_ahead"] / frame["key_spend"]).to_numpy(dtype=float)

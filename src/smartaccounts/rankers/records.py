@@ -40,7 +40,7 @@ class Records:
 
 def fit_records(panel: Panel) -> Records | None:
     """Return what became of the eligible rows of a panel with a record quarter; None where too few are known."""
-    eligible = panel.snapshot.columns("eligible")["eligible"]
+    eligible = panel.snapshot.column("eligible")
     rows = panel.rows(eligible & panel.outcome["target"].notna())
     found = np.concatenate([record_quarter(piece) for piece in rows.snapshot.pieces()])
     frame = rows.rows(pd.Series(found)).frame

@@ -139,7 +139,7 @@ def later(rows: Panel, *, positives: int = MIN_POSITIVES) -> Parts | None:
     None where fewer dates are left to learn from than are held, or fewer key accounts than `positives`: such a model
     says little of the one on all dates.
     """
-    as_of = rows.snapshot.columns("as_of")["as_of"]
+    as_of = rows.snapshot.column("as_of")
     horizon = timedelta(days=rows.snapshot.target.horizon_days)
     held = as_of > as_of.max() - horizon
     learn = as_of + horizon <= as_of[held].min()

@@ -17,10 +17,9 @@ from smartaccounts.workflow.lines import session
 def checked(
     pipeline: Pipeline, *, as_of: date | None = None, rejected: Path | None = None, memory: str | None = None
 ) -> Quality:
-    """Report on the source of a pipeline, here or on Spark; rejected: a file for the rejected lines. memory: as in
-    `order_lines`.
+    """Report on the source of a pipeline, here or on Spark; rejected: a file for the rejected lines.
 
-    Errors as in `check`; PipelineError also where rejected lines are asked for on Spark.
+    memory: as in `order_lines`. Errors as in `check`; PipelineError also where rejected lines are asked for on Spark.
     """
     if pipeline.engine == "spark":
         if rejected is not None:

@@ -37,6 +37,11 @@ class Content:
     bytes: int
     note: str = ""
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Return what was noticed of the lines, and of the ledger."""
+        return (*self.intake.notes, *([self.note] if self.note else []))
+
     def as_dict(self) -> dict[str, Any]:
         """Return what JSON can hold."""
         return {
@@ -48,7 +53,7 @@ class Content:
             "first_day": str(self.first_day),
             "last_day": str(self.last_day),
             "bytes": self.bytes,
-            "notes": [*self.intake.notes, *([self.note] if self.note else [])],
+            "notes": list(self.notes),
         }
 
 

@@ -129,7 +129,7 @@ def fit(
     records = fit_records(learned)
 
     def made(fitted: Fitted, said: str, *, better: bool | None) -> Bundle:
-        dates = tuple(str(d.date()) for d in learned.snapshot.columns("as_of")["as_of"].unique())
+        dates = tuple(str(d.date()) for d in learned.snapshot.column("as_of").unique())
         refit = Note("refit", {"dates": len(dates), "as_of": str(as_of)})
         recipe = pipeline.model.model_dump(mode="json") if fitted.name == "growth" else None
         needs = _needs(columns_of(fitted, potential), learned.snapshot.extra, provided)
