@@ -61,6 +61,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SMARTACCOUNTS_THREADS", "2")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("money", [CENTS, FINE, TIES, HUGE], ids=lambda m: m.name)
 @pytest.mark.parametrize("seed", range(3))
 def test_a_snapshot_of_kept_and_new_lines_is_that_of_all(
