@@ -36,6 +36,7 @@ QUIET = (
 )  # fmt: skip
 """How Chromium is started: it asks for nothing by itself."""
 
+_HELD = tuple(column.held_as for column in COLUMNS)
 _DTYPES = {"string": "str", "day": "int32", "double": "float64"}
 
 MakeLines = Callable[..., OrderLines]
@@ -63,13 +64,13 @@ def lines_of(
 
 
 def _full(row: Mapping[str, Any]) -> dict[str, Any]:
-    unknown = set(row) - {c.held_as for c in COLUMNS}
+    unknown = set(row).difference(_HELD)
     if unknown:
         raise KeyError(f"no such column of order lines: {unknown}")
     day = _day(row["day"])
     known = row.get("known_day")
     stand_ins = {"market": "", "order_id": str(from_day_number(day))}
-    filled = {c.held_as: row.get(c.held_as, stand_ins.get(c.held_as)) for c in COLUMNS}
+    filled = {name: row.get(name, stand_ins.get(name)) for name in _HELD}
     return filled | {"day": day, "known_day": day if known is None else _day(known)}
 
 

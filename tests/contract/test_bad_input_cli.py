@@ -100,6 +100,7 @@ def refused(came: Came, *said: str, hint: str = "") -> None:
     assert came.written == []
 
 
+@pytest.mark.slow
 def test_what_is_sound_is_taken(command: Command, shop: Path, tmp_path: Path) -> None:
     came = command("predict", shop, "--as-of", AS_OF, "--out", "out", "--model", model(tmp_path))
     assert came.code == 0
@@ -208,6 +209,7 @@ def test_an_as_of_before_the_data_or_with_too_little_history(
     refused(command(*given), "91 days of history", hint="The first possible as_of is 2020-04-01.")
 
 
+@pytest.mark.slow
 def test_rankers_cannot_be_followed_where_no_outcome_is_known(command: Command, shop: Path) -> None:
     came = command("compare", shop, "--over-time", "--as-of", AS_OF, "--out", "out")
     refused(came, "Expected a date whose horizon is over", hint="Name earlier dates with --as-of, or leave it out.")
@@ -259,6 +261,7 @@ def test_data_that_are_missing_empty_or_misspelt(
     refused(command(*given), said, str(tmp_path / "lines.csv"))
 
 
+@pytest.mark.slow
 def test_one_customer(command: Command, shop: Path, tmp_path: Path) -> None:
     (tmp_path / "lines.csv").write_text(lines(1))
     for words in (("predict", "--model", model(tmp_path)), ("backtest",)):
@@ -284,6 +287,7 @@ def test_nobody_eligible(command: Command, shop: Path, tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_market_that_is_too_small_is_kept_out_with_the_reason(command: Command, shop: Path, tmp_path: Path) -> None:
     (tmp_path / "lines.csv").write_text(lines() + "\n".join(lines(4, market="tiny").splitlines()[1:]))
     came = command("predict", shop, "--as-of", AS_OF, "--out", "out", "--model", model(tmp_path))
@@ -294,6 +298,7 @@ def test_a_market_that_is_too_small_is_kept_out_with_the_reason(command: Command
     assert "tiny" not in (tmp_path / "out" / "growth_list.csv").read_text()
 
 
+@pytest.mark.slow
 def test_a_source_that_ended_long_ago_is_warned_of(command: Command, shop: Path, tmp_path: Path) -> None:
     came = command(
         "predict", shop, "--as-of", "2021-10-01", "--out", "out", "--set", "target.horizon_days=182", "--model",
@@ -303,6 +308,7 @@ def test_a_source_that_ended_long_ago_is_warned_of(command: Command, shop: Path,
     assert "The last order line is of June 22, 2021, 101 days before the date of the list" in " ".join(came.out.split())
 
 
+@pytest.mark.slow
 def test_a_warning_tells_of_what_was_known_then(command: Command, shop: Path, tmp_path: Path) -> None:
     kept = [r for r in lines().splitlines() if not "2020-10-01" <= r.split(",")[2] < "2021-02-01"]
     (tmp_path / "lines.csv").write_text("\n".join(kept))
@@ -349,6 +355,7 @@ def test_a_model_of_another_pipeline(command: Command, shop: Path, tmp_path: Pat
     )
 
 
+@pytest.mark.slow
 def test_a_model_of_other_features_of_the_pipeline_file(command: Command, shop: Path, tmp_path: Path) -> None:
     said = {"sql": "SUM(amount)", "unit": "money", "meaning": "all it spent"}
     own = pipeline(tmp_path, features={"extra": {"mine": said}})

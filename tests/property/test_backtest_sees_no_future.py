@@ -36,6 +36,7 @@ class Watched:
         return PLAIN["past_h"].fit(panel)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("quiet_days", [0, 12])  # before the test date: a holiday ends no horizon
 @pytest.mark.parametrize("late", [True, False])
 def test_lines_after_the_test_date_do_not_change_what_is_learned(

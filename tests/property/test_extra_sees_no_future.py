@@ -78,6 +78,7 @@ def filled(frame: pd.DataFrame) -> set[str]:
     return {name for name in SQL if frame[name].notna().any()}
 
 
+@pytest.mark.slow
 @cases
 def test_lines_known_at_or_after_as_of_change_nothing(
     order_lines: MakeLines, own: tuple[Extra, ...], seed: int, money: Any
@@ -97,6 +98,7 @@ def test_lines_known_at_or_after_as_of_change_nothing(
     assert_identical(also[[*SQL]], before[[*SQL]])
 
 
+@pytest.mark.slow
 @cases
 def test_row_order_threads_and_other_dates_change_no_bit(
     monkeypatch: pytest.MonkeyPatch, own: tuple[Extra, ...], seed: int, money: Any
@@ -131,6 +133,7 @@ def test_threads_change_no_bit_where_there_is_work_for_two(
     assert_identical(frames[2], frames[0])
 
 
+@pytest.mark.slow
 def test_a_backtest_learns_the_same_from_a_copy_that_ends_before_its_test_date(
     order_lines: MakeLines,
 ) -> None:

@@ -92,6 +92,7 @@ def test_a_snapshot_of_kept_and_new_lines_is_that_of_all(
     assert used >= (0 if money is HUGE else 3)
 
 
+@pytest.mark.slow
 def test_what_is_kept_is_replaced_as_lines_come_and_what_it_replaced_stays_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -109,6 +110,7 @@ def test_what_is_kept_is_replaced_as_lines_come_and_what_it_replaced_stays_once(
     assert seen[4] < seen[3]
 
 
+@pytest.mark.slow
 def test_a_corrected_file_is_laid_out_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     table = table_of(2, CENTS)
     source = pipeline(tmp_path, table)
@@ -126,6 +128,7 @@ def test_a_corrected_file_is_laid_out_anew(tmp_path: Path, monkeypatch: pytest.M
         assert held.rows == lines.intake.rows_out
 
 
+@pytest.mark.slow
 def test_a_line_of_the_future_counts_when_its_day_has_come(tmp_path: Path) -> None:
     day, since = date(2026, 1, 10), timedelta(days=10)
     days = [day - 40 * since, day - timedelta(days=5), day + timedelta(days=3)]
@@ -172,6 +175,7 @@ def numbers(folder: Path) -> set[str]:
     return {f.name for f in (folder / "ledger" / "numbers").iterdir()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "damage", ["shorter", "gone", "no json", "another json", "another span", "other keys", "footer"]
 )
@@ -200,6 +204,7 @@ def test_numbers_that_are_damaged_are_passed_over_and_made_anew(tmp_path: Path, 
         assert kept.kept(read(source, engine)) is not None
 
 
+@pytest.mark.slow
 def test_a_line_that_is_damaged_is_said_with_the_folder(tmp_path: Path) -> None:
     source, folder = once(tmp_path)
     flipped(folder / "lines.parquet", 0.25, 255)
@@ -211,6 +216,7 @@ def test_a_line_that_is_damaged_is_said_with_the_folder(tmp_path: Path) -> None:
     assert len(told(source))
 
 
+@pytest.mark.slow
 def test_who_reads_while_a_file_is_corrected_reads_the_old_state_to_its_end(tmp_path: Path) -> None:
     table, dates = table_of(2, CENTS), as_ofs(2)
     source = pipeline(tmp_path, table)
@@ -241,6 +247,7 @@ def test_what_a_killed_update_left_is_no_numbers_and_goes(tmp_path: Path) -> Non
     assert len([n for n in numbers(tmp_path) if not n.endswith(".partial")]) == len(numbers(tmp_path)) == 1
 
 
+@pytest.mark.slow
 def test_a_file_that_is_replaced_again_and_again_is_not_among_them(tmp_path: Path) -> None:
     table = table_of(1, CENTS)
     source = pipeline(tmp_path, table)
@@ -324,6 +331,7 @@ def test_a_ledger_is_up_to_date_where_its_numbers_cannot_be_written(
     assert len(numbers(tmp_path)) == 1
 
 
+@pytest.mark.slow
 def test_lines_that_are_new_are_put_among_the_kept_a_piece_at_a_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

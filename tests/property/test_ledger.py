@@ -164,6 +164,7 @@ def outcome_of(pipeline: Pipeline, today: date) -> tuple[Any, ...]:
         return (str(error),)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", SETTINGS)
 @pytest.mark.parametrize("seed", [0, *(pytest.param(s, marks=pytest.mark.slow) for s in range(1, 8))])
 def test_a_ledger_is_its_source(tmp_path: Path, settings: str, seed: int) -> None:

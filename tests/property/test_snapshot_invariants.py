@@ -69,6 +69,7 @@ def test_lines_known_at_or_after_as_of_change_nothing(order_lines: MakeLines, se
     assert_identical(snapshot(order_lines(full), [as_of], TARGET).frame, before)
 
 
+@pytest.mark.slow
 @cases
 def test_earlier_dates_do_not_see_what_later_dates_know(order_lines: MakeLines, seed: int, money: Any) -> None:
     rows, dates = random_history(seed, money), as_ofs(seed)
@@ -108,6 +109,7 @@ def test_the_order_of_rows_changes_nothing(order_lines: MakeLines, seed: int, mo
     assert_identical(shuffled.reset_index(drop=True), ahead.reset_index(drop=True))
 
 
+@pytest.mark.slow
 def test_a_date_has_the_same_rows_alone_and_among_many(order_lines: MakeLines) -> None:
     rows = random_history(7, CENTS)
     lines = order_lines(rows)

@@ -68,6 +68,7 @@ def same(name: str, one: np.ndarray, other: np.ndarray) -> bool:
     return np.allclose(one, other, rtol=0 if exact else 1e-9, atol=0 if exact else 1e-9, equal_nan=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("money", [TIES, CENTS, FINE], ids=lambda m: m.name)
 @pytest.mark.parametrize("seed", range(4))
 def test_random_histories(order_lines: MakeLines, seed: int, money: Any) -> None:
@@ -106,6 +107,7 @@ def test_hostile_lines(order_lines: MakeLines, drawn: list[dict[str, Any]], afte
     assert wrong(order_lines(rows), [START + timedelta(days=d) for d in after]) == []
 
 
+@pytest.mark.slow
 def test_a_customer_of_ten_thousand_lines_beside_those_of_one(order_lines: MakeLines) -> None:
     rng = np.random.default_rng(1)
     many = [
@@ -137,6 +139,7 @@ def test_money_beyond_64_bits_goes_by_sql(order_lines: MakeLines) -> None:
     assert snapshot(lines, [date(2020, 1, 1)], TARGET).frame["spend_total"].tolist() == [8e9] * 4
 
 
+@pytest.mark.slow
 def test_money_that_becomes_too_large_later_changes_no_bit_of_earlier_dates(order_lines: MakeLines) -> None:
     rows, dates = random_history(6, CENTS), as_ofs(6)
     huge = {"customer_id": rows[0]["customer_id"], "market": rows[0]["market"], "day": dates[-1], "amount": 1e13}
@@ -148,6 +151,7 @@ def test_money_that_becomes_too_large_later_changes_no_bit_of_earlier_dates(orde
     pd.testing.assert_frame_equal(after.at(dates).frame, before, check_exact=True)
 
 
+@pytest.mark.slow
 def test_a_market_without_products_and_one_that_gets_them_later(order_lines: MakeLines) -> None:
     rows, dates = random_history(3, CENTS), as_ofs(3)
     customers = sorted({row["customer_id"] for row in rows})
@@ -168,6 +172,7 @@ def test_dates_before_the_history_leave_no_trace(order_lines: MakeLines) -> None
     pd.testing.assert_frame_equal(snapshot(lines, [*early, *dates], TARGET).frame, alone, check_exact=True)
 
 
+@pytest.mark.slow
 def test_the_number_of_threads_changes_no_bit(order_lines: MakeLines, monkeypatch: pytest.MonkeyPatch) -> None:
     lines, dates = order_lines(random_history(5, CENTS)), as_ofs(5)
     frames = []

@@ -59,6 +59,7 @@ def test_it_comes_back_as_it_was(bundle: Bundle, tmp_path: Path) -> None:
     assert ours.score.tolist() == theirs.score.tolist()
 
 
+@pytest.mark.slow
 def test_the_features_of_the_pipeline_file_come_back_and_models_of_before_them_are_read(
     growth: Bundle, tmp_path: Path
 ) -> None:

@@ -84,6 +84,7 @@ def test_blocks_of_draws_change_nothing(monkeypatch):
         np.testing.assert_allclose(parts.draws["a", name], whole.draws["a", name], atol=1e-13)
 
 
+@pytest.mark.slow
 def test_the_interval_is_that_of_quantiles_of_mean_ratios_over_common_draws():
     got = bootstrap.compare(DATES, OTHER, "average_precision", draws=40)
     ratios, differences = [], []

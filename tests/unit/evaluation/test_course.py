@@ -62,6 +62,7 @@ def test_training_horizons_are_over_at_the_cut_off_and_outcomes_before_the_end(g
         assert cut.as_of + timedelta(days=91) <= BEFORE
 
 
+@pytest.mark.slow
 def test_a_run_is_the_growth_model_against_the_best_plain_ranking(
     ground: Course, lines: OrderLines, folder: Path
 ) -> None:
@@ -84,6 +85,7 @@ def test_a_run_is_the_same_each_time(ground: Course, folder: Path) -> None:
     assert list(ground.run(model)) == list(ground.run(model))
 
 
+@pytest.mark.slow
 def test_designs_may_lie_in_files(
     ground: Course, lines: OrderLines, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -131,6 +133,7 @@ def test_a_line_that_becomes_known_later_is_not_seen_though_it_is_of_an_earlier_
     assert found[0] == found[1]
 
 
+@pytest.mark.slow
 def test_dates_that_teach_nothing_are_left_out_with_the_reason(lines: OrderLines, folder: Path) -> None:
     made = course(lines, [date(2020, 7, 1), *TESTS], pipeline(folder), known_before=BEFORE)
     assert set(made.left_out) == {date(2020, 7, 1)}

@@ -142,6 +142,7 @@ def texts(trainings: list[Dots]) -> set[str]:
     return {t.get_text() for t in comparison_figure(trainings, subtitle="shop").findobj(Text)}
 
 
+@pytest.mark.slow
 def test_the_figure_marks_the_champion_and_what_is_not_paired() -> None:
     assert {"2  champion", "0", "1", "hollow: not paired", "shop"} <= texts(dots(3, champion=2))
 

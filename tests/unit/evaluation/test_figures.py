@@ -63,6 +63,7 @@ def test_the_legend_covers_no_part_of_the_axes():
         assert not legend.get_window_extent().overlaps(axes.get_window_extent())
 
 
+@pytest.mark.slow
 def test_every_text_stays_inside_the_picture():
     for figure in (gain(subtitle="Mean of 6 lists"), figures.reliability_figure(reliability(*probabilities()))):
         figure.canvas.draw()
@@ -134,6 +135,7 @@ def test_more_highlights_than_colours_are_refused():
         figures.gain_figure(curves(), highlight=RANKERS)
 
 
+@pytest.mark.slow
 def test_a_figure_is_saved_with_the_same_bytes_every_time(tmp_path):
     first, second = tmp_path / "first.png", tmp_path / "second.png"
     figures.save(gain(), first)

@@ -81,6 +81,7 @@ def test_as_good_is_not_good_enough() -> None:
     assert (found.better, found.ratio, found.sure) == (False, 1.0, 0.5)
 
 
+@pytest.mark.slow
 def test_better_by_chance_is_not_good_enough() -> None:
     """Two rankings that are alike but for noise: whichever is ahead is not proven to be."""
     found = [judged(*(fold_of(m + i, {"growth": 1.0, "past_h": 1.0}) for m in (1, 2, 3))) for i in range(8)]

@@ -109,6 +109,7 @@ def test_the_borrower_s_features_are_computed_of_the_lender_s_lines(order_lines:
     assert frame["cost"].isna().all()
 
 
+@pytest.mark.slow
 def test_rows_of_both_are_pooled_with_them(order_lines: MakeLines) -> None:
     said = {"spent": {"sql": "SUM(amount)", "unit": "money", "meaning": "m"}}
     shop = pipeline_from(SPEC | {"features": {"extra": said}}, folder=Path())

@@ -80,6 +80,7 @@ def test_a_weight_is_as_many_rows_one_behind_the_other(seed):
     assert [m.value for m in weighted] == pytest.approx([m.value for m in repeated], abs=1e-12)
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.integers(0, 1), st.integers(-3, 3)), min_size=1, max_size=30))
 def test_a_monotone_transform_of_the_scores_changes_no_measure(rows):
     y, score = np.array(rows).T
@@ -90,6 +91,7 @@ def test_a_monotone_transform_of_the_scores_changes_no_measure(rows):
             np.testing.assert_equal(of(y, other, 3), of(y, score, 3))
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.integers(0, 1), st.floats(0, 1)), min_size=1, max_size=30), st.randoms())
 def test_the_order_of_rows_matters_only_between_equal_scores(rows, random):
     rows = list({p: (y, p) for y, p in rows}.values())

@@ -56,6 +56,7 @@ def test_the_first_trial_is_the_present_settings(file: Path) -> None:
     assert (first.state, first.number, len(first.by_cut_off)) == ("complete", 0, DATES)
 
 
+@pytest.mark.slow
 def test_a_search_finds_what_is_better_and_stops_what_is_worse(file: Path) -> None:
     done = go(file, 40)
     assert len(done) == 40
@@ -67,6 +68,7 @@ def test_a_search_finds_what_is_better_and_stops_what_is_worse(file: Path) -> No
     assert max(t.value for t in complete) > complete[0].value + 0.1
 
 
+@pytest.mark.slow
 def test_settings_stay_in_their_ranges_and_are_those_that_are_tried(file: Path) -> None:
     slope = Slope()
     done = go(file, 25, slope=slope)
@@ -77,6 +79,7 @@ def test_settings_stay_in_their_ranges_and_are_those_that_are_tried(file: Path) 
         Model.model_validate(t.settings)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kept", [1, 4, 13])
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError])
 def test_a_stopped_search_goes_on_as_if_it_had_not_been(

@@ -100,6 +100,7 @@ def test_a_model_that_was_better_on_earlier_dates_serves(good: Backtest) -> None
     assert late.scores[SERVED] is late.scores["growth"]
 
 
+@pytest.mark.slow
 def test_a_model_that_was_worse_does_not(lines: OrderLines) -> None:
     late = walked(lines, Knowing(upside_down=True)).tested[1]
     assert "The plain ranking is not worse." in late.served
@@ -115,6 +116,7 @@ def test_served_has_a_row_for_every_eligible_customer(good: Backtest) -> None:
     assert scores.loc[scores["ranker"] == SERVED, "probability"].notna().all()
 
 
+@pytest.mark.slow
 def test_the_decision_sees_nothing_that_came_later(order_lines: MakeLines, good: Backtest) -> None:
     cut = order_lines(rows(until=TESTS[1]), provided=["customer_id", "order_date", "amount"])
     again = walked(cut, Knowing()).tested[1]

@@ -85,6 +85,7 @@ ORACLE: dict[str, tuple[dict[str, Any], Callable[[list[Row], date], float | None
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_values_are_those_of_plain_python(order_lines: MakeLines, seed: int) -> None:
     rows, dates = random_history(seed, CENTS), as_ofs(seed)
@@ -124,6 +125,7 @@ def test_they_stand_behind_the_catalogue_in_the_order_of_the_file(order_lines: M
     assert list(early) == list(with_them.frame)
 
 
+@pytest.mark.slow
 def test_a_sum_is_the_spend_of_the_catalogue_where_the_sweep_gives_way_to_the_sql_too(order_lines: MakeLines) -> None:
     own = extra(own={"sql": "SUM(amount)", "within_days": 365})
     for money in (CENTS, HUGE):
@@ -195,6 +197,7 @@ def test_a_line_that_it_cannot_be_computed_of_is_an_error_that_says_so(order_lin
     assert values(order_lines(rows), "2020-06-05", own)["x"].isna().all()  # the line is not known yet
 
 
+@pytest.mark.slow
 def test_tables_in_pieces_hold_the_same_in_single_precision(
     order_lines: MakeLines, monkeypatch: pytest.MonkeyPatch
 ) -> None:

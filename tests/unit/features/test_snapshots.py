@@ -55,6 +55,7 @@ def test_the_lines_are_read_once(order_lines: MakeLines, monkeypatch: pytest.Mon
     assert len(read) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("earlier", "as_of"),
     [(JUNE, DATES[-1]), (START + timedelta(days=9), JUNE), (date(2018, 1, 1), START + timedelta(days=9))],

@@ -74,6 +74,7 @@ def test_order_numbers_that_are_not_orders_are_said() -> None:
     assert "under only 0 order numbers" in said
 
 
+@pytest.mark.slow
 def test_a_record_quarter_says_what_became_of_others() -> None:
     first = (
         "Its best quarter by far is just behind it: 200 in the last 90 days; the best quarter of the two years before: "

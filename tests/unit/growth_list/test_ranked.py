@@ -139,6 +139,7 @@ def test_blocks_are_those_of_the_listed_the_oldest_first(made: GrowthList) -> No
     assert blocks.notna().sum(axis=1).tolist() == [3, 3]
 
 
+@pytest.mark.slow
 def test_who_was_listed_and_is_just_behind_takes_the_last_place() -> None:
     first = growth_list(rank(ELIGIBLE, plain()), pipeline(capacity=10)).frame
     before = PreviousList("last", date(2020, 12, 1), "1-x", first.assign(listed=first["rank"] == 12)[BEFORE])
@@ -152,6 +153,7 @@ def test_who_was_listed_and_is_just_behind_takes_the_last_place() -> None:
     assert [g.customer_id for g in off.gone] == [order[11]]
 
 
+@pytest.mark.slow
 def test_who_takes_a_place_by_having_been_listed_changes_nothing_that_is_said_of_anybody(bundle: Bundle) -> None:
     first = growth_list(rank(ELIGIBLE, bundle), pipeline(capacity=10)).frame
     before = PreviousList("last", date(2020, 12, 1), "1-x", first.assign(listed=first["rank"] == 12)[BEFORE])

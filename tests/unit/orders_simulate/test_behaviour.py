@@ -183,6 +183,7 @@ def test_growers_come_to_buy_what_large_accounts_buy(supplier):
     assert value[own["order_date"] >= own["growth_end"]].mean() > value[own["order_date"] < own["growth_start"]].mean()
 
 
+@pytest.mark.slow
 def test_decliners_and_one_offs_and_spikes_and_seasons(supplier):
     lines = purchases(supplier)
     months = lines.groupby(["customer_id", "kind", lines["order_date"].dt.to_period("M")])["amount"].sum()

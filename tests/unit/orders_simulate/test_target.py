@@ -59,6 +59,7 @@ def test_a_plain_ranking_is_good_but_not_more(panel, column):
     assert 0.79 < auc.mean() < 0.9
 
 
+@pytest.mark.slow
 def test_a_smaller_supplier_with_another_seed_is_alike(tmp_path):
     made = simulate(tmp_path / "orders.parquet", customers=2000, years=3, seed=11, start=date(2020, 3, 1))
     lines = pd.read_parquet(made.lines)

@@ -131,6 +131,7 @@ def test_two_at_once_come_one_after_the_other(table: Table) -> None:
     assert len(rows(table)) in (3, 5, 8)  # never a mixture
 
 
+@pytest.mark.slow
 def test_who_waits_too_long_is_told(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "LOCK_SECONDS", 1)
     write(table, frame_of())

@@ -75,6 +75,7 @@ def test_every_reference_inside_a_figure_is_to_something_on_the_page(text: str) 
     assert set(re.findall(r"url\(#([^)]+)\)", text)) | set(re.findall(r'href="#([^"]+)"', text)) <= ids
 
 
+@pytest.mark.slow
 def test_names_and_words_are_escaped() -> None:
     said = page(followed(EVIL), WORDS)
     Elements(said)
@@ -92,6 +93,7 @@ def test_colours_follow_light_and_dark(text: str) -> None:
         assert used <= set(re.findall(r"--(\w+):", rule))
 
 
+@pytest.mark.slow
 def test_the_same_selection_gives_the_same_page(text: str) -> None:
     assert page(followed(), WORDS) == text
 
@@ -103,6 +105,7 @@ def test_the_page_says_the_figures(text: str) -> None:
     assert "1 Mar 2020 up up the best" in words
 
 
+@pytest.mark.slow
 def test_a_single_date_says_that_nothing_could_be_chosen() -> None:
     said = page(followed(months=1), WORDS)
     assert "a choice would have had to" in said

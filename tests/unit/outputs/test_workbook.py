@@ -73,6 +73,7 @@ def test_a_further_attribute_is_a_column_of_both_sheets(shown: Shown, tmp_path: 
     assert column(book["Keep small"], "Team", 2) == known
 
 
+@pytest.mark.slow
 def test_notes_say_what_the_list_rests_on(shown: Shown, file: Path) -> None:
     notes = dict(openpyxl.load_workbook(file)["Notes"].iter_rows(min_row=3, max_col=2, values_only=True))
     assert "Of 1,000 small customers like these, 17 became key accounts" in str(notes["What to expect"])

@@ -78,6 +78,7 @@ def test_other_rows_outcomes_columns_and_bins_are_another_data_set(made: Design,
     assert len({id(data) for data in found}) == 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cap", [60_000, 700])
 def test_what_a_trial_left_changes_no_digit_of_the_next(cap: int) -> None:
     panel, levels = panel_of(snapshot_of(100, firsts(4))), (0.7,)

@@ -80,6 +80,7 @@ def _spent(over_key: list[float]) -> Panel:
     return Panel(snapshot, made.outcome.assign(spend_ahead=100 * np.array(over_key)))
 
 
+@pytest.mark.slow
 def test_the_tail_is_the_exponent_of_a_pareto_distribution() -> None:
     quantiles = (np.arange(200_000) + 0.5) / 200_000
     assert tail(_spent((0.1 * quantiles ** (-1 / 1.5)).tolist())) == pytest.approx(1.5, abs=0.02)

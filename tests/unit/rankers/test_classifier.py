@@ -124,6 +124,7 @@ def test_the_same_panel_gives_the_same_scores(
     assert again.probability.tolist() == first.probability.tolist()
 
 
+@pytest.mark.slow
 def test_what_is_left_to_chance_starts_from_the_seed(panel: Panel, later: pd.DataFrame) -> None:
     def scores(seed: int) -> list[float]:
         forest = Classifier(RandomForestClassifier(20), calibrate=False, seed=seed)
@@ -256,6 +257,7 @@ def test_settings_are_got_set_and_cloned_as_scikit_learn_does(panel: Panel, late
     assert spread[1] < spread[0] / 2
 
 
+@pytest.mark.slow
 def test_predict_proba_has_both_chances_of_every_calibrated_ranker(panel: Panel, later: pd.DataFrame) -> None:
     growth = Growth(Model(rounds=5, bags=1, leaves=4, min_rows_per_leaf=10)).fit(panel)
     for fitted in (growth, Classifier(logistic()).fit(panel), calibrated(PLAIN["past_h"], panel)):

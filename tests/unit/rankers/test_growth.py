@@ -82,6 +82,7 @@ def test_another_seed_gives_another_model(panel: Panel, model: GrowthModel) -> N
     assert Growth(SMALL.model_copy(update={"seed": 1})).fit(panel).boosters != model.boosters
 
 
+@pytest.mark.slow
 def test_the_trees_never_lower_the_score_for_a_higher_level(panel: Panel, later: pd.DataFrame) -> None:
     trees = Growth(SMALL.model_copy(update={"curve_strength": 0.0, "rounds": 120})).fit(panel)
     made = design(later)
@@ -96,6 +97,7 @@ def test_the_trees_never_lower_the_score_for_a_higher_level(panel: Panel, later:
     assert used > 10
 
 
+@pytest.mark.slow
 def test_the_more_key_accounts_there_are_to_learn_from_the_more_the_trees_say(panel: Panel) -> None:
     positives = panel.outcome["target"].sum()
     share = Growth(SMALL).fit(panel).curve_share
@@ -104,6 +106,7 @@ def test_the_more_key_accounts_there_are_to_learn_from_the_more_the_trees_say(pa
     assert Growth(SMALL).fit(half).curve_share > share
 
 
+@pytest.mark.slow
 def test_columns_that_were_never_known_are_left_out(later: pd.DataFrame) -> None:
     snapshot = snapshot_of(150, firsts(8))
     snapshot.frame["affinity_365d"] = np.nan
@@ -112,6 +115,7 @@ def test_columns_that_were_never_known_are_left_out(later: pd.DataFrame) -> None
     assert fitted.score(later).score.tolist() == fitted.score(later.assign(affinity_365d=7.0)).score.tolist()
 
 
+@pytest.mark.slow
 def test_a_column_that_was_unknown_in_the_earlier_dates_does_no_harm() -> None:
     snapshot = snapshot_of(150, firsts(12))
     early = snapshot.frame["as_of"] < pd.Timestamp(firsts(12)[-3])
@@ -165,6 +169,7 @@ def dates(monthly: int) -> list[date]:
     return firsts(monthly)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("months", "how"), [(9, "calibrated_later"), (5, "calibrated_crossed"), (1, "calibrated_crossed")]
 )
@@ -173,6 +178,7 @@ def test_the_calibrating_fit_does_not_see_what_it_is_calibrated_on(months: int, 
     assert Growth(SMALL).fit(panel).notes[0].key == how
 
 
+@pytest.mark.slow
 def test_a_history_of_less_than_two_horizons_is_noted() -> None:
     snapshot = snapshot_of(200, dates(1))
     snapshot.frame["history_days"] = 181.0

@@ -64,6 +64,7 @@ def test_own_rows_come_first_and_are_as_they_were(lent: Panel) -> None:
     assert set(both.rows.snapshot.frame["market"]) == {"", "other\x1f"}
 
 
+@pytest.mark.slow
 def test_only_what_the_recipe_names_is_borrowed(lent: Panel) -> None:
     mine = own(100, firsts(4))
     offered = replace(mine, loans=(loan(lent),))
@@ -87,6 +88,7 @@ def test_borrowed_rows_weigh_less_the_more_is_known_of_ones_own(lent: Panel) -> 
     assert set(both.weight[both.source == 1]) == {ENOUGH / grown}
 
 
+@pytest.mark.slow
 def test_what_the_borrower_lacks_is_in_no_column_of_the_model(lent: Panel) -> None:
     fitted = Growth(QUICK).fit(replace(own(60, (AS_OF,), "products_365d"), loans=(loan(lent),)))
     assert "products_365d" not in fitted.columns
@@ -117,6 +119,7 @@ def test_a_loan_of_what_was_not_over_is_refused(lent: Panel) -> None:
 # whose past it is
 
 
+@pytest.mark.slow
 def test_the_notes_say_whose_past_it_is(lent: Panel) -> None:
     late = loan(none(lent), lender="late")
     notes = Growth(QUICK).fit(replace(own(), loans=(loan(lent), late))).notes
@@ -145,6 +148,7 @@ def test_with_nothing_of_either_there_is_nothing_to_learn_from(lent: Panel) -> N
 # who calibrates
 
 
+@pytest.mark.slow
 def test_own_rows_calibrate_where_they_have_enough_key_accounts(lent: Panel) -> None:
     mine = own(200, firsts(2), share=0.1)
     fitted = Growth(QUICK).fit(replace(mine, loans=(loan(lent),)))
@@ -155,6 +159,7 @@ def test_own_rows_calibrate_where_they_have_enough_key_accounts(lent: Panel) -> 
     assert said.mean() == pytest.approx(0.1, abs=0.05)  # the lender's 20% are not its level
 
 
+@pytest.mark.slow
 def test_borrowed_rows_calibrate_where_own_key_accounts_are_few_and_the_range_is_wide(lent: Panel) -> None:
     mine = own(150, share=0.1)
     fitted = Growth(QUICK).fit(replace(mine, loans=(loan(lent),)))

@@ -17,6 +17,7 @@ from smartaccounts.tracking.registry import promote
 from smartaccounts.tracking.store import Store, reached, store_at
 
 
+@pytest.mark.slow
 def test_a_leaderboard_has_a_row_per_training_the_latest_first(
     store: Store, training: Training, plain_bundle: Callable[[str], Bundle]
 ) -> None:
@@ -37,6 +38,7 @@ def test_a_leaderboard_has_a_row_per_training_the_latest_first(
     assert timedelta(0) <= datetime.now(UTC) - earlier.created < timedelta(minutes=5)
 
 
+@pytest.mark.slow
 def test_a_training_whose_version_was_deleted_stays_without_one(store: Store, training: Training) -> None:
     log_training(store, training)
     with reached(store) as (_, client):
@@ -45,6 +47,7 @@ def test_a_training_whose_version_was_deleted_stays_without_one(store: Store, tr
     assert (row.version, row.aliases) == (None, ())
 
 
+@pytest.mark.slow
 def test_runs_that_are_no_finished_trainings_are_left_out(store: Store, training: Training) -> None:
     logged = log_training(store, training)
     with reached(store) as (_, client):
@@ -54,6 +57,7 @@ def test_runs_that_are_no_finished_trainings_are_left_out(store: Store, training
     assert [r.run_id for r in leaderboard(store, "shop")] == [logged.run_id]
 
 
+@pytest.mark.slow
 def test_nothing_trained_is_an_empty_leaderboard(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert leaderboard(store, "shop") == []
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)

@@ -116,6 +116,7 @@ def test_the_experiment_says_what_it_is(shared_store: Store, run: Any) -> None:
     assert "shop" in experiment.tags["mlflow.note.content"]
 
 
+@pytest.mark.slow
 def test_an_experiment_and_a_model_that_another_process_just_created_are_used(
     store: Store, training: Training, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -145,6 +146,7 @@ def test_another_training_takes_the_alias_over(store: Store, training: Training,
         assert client.get_model_version_by_alias("smartaccounts-shop", "challenger").version == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["growth", "decay_180", "rfm"])
 def test_mlflow_predicts_what_the_bundle_predicts(
     name: str, store: Store, training: Training, frame: pd.DataFrame, plain_bundle: Callable[[str], Bundle]

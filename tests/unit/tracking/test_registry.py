@@ -32,6 +32,7 @@ def filled(store: Store, training: Training, another: Training) -> Store:
     return store
 
 
+@pytest.mark.slow
 def test_a_model_is_fetched_by_alias_version_and_run(
     filled: Store, training: Training, another: Training, frame: pd.DataFrame
 ) -> None:
@@ -45,6 +46,7 @@ def test_a_model_is_fetched_by_alias_version_and_run(
     assert scores.tolist() == training.bundle.fitted.score(frame).score.tolist()
 
 
+@pytest.mark.slow
 def test_a_plain_ranking_is_fetched(store: Store, training: Training, plain_bundle: Callable[[str], Bundle]) -> None:
     bundle = plain_bundle("decay_180")
     log_training(store, replace(training, bundle=bundle))
@@ -60,6 +62,7 @@ def test_only_the_bundle_is_read_and_no_code_of_the_store_is_run(filled: Store, 
     assert fetch(filled, "shop", "2").card.pipeline == "shop"
 
 
+@pytest.mark.slow
 def test_promote_and_rollback_walk_the_same_way_back(filled: Store, training: Training) -> None:
     log_training(filled, training)
     assert not has_champion(filled, "shop")
@@ -118,6 +121,7 @@ def test_a_store_that_is_not_there_is_not_created_by_looking(tmp_path: Path, mon
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_model_of_another_pipeline_is_refused(store: Store, training: Training) -> None:
     log_training(store, replace(training, pipeline="elsewhere"))
     with pytest.raises(ModelError, match="Expected a model of the pipeline 'elsewhere', got one of 'shop'"):

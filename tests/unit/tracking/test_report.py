@@ -49,6 +49,7 @@ def test_a_report_is_a_finished_run_with_its_files(store: Store, report: Report,
     assert (folder / "figures" / "gain.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_a_report_is_no_training(store: Store, report: Report, training: Training) -> None:
     log_report(store, report)
     assert leaderboard(store, "shop") == []
@@ -72,6 +73,7 @@ def test_a_report_that_was_not_finished_says_so(
         assert [r.info.status for r in client.search_runs([experiment])] == [status]
 
 
+@pytest.mark.slow
 def test_draws_are_read_back_by_run(store: Store, training: Training, another: Training) -> None:
     made = drawn(folds(JAN, FEB))
     with_draws = log_training(store, replace(training, artifacts={DRAWS: as_text(made)}))

@@ -98,6 +98,7 @@ def test_the_end_leaves_the_best_settings_as_a_file(store: Store, tmp_path: Path
     assert run.data.params["cut_offs"] == "2010-06-01, 2010-09-01, 2010-12-01"
 
 
+@pytest.mark.slow
 def test_the_leaderboard_shows_trainings_only(store: Store, training: Training) -> None:
     kept = log_training(store, training)
     run_id = begin(store, TUNING)

@@ -50,6 +50,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_pipelines_and_dates_may_be_texts(shop: Pipeline) -> None:
     path = shop.resolve("shop.yaml")
     expected = sa.read_panel(shop, [date.fromisoformat(d) for d in DATES]).frame
@@ -97,6 +98,7 @@ def test_a_backtest_has_the_rankers_of_the_pipeline_and_those_given(shop: Pipeli
     assert list(elsewhere.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_classifier_learns_from_a_panel_and_scores_another(shop: Pipeline) -> None:
     past = sa.read_panel(shop, ["2021-01-01", "2021-02-01", "2021-04-01"], known_before="2021-07-01")
     model = sa.Classifier(DecisionTreeClassifier(max_depth=2), name="tree").fit(past)

@@ -116,6 +116,7 @@ def test_again_is_the_same_byte_for_byte(pipeline: Pipeline, tmp_path: Path) -> 
     assert content(tmp_path / "a") == first
 
 
+@pytest.mark.slow
 def test_lines_in_place_give_the_same_list(
     pipeline: Pipeline, shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -188,6 +189,7 @@ def test_a_list_that_was_written_is_compared_with_the_next(pipeline: Pipeline, b
     assert all(g.reason and not g.reason.startswith("It is no longer") for g in found.gone)
 
 
+@pytest.mark.slow
 def test_what_is_passed_over_is_a_warning(pipeline: Pipeline, tmp_path: Path) -> None:
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "run.json").write_text("{")
@@ -197,6 +199,7 @@ def test_what_is_passed_over_is_a_warning(pipeline: Pipeline, tmp_path: Path) ->
     assert str(tmp_path) not in " ".join(made.run["warnings"])
 
 
+@pytest.mark.slow
 def test_what_is_said_of_the_model_is_in_the_language_of_the_list(pipeline: Pipeline, tmp_path: Path) -> None:
     german = pipeline.model_copy(update={"growth_list": pipeline.growth_list.model_copy(update={"language": "de"})})
     noted = replace(BUNDLE, card=replace(CARD, notes=(Note("no_peers", {"needed": 30}),)))

@@ -186,6 +186,7 @@ def test_a_plain_ranking_needs_the_columns_of_the_potential_beside_it(grows: Pat
     assert made.plain.card.needs == ("product_id",)
 
 
+@pytest.mark.slow
 def test_where_nobody_grows_the_plain_ranking_serves_and_the_verdict_says_why(tmp_path: Path) -> None:
     write(tmp_path, growers=0)
     made = fit(
@@ -212,6 +213,7 @@ def test_where_no_horizon_is_over_the_plain_ranking_serves(grows: Path, as_of: s
     assert "got 0 in 0 training rows of 0 as_of dates" in made.verdict.sentence
 
 
+@pytest.mark.slow
 def test_where_no_past_date_can_judge_it_the_plain_ranking_serves(grows: Path) -> None:
     made = fit(pipeline(grows), date(2020, 9, 20))
     assert made.result is None

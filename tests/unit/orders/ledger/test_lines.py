@@ -20,6 +20,7 @@ def rejected(source: Shop, **more: Any) -> dict[str, int]:
     return {r.reason: r.rows for r in source.read(**more)[1].intake.rejected}
 
 
+@pytest.mark.slow
 def test_a_day_that_has_come_is_accepted(shop: Make) -> None:
     source = shop(keep="amount < 100")
     source.write("3.csv", "c,2025-06-02,4", "d,2025-06-02,400", "e,2025-06-20,5", ",2025-06-02,6")
@@ -31,6 +32,7 @@ def test_a_day_that_has_come_is_accepted(shop: Make) -> None:
     assert source.is_its_source(today=later)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("today", [TODAY, date(2025, 6, 2)])
 def test_duplicates_are_found_among_all_files_and_all_readings(shop: Make, today: date) -> None:
     source = shop(source={"duplicates": "drop"})
@@ -46,6 +48,7 @@ def test_duplicates_are_found_among_all_files_and_all_readings(shop: Make, today
     assert source.is_its_source(today=today)
 
 
+@pytest.mark.slow
 def test_a_column_that_only_some_files_have_does_not_hide_a_duplicate(shop: Make) -> None:
     source = shop(source={"duplicates": "drop"})
     source.update()

@@ -99,6 +99,7 @@ def test_a_csv_whose_header_cannot_stand_before_a_part_is_read_whole(
     assert done.held.intake.notes == source.read(ledger=False)[1].intake.notes != ()
 
 
+@pytest.mark.slow
 def test_lines_that_are_not_utf_8_are_counted_over_all_parts_of_a_file(shop: Make) -> None:
     source = shop()
     source.update()
