@@ -108,7 +108,7 @@ def panel(snapshot: Snapshot, outcome: pd.DataFrame, complete: Sequence[date]) -
     A customer without a line in a horizon that is over spent 0 in 0 months.
     """
     frame = snapshot.columns(*KEY, "key_spend", "spend_h")
-    joined = frame[KEY].merge(outcome, on=KEY, how="left", validate="one_to_one")
+    joined = _joined(frame[KEY], outcome)
     over = frame["as_of"].isin(pd.to_datetime(pd.Series(list(complete), dtype="object")))
     spend = joined["spend_ahead"].fillna(0.0).where(over)
     months = joined["months_ahead"].fillna(0).astype("float64").where(over)
@@ -119,6 +119,18 @@ def panel(snapshot: Snapshot, outcome: pd.DataFrame, complete: Sequence[date]) -
     season = pd.Series(came, index=frame.index).where(over & (had > 0)) / had
     ahead = pd.DataFrame({"spend_ahead": spend, "months_ahead": months, "target": target, "season_ahead": season})
     return Panel(snapshot, ahead.reset_index(drop=True))
+
+
+def _joined(keys: pd.DataFrame, outcome: pd.DataFrame) -> pd.DataFrame:
+    """Return the outcome of each row, which ascend by as_of; date by date, since texts are compared in much memory."""
+    whose = KEY[1:]
+    came = {day: rows.drop(columns="as_of") for day, rows in outcome.groupby("as_of")}
+    none = outcome.iloc[:0].drop(columns="as_of")
+    parts = [
+        rows[whose].merge(came.get(day, none), on=whose, how="left", validate="one_to_one").drop(columns=whose)
+        for day, rows in keys.groupby("as_of")
+    ]
+    return pd.concat(parts or [none.drop(columns=whose)], ignore_index=True)
 
 
 def _grown(target: pd.Series) -> tuple[str, str]:

@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from smartaccounts.config import Target
 from smartaccounts.engine.sql import scaled, unscaled
@@ -45,30 +46,51 @@ def outcome(
     found = _CAME.empty_table()
     if over:
         found = lines.over_customers(partial(_came, starts=starts, horizon_days=horizon_days, before=before), _CAME)
-    frame: pd.DataFrame = found.sort_by([(k, "ascending") for k in ("as_of", "market", "customer_id")]).to_pandas()
+    frame: pd.DataFrame = _ascending(found).to_pandas()
     return frame.astype({"as_of": "datetime64[us]"})
+
+
+def _ascending(found: pa.Table) -> pa.Table:
+    """Return the rows by as_of, market and customer_id; a text is compared once, however many rows it has."""
+    coded = {name: found[name].combine_chunks().dictionary_encode() for name in ("market", "customer_id")}
+    ranks = {name: pc.rank(texts.dictionary).take(texts.indices) for name, texts in coded.items()}
+    by = pa.table({"as_of": found["as_of"], **ranks})
+    return found.take(pc.sort_indices(by, sort_keys=[(name, "ascending") for name in by.column_names]))
 
 
 def _came(lines: OrderLines, *, starts: Sequence[int], horizon_days: int, before: int | None) -> pa.Table:
     engine = lines.engine
-    engine.load("outcome_as_ofs", pa.table({"as_of": pa.array(starts, pa.int32())}))
-    # months come from a table of days, since engines differ in date arithmetic
-    days = range(lines.first_day, lines.last_day + 1)
-    months = [d.year * 12 + d.month for d in map(from_day_number, days)]
-    engine.load(
-        "calendar", pd.DataFrame({"day": np.array(days, dtype="int32"), "month": np.array(months, dtype="int32")})
-    )
+    for name, table in zip(("outcome_days", "outcome_as_ofs"), _cut(starts, horizon_days), strict=True):
+        engine.load(name, table)
     known = "" if before is None else f" AND l.known_day < {before}"
     within = f"l.day >= {min(starts)} AND l.day < {max(starts) + horizon_days}"  # said of all, files are passed over
+    # a line is added up once for all as_ofs; a month is a bit, since a piece may hold a part of it
     return engine.arrow(f"""
         SELECT DATE '1970-01-01' + as_of AS as_of, market, customer_id, {unscaled("SUM(amount)")} AS spend_ahead,
-          COUNT(*) AS months_ahead
+          CAST(BIT_COUNT(BIT_OR(CAST(1 AS BIGINT) << (p.month - a.month))) AS BIGINT) AS months_ahead
         FROM (
-          SELECT a.as_of, l.market, l.customer_id, m.month, SUM({scaled("l.amount")}) AS amount
-          FROM {lines.table} l CROSS JOIN outcome_as_ofs a JOIN calendar m ON m.day = l.day
-          WHERE {within} AND l.day >= a.as_of AND l.day < a.as_of + {horizon_days}{known}
-          GROUP BY a.as_of, l.market, l.customer_id, m.month) by_month
+          SELECT l.market, l.customer_id, d.piece, ANY_VALUE(d.month) AS month, SUM({scaled("l.amount")}) AS amount
+          FROM {lines.table} l JOIN outcome_days d ON d.day = l.day
+          WHERE {within}{known}
+          GROUP BY l.market, l.customer_id, d.piece) p
+        JOIN outcome_as_ofs a ON p.piece BETWEEN a.first_piece AND a.last_piece
         GROUP BY as_of, market, customer_id""")
+
+
+def _cut(starts: Sequence[int], horizon_days: int) -> tuple[pa.Table, pa.Table]:
+    """Cut time into pieces where a horizon begins or ends, and where a month does.
+
+    Return day, month and piece of the days of the horizons, and as_of, month, first_piece and last_piece of each
+    horizon; months count on from 1970-01, a horizon has at most 38 of them.
+    """
+    begins = np.array(starts, dtype=np.int64)
+    days = np.arange(begins.min(), begins.max() + horizon_days)
+    months = days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int32)
+    cuts = np.isin(days, [begins, begins + horizon_days]) | (np.diff(months, prepend=-1) != 0)
+    pieces, first = np.cumsum(cuts).astype(np.int32), begins - days[0]
+    of_days = pa.table({"day": days.astype(np.int32), "month": months, "piece": pieces})
+    of_horizons = {"first_piece": pieces[first], "last_piece": pieces[first + horizon_days - 1]}
+    return of_days, pa.table({"as_of": begins.astype(np.int32), "month": months[first], **of_horizons})
 
 
 def grown(spend_ahead: pd.Series, months_ahead: pd.Series, key_spend: pd.Series, target: Target) -> pd.Series:
