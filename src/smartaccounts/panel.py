@@ -122,12 +122,17 @@ def panel(snapshot: Snapshot, outcome: pd.DataFrame, complete: Sequence[date]) -
 
 
 def _joined(keys: pd.DataFrame, outcome: pd.DataFrame) -> pd.DataFrame:
-    """Return the outcome of each row, which ascend by as_of; date by date, since texts are compared in much memory."""
-    whose = KEY[1:]
-    came = {day: rows.drop(columns="as_of") for day, rows in outcome.groupby("as_of")}
+    """Return the outcome of each row, in their order; rows ascend by as_of.
+
+    Date by date: to compare the texts of all dates at once takes much memory.
+    """
+    if not keys["as_of"].is_monotonic_increasing:
+        raise ValueError("rows of a snapshot ascend by as_of")
+    whose, asked = KEY[1:], outcome["as_of"].isin(keys["as_of"].unique())
+    by_date = {day: rows.drop(columns="as_of") for day, rows in outcome[asked].groupby("as_of")}
     none = outcome.iloc[:0].drop(columns="as_of")
     parts = [
-        rows[whose].merge(came.get(day, none), on=whose, how="left", validate="one_to_one").drop(columns=whose)
+        rows[whose].merge(by_date.get(day, none), on=whose, how="left", validate="one_to_one").drop(columns=whose)
         for day, rows in keys.groupby("as_of")
     ]
     return pd.concat(parts or [none.drop(columns=whose)], ignore_index=True)

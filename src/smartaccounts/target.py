@@ -41,7 +41,7 @@ def outcome(
     over (`complete`): spend_ahead (net, rounded to 1e-6) and months_ahead (distinct calendar months with a line).
     """
     over = complete(as_ofs, horizon_days=horizon_days, known_before=known_before, last_day=lines.last_day)
-    starts = tuple(day_number(d) for d in over)
+    starts = sorted({day_number(d) for d in over})
     before = None if known_before is None else day_number(known_before)
     found = _CAME.empty_table()
     if over:
@@ -52,7 +52,7 @@ def outcome(
 
 def _ascending(found: pa.Table) -> pa.Table:
     """Return the rows by as_of, market and customer_id; a text is compared once, however many rows it has."""
-    coded = {name: found[name].combine_chunks().dictionary_encode() for name in ("market", "customer_id")}
+    coded = {name: found[name].dictionary_encode().combine_chunks() for name in ("market", "customer_id")}
     ranks = {name: pc.rank(texts.dictionary).take(texts.indices) for name, texts in coded.items()}
     by = pa.table({"as_of": found["as_of"], **ranks})
     return found.take(pc.sort_indices(by, sort_keys=[(name, "ascending") for name in by.column_names]))
@@ -60,8 +60,9 @@ def _ascending(found: pa.Table) -> pa.Table:
 
 def _came(lines: OrderLines, *, starts: Sequence[int], horizon_days: int, before: int | None) -> pa.Table:
     engine = lines.engine
-    for name, table in zip(("outcome_days", "outcome_as_ofs"), _cut(starts, horizon_days), strict=True):
-        engine.load(name, table)
+    days, as_ofs = _cut(starts, horizon_days)
+    engine.load("outcome_days", days)
+    engine.load("outcome_as_ofs", as_ofs)
     known = "" if before is None else f" AND l.known_day < {before}"
     within = f"l.day >= {min(starts)} AND l.day < {max(starts) + horizon_days}"  # said of all, files are passed over
     # a line is added up once for all as_ofs; a month is a bit, since a piece may hold a part of it
@@ -80,15 +81,16 @@ def _came(lines: OrderLines, *, starts: Sequence[int], horizon_days: int, before
 def _cut(starts: Sequence[int], horizon_days: int) -> tuple[pa.Table, pa.Table]:
     """Cut time into pieces where a horizon begins or ends, and where a month does.
 
-    Return day, month and piece of the days of the horizons, and as_of, month, first_piece and last_piece of each
-    horizon; months count on from 1970-01, a horizon has at most 38 of them.
+    starts ascend. Return day, month and piece of each day of a horizon, and as_of, month, first_piece and last_piece of
+    each horizon; months count on from 1970-01. A horizon has at most 37, so that each can be a bit of 64.
     """
     begins = np.array(starts, dtype=np.int64)
-    days = np.arange(begins.min(), begins.max() + horizon_days)
+    days = np.arange(begins[0], begins[-1] + horizon_days)
     months = days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int32)
     cuts = np.isin(days, [begins, begins + horizon_days]) | (np.diff(months, prepend=-1) != 0)
     pieces, first = np.cumsum(cuts).astype(np.int32), begins - days[0]
-    of_days = pa.table({"day": days.astype(np.int32), "month": months, "piece": pieces})
+    within = days < begins[np.searchsorted(begins, days, side="right") - 1] + horizon_days
+    of_days = pa.table({"day": days.astype(np.int32), "month": months, "piece": pieces}).filter(pa.array(within))
     of_horizons = {"first_piece": pieces[first], "last_piece": pieces[first + horizon_days - 1]}
     return of_days, pa.table({"as_of": begins.astype(np.int32), "month": months[first], **of_horizons})
 

@@ -30,7 +30,7 @@ def module(name: str) -> ModuleType:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("shared", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("shared", [False, True])
 def test_pandas_gives_the_same_values(tmp_path: Path, shared: bool) -> None:
     made = simulate(tmp_path / "orders.parquet", customers=400, years=3.5, markets=2, seed=5)
     target = Target(min_active=20)

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from tests.conftest import MakeLines, lines_of
-from tests.oracle.histories import CENTS, FINE, HUGE, TIES, as_ofs, random_history, work_for_two
+from tests.oracle.histories import CENTS, FINE, HUGE, TIES, Money, as_ofs, random_history, work_for_two
 from tests.property.test_backtest_sees_no_future import HORIZON, TEST
 from tests.property.test_snapshot_invariants import assert_identical, from_the_future
 
@@ -66,7 +66,12 @@ class Watched:
         return PLAIN["past_h"].fit(panel)
 
 
-cases = pytest.mark.parametrize(("seed", "money"), [pytest.param(s, m, id=f"{m.name}-{s}") for s, m in CASES])
+def parameters(seed: int, money: Money, *, slow: bool) -> Any:
+    return pytest.param(seed, money, id=f"{money.name}-{seed}", marks=[pytest.mark.slow] if slow else [])
+
+
+cases = pytest.mark.parametrize(("seed", "money"), [parameters(*case, slow=False) for case in CASES])
+some_cases = pytest.mark.parametrize(("seed", "money"), [parameters(*c, slow=i > 0) for i, c in enumerate(CASES)])
 
 
 @pytest.fixture(scope="module")
@@ -78,8 +83,7 @@ def filled(frame: pd.DataFrame) -> set[str]:
     return {name for name in SQL if frame[name].notna().any()}
 
 
-@pytest.mark.slow
-@cases
+@some_cases
 def test_lines_known_at_or_after_as_of_change_nothing(
     order_lines: MakeLines, own: tuple[Extra, ...], seed: int, money: Any
 ) -> None:

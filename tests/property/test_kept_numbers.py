@@ -175,10 +175,10 @@ def numbers(folder: Path) -> set[str]:
     return {f.name for f in (folder / "ledger" / "numbers").iterdir()}
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "damage", ["shorter", "gone", "no json", "another json", "another span", "other keys", "footer"]
-)
+DAMAGES = ("shorter", "gone", "no json", "another json", "another span", "other keys")
+
+
+@pytest.mark.parametrize("damage", ["footer", *(pytest.param(d, marks=pytest.mark.slow) for d in DAMAGES)])
 def test_numbers_that_are_damaged_are_passed_over_and_made_anew(tmp_path: Path, damage: str) -> None:
     source, folder = once(tmp_path)
     expected = told(source)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
+import numpy as np
 import pandas as pd
 import pytest
 from tests.conftest import MakeLines
@@ -69,3 +70,8 @@ def test_rows_keep_features_and_outcome_together(made: Panel) -> None:
     kept = made.rows(mask)
     pd.testing.assert_frame_equal(kept.frame, made.frame[mask].reset_index(drop=True))
     assert len(kept.snapshot.frame) == len(kept.outcome) == 3
+
+
+def test_rows_in_another_order_are_refused(made: Panel) -> None:
+    with pytest.raises(ValueError, match="ascend by as_of"):
+        panel(made.snapshot.some(np.arange(len(made.outcome))[::-1]), made.outcome.iloc[:0], [])

@@ -100,7 +100,6 @@ def test_a_model_that_was_better_on_earlier_dates_serves(good: Backtest) -> None
     assert late.scores[SERVED] is late.scores["growth"]
 
 
-@pytest.mark.slow
 def test_a_model_that_was_worse_does_not(lines: OrderLines) -> None:
     late = walked(lines, Knowing(upside_down=True)).tested[1]
     assert "The plain ranking is not worse." in late.served

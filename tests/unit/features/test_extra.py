@@ -85,8 +85,7 @@ ORACLE: dict[str, tuple[dict[str, Any], Callable[[list[Row], date], float | None
 }
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(s, marks=pytest.mark.slow) for s in range(1, 4))])
 def test_values_are_those_of_plain_python(order_lines: MakeLines, seed: int) -> None:
     rows, dates = random_history(seed, CENTS), as_ofs(seed)
     own = extra(**{name: said for name, (said, _) in ORACLE.items()})

@@ -75,7 +75,6 @@ def test_every_reference_inside_a_figure_is_to_something_on_the_page(text: str) 
     assert set(re.findall(r"url\(#([^)]+)\)", text)) | set(re.findall(r'href="#([^"]+)"', text)) <= ids
 
 
-@pytest.mark.slow
 def test_names_and_words_are_escaped() -> None:
     said = page(followed(EVIL), WORDS)
     Elements(said)

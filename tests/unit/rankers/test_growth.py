@@ -82,7 +82,6 @@ def test_another_seed_gives_another_model(panel: Panel, model: GrowthModel) -> N
     assert Growth(SMALL.model_copy(update={"seed": 1})).fit(panel).boosters != model.boosters
 
 
-@pytest.mark.slow
 def test_the_trees_never_lower_the_score_for_a_higher_level(panel: Panel, later: pd.DataFrame) -> None:
     trees = Growth(SMALL.model_copy(update={"curve_strength": 0.0, "rounds": 120})).fit(panel)
     made = design(later)

@@ -47,7 +47,6 @@ def test_a_training_whose_version_was_deleted_stays_without_one(store: Store, tr
     assert (row.version, row.aliases) == (None, ())
 
 
-@pytest.mark.slow
 def test_runs_that_are_no_finished_trainings_are_left_out(store: Store, training: Training) -> None:
     logged = log_training(store, training)
     with reached(store) as (_, client):

@@ -146,8 +146,7 @@ def test_another_training_takes_the_alias_over(store: Store, training: Training,
         assert client.get_model_version_by_alias("smartaccounts-shop", "challenger").version == 2
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["growth", "decay_180", "rfm"])
+@pytest.mark.parametrize("name", ["decay_180", *(pytest.param(n, marks=pytest.mark.slow) for n in ("growth", "rfm"))])
 def test_mlflow_predicts_what_the_bundle_predicts(
     name: str, store: Store, training: Training, frame: pd.DataFrame, plain_bundle: Callable[[str], Bundle]
 ) -> None:

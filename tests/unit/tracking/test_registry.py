@@ -62,7 +62,6 @@ def test_only_the_bundle_is_read_and_no_code_of_the_store_is_run(filled: Store, 
     assert fetch(filled, "shop", "2").card.pipeline == "shop"
 
 
-@pytest.mark.slow
 def test_promote_and_rollback_walk_the_same_way_back(filled: Store, training: Training) -> None:
     log_training(filled, training)
     assert not has_champion(filled, "shop")
