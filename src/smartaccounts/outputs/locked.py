@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -57,8 +58,10 @@ def _acquire(lock: FileLock, folder: Path, *, wait: float, waiting: Callable[[],
         try:
             folder.mkdir(parents=True, exist_ok=True)
             lock.acquire(timeout=patience)
-        except FileNotFoundError:
-            continue  # who held it took the empty folder away just now
+        except (FileNotFoundError, FileExistsError) as error:
+            if _in_the_way(Path(error.filename or folder)):
+                raise unwritable(error.strerror or str(error), folder, instead=instead) from None
+            continue  # who held it took the empty folder away just now: before it was seen, or while it was looked at
         except Timeout:
             if time.monotonic() >= end:
                 raise PipelineError(
@@ -73,3 +76,11 @@ def _acquire(lock: FileLock, folder: Path, *, wait: float, waiting: Callable[[],
             raise unwritable(error.strerror or str(error), folder, instead=instead) from None
         else:
             return
+
+
+def _in_the_way(path: Path) -> bool:
+    """Say whether there is something else than a folder; in one look, since folders come and go."""
+    try:
+        return not stat.S_ISDIR(path.lstat().st_mode)
+    except OSError:
+        return False

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -105,6 +107,27 @@ def test_many_at_once_never_overlap_though_the_folder_comes_and_goes(tmp_path: P
     assert [p.wait() for p in all_of_them] == [0, 0, 0]
     assert (tmp_path / "count").read_text() == "75"
     assert LOCK not in names(tmp_path)
+
+
+def test_a_folder_that_goes_while_it_is_looked_at_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mkdir, calls = Path.mkdir, []
+
+    def gone(self: Path, *args: Any, **options: Any) -> None:
+        calls.append(self)
+        if len(calls) == 1:  # `mkdir` found a folder, and then found none
+            raise FileExistsError(errno.EEXIST, "File exists", str(self))
+        mkdir(self, *args, **options)
+
+    monkeypatch.setattr(Path, "mkdir", gone)
+    with locked(tmp_path / "out"):
+        assert names(tmp_path / "out") == [LOCK]
+    assert calls[:2] == [tmp_path / "out"] * 2
+
+
+def test_a_link_to_nowhere_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "out").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(PipelineError, match="Expected a folder that can be written"):
+        locked(tmp_path / "out").__enter__()
 
 
 @pytest.mark.parametrize("below", ["", "deeper/still"])
