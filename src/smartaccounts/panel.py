@@ -128,14 +128,12 @@ def _joined(keys: pd.DataFrame, outcome: pd.DataFrame) -> pd.DataFrame:
     """
     if not keys["as_of"].is_monotonic_increasing:
         raise ValueError("rows of a snapshot ascend by as_of")
-    whose, asked = KEY[1:], outcome["as_of"].isin(keys["as_of"].unique())
-    by_date = {day: rows.drop(columns="as_of") for day, rows in outcome[asked].groupby("as_of")}
-    none = outcome.iloc[:0].drop(columns="as_of")
+    held = ["spend_ahead", "months_ahead"]
     parts = [
-        rows[whose].merge(by_date.get(day, none), on=whose, how="left", validate="one_to_one").drop(columns=whose)
+        rows.merge(outcome[outcome["as_of"] == day], on=KEY, how="left", validate="one_to_one")[held]
         for day, rows in keys.groupby("as_of")
     ]
-    return pd.concat(parts or [none.drop(columns=whose)], ignore_index=True)
+    return pd.concat(parts or [outcome[held].iloc[:0]], ignore_index=True)
 
 
 def _grown(target: pd.Series) -> tuple[str, str]:

@@ -64,7 +64,7 @@ def _came(lines: OrderLines, *, starts: Sequence[int], horizon_days: int, before
     engine.load("outcome_days", days)
     engine.load("outcome_as_ofs", as_ofs)
     known = "" if before is None else f" AND l.known_day < {before}"
-    within = f"l.day >= {min(starts)} AND l.day < {max(starts) + horizon_days}"  # said of all, files are passed over
+    within = f"l.day >= {starts[0]} AND l.day < {starts[-1] + horizon_days}"  # said of all, files are passed over
     # a line is added up once for all as_ofs; a month is a bit, since a piece may hold a part of it
     return engine.arrow(f"""
         SELECT DATE '1970-01-01' + as_of AS as_of, market, customer_id, {unscaled("SUM(amount)")} AS spend_ahead,
