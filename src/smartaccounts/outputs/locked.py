@@ -58,10 +58,11 @@ def _acquire(lock: FileLock, folder: Path, *, wait: float, waiting: Callable[[],
         try:
             folder.mkdir(parents=True, exist_ok=True)
             lock.acquire(timeout=patience)
-        except (FileNotFoundError, FileExistsError) as error:
-            if _in_the_way(Path(error.filename or folder)):
+        except FileNotFoundError:
+            continue  # who held it took the empty folder away just now
+        except FileExistsError as error:  # the same, while `mkdir` looked at it: what is named is that folder
+            if _in_the_way(Path(error.filename)):
                 raise unwritable(error.strerror or str(error), folder, instead=instead) from None
-            continue  # who held it took the empty folder away just now: before it was seen, or while it was looked at
         except Timeout:
             if time.monotonic() >= end:
                 raise PipelineError(
