@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -53,18 +54,18 @@ class Backtest:
 
         return backtest_html(self)
 
-    @property
+    @cached_property
     def rankers(self) -> tuple[str, ...]:
         """Return the rankers that scored at one date or more, in the order in which they were given."""
         fullest = sorted(self.tested, key=lambda t: -len(t.scores))
         return tuple(dict.fromkeys(name for t in fullest for name in t.scores))
 
-    @property
+    @cached_property
     def judged(self) -> tuple[Tested, ...]:
         """Return the folds whose outcome is known."""
         return tuple(t for t in self.tested if t.judged)
 
-    @property
+    @cached_property
     def judged_rankers(self) -> tuple[str, ...]:
         """Return the rankers that scored at a date whose outcome is known: those that have measures."""
         return tuple(r for r in self.rankers if any(r in t.scores for t in self.judged))
@@ -75,7 +76,7 @@ class Backtest:
             return Interval(np.nan, np.nan, np.nan, "the outcome is known at none of its dates")
         return self.measured.mean(ranker, name)
 
-    @property
+    @cached_property
     def best_plain(self) -> str | None:
         """Return the ranking by past spend with the highest mean average precision, None where nothing was judged."""
         mean = {r: self.mean(r, BAR).value for r in BY_PAST_SPEND if r in self.rankers}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -42,7 +43,7 @@ class Tested:
     small_markets: tuple[str, ...] = ()
     served: str = ""
 
-    @property
+    @cached_property
     def judged(self) -> bool:
         """Say whether the horizon of the test date is over and somebody is eligible."""
         return bool(len(self.rows)) and bool(self.rows["target"].notna().all())
