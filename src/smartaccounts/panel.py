@@ -8,10 +8,13 @@ from datetime import date, timedelta
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from smartaccounts.features.snapshot import KEY, Snapshot, places
 from smartaccounts.html import section, sentences, table
 from smartaccounts.target import grown
+
+Column = NDArray[np.float64]
 
 OUTCOME = ("spend_ahead", "months_ahead", "target", "season_ahead")
 """The columns of a panel beside those of a snapshot."""
@@ -107,18 +110,37 @@ def panel(snapshot: Snapshot, outcome: pd.DataFrame, complete: Sequence[date]) -
 
     A customer without a line in a horizon that is over spent 0 in 0 months.
     """
-    frame = snapshot.columns(*KEY, "key_spend", "spend_h")
+    frame, market = snapshot.columns(*KEY, "spend_h"), ["as_of", "market"]
     joined = _joined(frame[KEY], outcome)
-    over = frame["as_of"].isin(pd.to_datetime(pd.Series(list(complete), dtype="object")))
-    spend = joined["spend_ahead"].fillna(0.0).where(over)
-    months = joined["months_ahead"].fillna(0).astype("float64").where(over)
-    target = grown(spend, months, frame["key_spend"], snapshot.target).where(over)
-    market = ["as_of", "market"]
-    came = outcome.groupby(market)["spend_ahead"].sum().reindex(pd.MultiIndex.from_frame(frame[market])).to_numpy()
+    came = outcome.groupby(market)["spend_ahead"].sum().reindex(pd.MultiIndex.from_frame(frame[market]))
     had = frame.groupby(market)["spend_h"].transform("sum")
-    season = pd.Series(came, index=frame.index).where(over & (had > 0)) / had
-    ahead = pd.DataFrame({"spend_ahead": spend, "months_ahead": months, "target": target, "season_ahead": season})
-    return Panel(snapshot, ahead.reset_index(drop=True))
+    spend, months = (joined[name].fillna(0).to_numpy(np.float64) for name in ("spend_ahead", "months_ahead"))
+    trade = Trade(came.to_numpy(np.float64), had.to_numpy(np.float64))
+    return beside(snapshot, spend, months, trade, complete)
+
+
+@dataclass(frozen=True, eq=False)
+class Trade:
+    """What the market of each row of a snapshot came to in the horizon, and what its rows had spent in the last one.
+
+    came: new customers included, null where nobody bought.
+    """
+
+    came: Column
+    had: Column
+
+
+def beside(
+    snapshot: Snapshot, spend_ahead: Column, months_ahead: Column, trade: Trade, complete: Sequence[date]
+) -> Panel:
+    """Return the panel of a snapshot and of what its rows came to, in their order; `complete` as in `panel`."""
+    frame = snapshot.columns("as_of", "key_spend")
+    over = frame["as_of"].isin(pd.to_datetime(pd.Series(list(complete), dtype="object"))).reset_index(drop=True)
+    spend, months = (pd.Series(values).where(over) for values in (spend_ahead, months_ahead))
+    target = grown(spend, months, frame["key_spend"].reset_index(drop=True), snapshot.target).where(over)
+    season = pd.Series(trade.came).where(over & (trade.had > 0)) / trade.had
+    told = {"spend_ahead": spend, "months_ahead": months, "target": target, "season_ahead": season}
+    return Panel(snapshot, pd.DataFrame(told))
 
 
 def _joined(keys: pd.DataFrame, outcome: pd.DataFrame) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from functools import partial
 
@@ -20,6 +20,10 @@ _CAME = pa.schema(
     [("as_of", pa.date32()), ("market", pa.string()), ("customer_id", pa.string()),
      ("spend_ahead", pa.float64()), ("months_ahead", pa.int64())]
 )  # fmt: skip
+_BECAME_KNOWN = _CAME.insert(3, pa.field("known_day", pa.int32())).append(pa.field("next_day", pa.int32()))
+
+LAST_DAY = 2**31 - 1
+"""A day number that no day reaches."""
 
 
 def complete(as_ofs: Sequence[date], *, horizon_days: int, known_before: date | None, last_day: int) -> list[date]:
@@ -41,48 +45,90 @@ def outcome(
     over (`complete`): spend_ahead (net, rounded to 1e-6) and months_ahead (distinct calendar months with a line).
     """
     over = complete(as_ofs, horizon_days=horizon_days, known_before=known_before, last_day=lines.last_day)
-    starts = sorted({day_number(d) for d in over})
     before = None if known_before is None else day_number(known_before)
-    found = _CAME.empty_table()
-    if over:
-        found = lines.over_customers(partial(_came, starts=starts, horizon_days=horizon_days, before=before), _CAME)
+    return _found(lines, over, partial(_came, horizon_days=horizon_days, before=before), _CAME)
+
+
+def outcome_as_known(lines: Lines, as_ofs: Sequence[date], *, horizon_days: int) -> pd.DataFrame:
+    """Return the same of all lines, whenever they were known, as it became known; horizons need not be over.
+
+    One row more for each day on which lines of a horizon became known after its end, with the columns as they were
+    then; known_day (a day number) is that day, or the last day of the horizon; next_day that of the row after it, or
+    LAST_DAY. Before a day, the row counts with known_day < day <= next_day. Ascending, then by known_day.
+    """
+    return _found(lines, as_ofs, partial(_became_known, horizon_days=horizon_days), _BECAME_KNOWN)
+
+
+def _found(lines: Lines, as_ofs: Sequence[date], asked: Callable[..., pa.Table], schema: pa.Schema) -> pd.DataFrame:
+    starts = sorted({day_number(d) for d in as_ofs})
+    found = lines.over_customers(partial(asked, starts=starts), schema) if starts else schema.empty_table()
     frame: pd.DataFrame = _ascending(found).to_pandas()
     return frame.astype({"as_of": "datetime64[us]"})
 
 
 def _ascending(found: pa.Table) -> pa.Table:
-    """Return the rows by as_of, market and customer_id; a text is compared once, however many rows it has."""
+    """Return the rows by as_of, market, customer_id and known_day; a text is compared once for all its rows."""
     coded = {name: found[name].dictionary_encode().combine_chunks() for name in ("market", "customer_id")}
     ranks = {name: pc.rank(texts.dictionary).take(texts.indices) for name, texts in coded.items()}
-    by = pa.table({"as_of": found["as_of"], **ranks})
+    last = {name: found[name] for name in found.column_names if name == "known_day"}
+    by = pa.table({"as_of": found["as_of"], **ranks, **last})
     return found.take(pc.sort_indices(by, sort_keys=[(name, "ascending") for name in by.column_names]))
 
 
 def _came(lines: OrderLines, *, starts: Sequence[int], horizon_days: int, before: int | None) -> pa.Table:
-    engine = lines.engine
-    days, as_ofs = _cut(starts, horizon_days)
-    engine.load("outcome_days", days)
-    engine.load("outcome_as_ofs", as_ofs)
-    known = "" if before is None else f" AND l.known_day < {before}"
-    within = f"l.day >= {starts[0]} AND l.day < {starts[-1] + horizon_days}"  # said of all, files are passed over
-    # a line is added up once for all as_ofs; a month is a bit, since a piece may hold a part of it
-    return engine.arrow(f"""
-        SELECT DATE '1970-01-01' + as_of AS as_of, market, customer_id, {unscaled("SUM(amount)")} AS spend_ahead,
-          CAST(BIT_COUNT(BIT_OR(CAST(1 AS BIGINT) << (p.month - a.month))) AS BIGINT) AS months_ahead
-        FROM (
-          SELECT l.market, l.customer_id, d.piece, ANY_VALUE(d.month) AS month, SUM({scaled("l.amount")}) AS amount
-          FROM {lines.table} l JOIN outcome_days d ON d.day = l.day
-          WHERE {within}{known}
-          GROUP BY l.market, l.customer_id, d.piece) p
-        JOIN outcome_as_ofs a ON p.piece BETWEEN a.first_piece AND a.last_piece
+    known = "" if before is None else f"l.known_day < {before}"
+    pieces = _pieces(lines, starts, horizon_days, only=known)
+    return lines.engine.arrow(f"""
+        SELECT {_WHOSE}, {unscaled("SUM(amount)")} AS spend_ahead, {_months(f"BIT_OR({_BITS})")} AS months_ahead
+        FROM ({pieces}) p JOIN outcome_as_ofs a ON p.piece BETWEEN a.first_piece AND a.last_piece
         GROUP BY as_of, market, customer_id""")
+
+
+def _became_known(lines: OrderLines, *, starts: Sequence[int], horizon_days: int) -> pa.Table:
+    pieces = _pieces(lines, starts, horizon_days, known="GREATEST(l.known_day, d.first_end)")
+    return lines.engine.arrow(f"""
+        SELECT {_WHOSE}, known_day, {unscaled("SUM(amount) OVER upto")} AS spend_ahead,
+          {_months("BIT_OR(months) OVER upto")} AS months_ahead,
+          COALESCE(LEAD(known_day) OVER upto, {LAST_DAY}) AS next_day
+        FROM (
+          SELECT a.as_of, market, customer_id, CAST(GREATEST(p.known, a.last_day) AS INTEGER) AS known_day,
+            SUM(amount) AS amount, BIT_OR({_BITS}) AS months
+          FROM ({pieces}) p JOIN outcome_as_ofs a ON p.piece BETWEEN a.first_piece AND a.last_piece
+          GROUP BY ALL)
+        WINDOW upto AS (PARTITION BY as_of, market, customer_id ORDER BY known_day)""")
+
+
+_WHOSE = "DATE '1970-01-01' + as_of AS as_of, market, customer_id"
+_BITS = "CAST(1 AS BIGINT) << (p.month - a.month)"  # a month is a bit, since a piece may hold a part of it
+
+
+def _months(bits: str) -> str:
+    return f"CAST(BIT_COUNT({bits}) AS BIGINT)"
+
+
+def _pieces(lines: OrderLines, starts: Sequence[int], horizon_days: int, *, only: str = "", known: str = "") -> str:
+    """Return the query of what was bought in each piece of time: a line is added up once for all as_ofs.
+
+    only: a condition on the lines. known: when they were known, to tell them apart by.
+    """
+    days, as_ofs = _cut(starts, horizon_days)
+    lines.engine.load("outcome_days", days)
+    lines.engine.load("outcome_as_ofs", as_ofs)
+    within = f"l.day >= {starts[0]} AND l.day < {starts[-1] + horizon_days}"  # said of all, files are passed over
+    return f"""
+        SELECT l.market, l.customer_id, d.piece, ANY_VALUE(d.month) AS month, SUM({scaled("l.amount")}) AS amount
+          {known and f", {known} AS known"}
+        FROM {lines.table} l JOIN outcome_days d ON d.day = l.day
+        WHERE {within}{only and f" AND {only}"}
+        GROUP BY l.market, l.customer_id, d.piece{known and f", {known}"}"""
 
 
 def _cut(starts: Sequence[int], horizon_days: int) -> tuple[pa.Table, pa.Table]:
     """Cut time into pieces where a horizon begins or ends, and where a month does.
 
-    starts ascend. Return day, month and piece of each day of a horizon, and as_of, month, first_piece and last_piece of
-    each horizon; months count on from 1970-01. A horizon has at most 37, so that each can be a bit of 64.
+    starts ascend. Return day, month, piece and first_end of each day of a horizon, and as_of, month, last_day,
+    first_piece and last_piece of each horizon; months count on from 1970-01, first_end is the last day of the horizon
+    that ends first of those that hold the day. A horizon has at most 37 months, so that each can be a bit of 64.
     """
     begins = np.array(starts, dtype=np.int64)
     days = np.arange(begins[0], begins[-1] + horizon_days)
@@ -90,9 +136,12 @@ def _cut(starts: Sequence[int], horizon_days: int) -> tuple[pa.Table, pa.Table]:
     cuts = np.isin(days, [begins, begins + horizon_days]) | (np.diff(months, prepend=-1) != 0)
     pieces, first = np.cumsum(cuts).astype(np.int32), begins - days[0]
     within = days < begins[np.searchsorted(begins, days, side="right") - 1] + horizon_days
-    of_days = pa.table({"day": days.astype(np.int32), "month": months, "piece": pieces}).filter(pa.array(within))
-    of_horizons = {"first_piece": pieces[first], "last_piece": pieces[first + horizon_days - 1]}
-    return of_days, pa.table({"as_of": begins.astype(np.int32), "month": months[first], **of_horizons})
+    ends = (begins + horizon_days - 1).astype(np.int32)
+    first_end = ends[np.searchsorted(ends, days)]
+    of_days = pa.table({"day": days.astype(np.int32), "month": months, "piece": pieces, "first_end": first_end})
+    of_horizons = {"first_piece": pieces[first], "last_piece": pieces[first + horizon_days - 1], "last_day": ends}
+    as_ofs = pa.table({"as_of": begins.astype(np.int32), "month": months[first], **of_horizons})
+    return of_days.filter(pa.array(within)), as_ofs
 
 
 def grown(spend_ahead: pd.Series, months_ahead: pd.Series, key_spend: pd.Series, target: Target) -> pd.Series:

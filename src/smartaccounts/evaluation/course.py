@@ -127,13 +127,13 @@ def course(
     made = {level: designed(asked, level, empty=empty) for level in (1.0, *pipeline.model.key_levels)}
     seen = asked.of_table(asked.columns(*THIN))
     step(f"features at {len(dates)} dates")
-    outcomes = Outcomes(lines, dates, pipeline.target)
+    outcomes = Outcomes(lines, seen, dates)
     cut_offs: list[CutOff] = []
     left_out: dict[date, str] = {}
     for as_of in spread([f.test for f in plan]):
         fold = next(f for f in plan if f.test == as_of)
-        learned = outcomes.panel(seen, fold.train, known_before=as_of)
-        tested = outcomes.panel(seen, [as_of], known_before=known_before)
+        learned = outcomes.panel(fold.train, known_before=as_of)
+        tested = outcomes.panel([as_of], known_before=known_before)
         try:
             cut_offs.append(_cut_off(as_of, seen.places_at(fold.train), learned, seen.places_at([as_of]), tested))
         except HistoryError as error:

@@ -53,14 +53,16 @@ class Lending:
         """
         self._lenders = tuple(lenders)
         dates = [sorted({d for b in befores for d in lender.dates(b)}) or [min(befores)] for lender in lenders]
-        self._seen = [snapshot(a.lines, d, a.target, extra=extra) for a, d in zip(lenders, dates, strict=True)]
-        self._outcomes = [Outcomes(a.lines, d, a.target) for a, d in zip(lenders, dates, strict=True)]
+        self._outcomes = [
+            Outcomes(a.lines, snapshot(a.lines, d, a.target, extra=extra), d)
+            for a, d in zip(lenders, dates, strict=True)
+        ]
 
     def loans(self, before: date) -> tuple[Loan, ...]:
         """Return what each lender lends at a date, in their order; a loan may have no rows."""
         return tuple(
-            Loan(a.name, a.file, before, outcomes.panel(seen, a.dates(before), known_before=before))
-            for a, seen, outcomes in zip(self._lenders, self._seen, self._outcomes, strict=True)
+            Loan(a.name, a.file, before, outcomes.panel(a.dates(before), known_before=before))
+            for a, outcomes in zip(self._lenders, self._outcomes, strict=True)
         )
 
 

@@ -3,34 +3,69 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from smartaccounts.config import Target
-from smartaccounts.features.snapshot import Snapshot
+from smartaccounts.features.snapshot import KEY, Snapshot
 from smartaccounts.orders.contract import Lines
-from smartaccounts.panel import Panel, panel
-from smartaccounts.target import complete, outcome
+from smartaccounts.panel import Panel, Trade, beside
+from smartaccounts.target import LAST_DAY, complete, outcome_as_known
+from smartaccounts.timeline import day_number
+
+NOBODY = -1
+"""The row of an account that has none: it was not known at as_of."""
 
 
 class Outcomes:
-    """Outcomes as they were known at a date; computed once where every line is known on its day."""
+    """What the rows of a snapshot came to, as it was known at any date: out of one look at the lines.
 
-    def __init__(self, lines: Lines, dates: Sequence[date], target: Target) -> None:
-        """Hold the lines; `dates` are all as_of dates whose outcomes will be asked for."""
-        self.lines, self.horizon_days = lines, target.horizon_days
-        self._all: pd.DataFrame | None = None
-        if "known_date" not in lines.provided:
-            # a horizon is over by the calendar: the source's last line, which may be of any day, has no say
-            end = max(dates) + timedelta(days=self.horizon_days)
-            self._all = outcome(lines, dates, horizon_days=self.horizon_days, known_before=end)
+    It is kept in numbers: `_row`, the place in the snapshot of the account that a value is of, and `_market`, that of
+    its market among the markets of all dates.
+    """
 
-    def panel(self, seen: Snapshot, dates: Sequence[date], *, known_before: date | None) -> Panel:
+    def __init__(self, lines: Lines, seen: Snapshot, dates: Sequence[date]) -> None:
+        """Look at the lines; `dates` are all as_of dates whose outcomes will be asked for, `seen` their snapshot."""
+        self._seen, self._last_day = seen, lines.last_day
+        found = outcome_as_known(lines, dates, horizon_days=seen.target.horizon_days)
+        self._spend, self._months = found["spend_ahead"].to_numpy(), found["months_ahead"].to_numpy(np.int8)
+        self._known, self._next = found["known_day"].to_numpy(), found["next_day"].to_numpy()
+        rows = seen.columns(*KEY, "spend_h")
+        self._row = _rows_of(found[KEY], rows[KEY])
+        markets = pd.concat([rows[KEY[:2]], found[KEY[:2]]], ignore_index=True)
+        codes = np.asarray(markets.groupby(KEY[:2]).ngroup(), dtype=np.int32)
+        self._market_of_row, self._market = codes[: len(rows)], codes[len(rows) :]
+        self._had = _totals(rows["spend_h"].to_numpy(), self._market_of_row, int(codes.max(initial=-1)) + 1)
+
+    def panel(self, dates: Sequence[date], *, known_before: date | None) -> Panel:
         """Return the panel of `dates` with the outcomes known before `known_before` (None: in the source)."""
-        days = self.horizon_days
-        over = complete(dates, horizon_days=days, known_before=known_before, last_day=self.lines.last_day)
-        found = self._all
-        if found is None:
-            found = outcome(self.lines, over, horizon_days=days, known_before=known_before)
-        return panel(seen.at(dates), found, over)
+        days = self._seen.target.horizon_days
+        over = complete(dates, horizon_days=days, known_before=known_before, last_day=self._last_day)
+        before = LAST_DAY if known_before is None else day_number(known_before)
+        valid = (self._known < before) & (self._next >= before)
+        at = self._seen.places_at(dates)
+        came = _totals(self._spend[valid], self._market[valid], len(self._had))[self._market_of_row[at]]
+        trade = Trade(came, self._had[self._market_of_row[at]])
+        own = valid & (self._row != NOBODY)
+        spend, months = np.zeros(len(self._seen)), np.zeros(len(self._seen))
+        spend[self._row[own]], months[self._row[own]] = self._spend[own], self._months[own]
+        return beside(self._seen.some(at), spend[at], months[at], trade, over)
+
+
+def _rows_of(accounts: pd.DataFrame, rows: pd.DataFrame) -> NDArray[np.intp]:
+    """Return the place among `rows` of each account; date by date: to compare all texts at once takes much memory."""
+    numbered = rows.assign(row=np.arange(len(rows)))
+    at = dict(list(numbered.groupby("as_of")))
+    none = numbered.iloc[:0]
+    parts = [
+        part.merge(at.get(day, none), on=KEY, how="left", validate="many_to_one")["row"].fillna(NOBODY)
+        for day, part in accounts.groupby("as_of")
+    ]
+    return np.asarray(pd.concat(parts or [none["row"]]), dtype=np.intp)
+
+
+def _totals(values: NDArray[np.float64], groups: NDArray[np.int32], count: int) -> NDArray[np.float64]:
+    """Return the sum of the values of each group, null where it has none."""
+    return np.asarray(pd.Series(values).groupby(groups).sum().reindex(range(count)), dtype=np.float64)

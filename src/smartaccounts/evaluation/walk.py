@@ -82,7 +82,7 @@ class Walk:
         self.dates = tuple(sorted({d for f in plan for d in (*f.train, f.test, f.test - horizon)}))
         extra = extra_features(pipeline)
         self.seen = snapshot(lines, self.dates, pipeline.target, extra=extra)
-        self._outcomes = Outcomes(lines, self.dates, pipeline.target)
+        self._outcomes = Outcomes(lines, self.seen, self.dates)
         self._lending = Lending(lenders, [f.test for f in plan], extra)
         self._ranked: dict[tuple[date, str, bool], Ranked] = {}
 
@@ -92,7 +92,7 @@ class Walk:
 
     def panel(self, dates: Sequence[date], *, known_before: date | None) -> Panel:
         """Return the panel of `dates` with the outcomes known before `known_before` (None: in the source)."""
-        return self._outcomes.panel(self.seen, dates, known_before=known_before)
+        return self._outcomes.panel(dates, known_before=known_before)
 
     def learned(self, fold: Fold) -> Panel:
         """Return what rankers learn from for a fold, with what can be borrowed for it."""

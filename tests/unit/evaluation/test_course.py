@@ -70,10 +70,10 @@ def test_a_run_is_the_growth_model_against_the_best_plain_ranking(
     (fold,) = planned(lines, [TESTS[2]], shop)
     dates = [*fold.train, fold.test]
     seen = snapshot(lines, dates, shop.target)
-    outcomes = Outcomes(lines, dates, shop.target)
-    tested = outcomes.panel(seen, [fold.test], known_before=BEFORE)
+    outcomes = Outcomes(lines, seen, dates)
+    tested = outcomes.panel([fold.test], known_before=BEFORE)
     tested = tested.rows(tested.snapshot.frame["eligible"])
-    fitted = Growth(shop.model).fit(outcomes.panel(seen, fold.train, known_before=fold.test))
+    fitted = Growth(shop.model).fit(outcomes.panel(fold.train, known_before=fold.test))
     y, frame = tested.outcome["target"].to_numpy(), tested.snapshot.frame
     ours = average_precision(y, fitted.score(frame).score).value
     bar = average_precision(y, PLAIN[ground.best_plain].score(frame).score).value
