@@ -179,9 +179,8 @@ def planned(pipeline: Pipeline, spark: Spark, *, today: date, for_check: bool = 
         columns = tuple(c for c in file.columns if whole_row or c in used)
         read = File(place, _SOURCE, {c: file.columns[c] for c in columns}, untyped=False)
         every = staged(pipeline, engine, read, today=today, also=Also(row=whole_row))
-        row = (
-            ["hex(source_row) AS source_row"] if whole_row else []
-        )  # a number of 128 bits: Arrow has none, its decimals take 0.1 ms
+        # a number of 128 bits: Arrow has none, and to write one in decimals takes 0.1 ms
+        row = ["hex(source_row) AS source_row"] if whole_row else []
         hidden = ", ".join([*([] if for_check else PASSING), *(["source_row"] if row else [])])
         sql = f"SELECT {', '.join([f'* EXCLUDE ({hidden})', *row])} FROM ({every})"
     held = held_columns(pipeline)

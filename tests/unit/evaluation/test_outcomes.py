@@ -35,7 +35,7 @@ def history(seed: int, *, late: bool) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("late", [True, False])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
 def test_one_look_says_what_a_look_at_each_date_says(order_lines: MakeLines, seed: int, late: bool) -> None:
     provided = None if late else ["market", "customer_id", "order_date", "amount"]
     lines = order_lines(history(seed, late=late), provided=provided)
