@@ -14,7 +14,7 @@ from smartaccounts.features.snapshot import KEY, Snapshot, places
 from smartaccounts.html import section, sentences, table
 from smartaccounts.target import grown
 
-Column = NDArray[np.float64]
+Floats = NDArray[np.float64]
 
 OUTCOME = ("spend_ahead", "months_ahead", "target", "season_ahead")
 """The columns of a panel beside those of a snapshot."""
@@ -116,7 +116,7 @@ def panel(snapshot: Snapshot, outcome: pd.DataFrame, complete: Sequence[date]) -
     had = frame.groupby(market)["spend_h"].transform("sum")
     spend, months = (joined[name].fillna(0).to_numpy(np.float64) for name in ("spend_ahead", "months_ahead"))
     trade = Trade(came.to_numpy(np.float64), had.to_numpy(np.float64))
-    return beside(snapshot, spend, months, trade, complete)
+    return panel_of(snapshot, spend, months, trade, complete)
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,12 +126,12 @@ class Trade:
     came: new customers included, null where nobody bought.
     """
 
-    came: Column
-    had: Column
+    came: Floats
+    had: Floats
 
 
-def beside(
-    snapshot: Snapshot, spend_ahead: Column, months_ahead: Column, trade: Trade, complete: Sequence[date]
+def panel_of(
+    snapshot: Snapshot, spend_ahead: Floats, months_ahead: Floats, trade: Trade, complete: Sequence[date]
 ) -> Panel:
     """Return the panel of a snapshot and of what its rows came to, in their order; `complete` as in `panel`."""
     frame = snapshot.columns("as_of", "key_spend")

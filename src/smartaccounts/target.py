@@ -22,7 +22,7 @@ _CAME = pa.schema(
 )  # fmt: skip
 _BECAME_KNOWN = _CAME.insert(3, pa.field("known_day", pa.int32())).append(pa.field("next_day", pa.int32()))
 
-LAST_DAY = 2**31 - 1
+NEVER = 2**31 - 1
 """A day number that no day reaches."""
 
 
@@ -52,9 +52,9 @@ def outcome(
 def outcome_as_known(lines: Lines, as_ofs: Sequence[date], *, horizon_days: int) -> pd.DataFrame:
     """Return the same of all lines, whenever they were known, as it became known; horizons need not be over.
 
-    One row more for each day on which lines of a horizon became known after its end, with the columns as they were
-    then; known_day (a day number) is that day, or the last day of the horizon; next_day that of the row after it, or
-    LAST_DAY. Before a day, the row counts with known_day < day <= next_day. Ascending, then by known_day.
+    One row for each day on which it changed: known_day (a day number); what was known by the last day of the horizon
+    counts as of that day. next_day is the known_day of the row after it, NEVER for the last one. Before a day, the row
+    counts with known_day < day <= next_day. Ascending as above, then by known_day.
     """
     return _found(lines, as_ofs, partial(_became_known, horizon_days=horizon_days), _BECAME_KNOWN)
 
@@ -85,11 +85,18 @@ def _came(lines: OrderLines, *, starts: Sequence[int], horizon_days: int, before
 
 
 def _became_known(lines: OrderLines, *, starts: Sequence[int], horizon_days: int) -> pa.Table:
+    if "known_date" not in lines.provided:
+        return lines.engine.arrow(f"""
+            SELECT {_WHOSE}, last_day AS known_day, {unscaled("SUM(amount)")} AS spend_ahead,
+              {_months(f"BIT_OR({_BITS})")} AS months_ahead, {NEVER} AS next_day
+            FROM ({_pieces(lines, starts, horizon_days)}) p
+            JOIN outcome_as_ofs a ON p.piece BETWEEN a.first_piece AND a.last_piece
+            GROUP BY as_of, last_day, market, customer_id""")
     pieces = _pieces(lines, starts, horizon_days, known="GREATEST(l.known_day, d.first_end)")
     return lines.engine.arrow(f"""
         SELECT {_WHOSE}, known_day, {unscaled("SUM(amount) OVER upto")} AS spend_ahead,
           {_months("BIT_OR(months) OVER upto")} AS months_ahead,
-          COALESCE(LEAD(known_day) OVER upto, {LAST_DAY}) AS next_day
+          COALESCE(LEAD(known_day) OVER upto, {NEVER}) AS next_day
         FROM (
           SELECT a.as_of, market, customer_id, CAST(GREATEST(p.known, a.last_day) AS INTEGER) AS known_day,
             SUM(amount) AS amount, BIT_OR({_BITS}) AS months

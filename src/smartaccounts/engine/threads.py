@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from threadpoolctl import threadpool_limits
+
 from smartaccounts.errors import PipelineError
 
 
@@ -16,3 +18,11 @@ def threads() -> int:
             hint="Write for example SMARTACCOUNTS_THREADS=2, or unset it to use every core.",
         )
     return int(said)
+
+
+def foreign_threads() -> threadpool_limits:
+    """Return a context in which foreign libraries (OpenMP, BLAS) take no more threads than SMARTACCOUNTS_THREADS.
+
+    Where it is not set they do as they would; one that is given a number of threads of its own takes that.
+    """
+    return threadpool_limits(threads() if os.environ.get("SMARTACCOUNTS_THREADS") else None)

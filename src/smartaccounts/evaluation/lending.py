@@ -54,8 +54,7 @@ class Lending:
         self._lenders = tuple(lenders)
         dates = [sorted({d for b in befores for d in lender.dates(b)}) or [min(befores)] for lender in lenders]
         self._outcomes = [
-            Outcomes(a.lines, snapshot(a.lines, d, a.target, extra=extra), d)
-            for a, d in zip(lenders, dates, strict=True)
+            Outcomes(a.lines, snapshot(a.lines, d, a.target, extra=extra)) for a, d in zip(lenders, dates, strict=True)
         ]
 
     def loans(self, before: date) -> tuple[Loan, ...]:

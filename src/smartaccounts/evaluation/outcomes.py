@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from smartaccounts.features.snapshot import KEY, Snapshot
 from smartaccounts.orders.contract import Lines
-from smartaccounts.panel import Panel, Trade, beside
-from smartaccounts.target import LAST_DAY, complete, outcome_as_known
+from smartaccounts.panel import Panel, Trade, panel_of
+from smartaccounts.target import NEVER, complete, outcome_as_known
 from smartaccounts.timeline import day_number
 
 NOBODY = -1
@@ -26,9 +26,10 @@ class Outcomes:
     its market among the markets of all dates.
     """
 
-    def __init__(self, lines: Lines, seen: Snapshot, dates: Sequence[date]) -> None:
-        """Look at the lines; `dates` are all as_of dates whose outcomes will be asked for, `seen` their snapshot."""
+    def __init__(self, lines: Lines, seen: Snapshot) -> None:
+        """Look at what followed the as_of dates of a snapshot."""
         self._seen, self._last_day = seen, lines.last_day
+        dates = [day.date() for day in seen.column("as_of").unique()]
         found = outcome_as_known(lines, dates, horizon_days=seen.target.horizon_days)
         self._spend, self._months = found["spend_ahead"].to_numpy(), found["months_ahead"].to_numpy(np.int8)
         self._known, self._next = found["known_day"].to_numpy(), found["next_day"].to_numpy()
@@ -43,7 +44,7 @@ class Outcomes:
         """Return the panel of `dates` with the outcomes known before `known_before` (None: in the source)."""
         days = self._seen.target.horizon_days
         over = complete(dates, horizon_days=days, known_before=known_before, last_day=self._last_day)
-        before = LAST_DAY if known_before is None else day_number(known_before)
+        before = NEVER if known_before is None else day_number(known_before)
         valid = (self._known < before) & (self._next >= before)
         at = self._seen.places_at(dates)
         came = _totals(self._spend[valid], self._market[valid], len(self._had))[self._market_of_row[at]]
@@ -51,19 +52,17 @@ class Outcomes:
         own = valid & (self._row != NOBODY)
         spend, months = np.zeros(len(self._seen)), np.zeros(len(self._seen))
         spend[self._row[own]], months[self._row[own]] = self._spend[own], self._months[own]
-        return beside(self._seen.some(at), spend[at], months[at], trade, over)
+        return panel_of(self._seen.some(at), spend[at], months[at], trade, over)
 
 
 def _rows_of(accounts: pd.DataFrame, rows: pd.DataFrame) -> NDArray[np.intp]:
-    """Return the place among `rows` of each account; date by date: to compare all texts at once takes much memory."""
-    numbered = rows.assign(row=np.arange(len(rows)))
-    at = dict(list(numbered.groupby("as_of")))
-    none = numbered.iloc[:0]
+    """Return the place among `rows` of each account, by as_of; texts of one date at a time are compared."""
+    of_date = rows.assign(row=np.arange(len(rows))).groupby("as_of")
     parts = [
-        part.merge(at.get(day, none), on=KEY, how="left", validate="many_to_one")["row"].fillna(NOBODY)
+        part.merge(of_date.get_group(day), on=KEY, how="left", validate="many_to_one")["row"].fillna(NOBODY)
         for day, part in accounts.groupby("as_of")
     ]
-    return np.asarray(pd.concat(parts or [none["row"]]), dtype=np.intp)
+    return np.concatenate([np.zeros(0, np.intp), *parts]).astype(np.intp)
 
 
 def _totals(values: NDArray[np.float64], groups: NDArray[np.int32], count: int) -> NDArray[np.float64]:

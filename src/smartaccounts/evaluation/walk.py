@@ -82,7 +82,7 @@ class Walk:
         self.dates = tuple(sorted({d for f in plan for d in (*f.train, f.test, f.test - horizon)}))
         extra = extra_features(pipeline)
         self.seen = snapshot(lines, self.dates, pipeline.target, extra=extra)
-        self._outcomes = Outcomes(lines, self.seen, self.dates)
+        self._outcomes = Outcomes(lines, self.seen)
         self._lending = Lending(lenders, [f.test for f in plan], extra)
         self._ranked: dict[tuple[date, str, bool], Ranked] = {}
 

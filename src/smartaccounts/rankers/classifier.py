@@ -13,9 +13,8 @@ from scipy.special import logit
 from sklearn.base import BaseEstimator, clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
-from threadpoolctl import threadpool_limits
 
-from smartaccounts.engine.threads import threads
+from smartaccounts.engine.threads import foreign_threads
 from smartaccounts.errors import PipelineError
 from smartaccounts.features.extra import Extra
 from smartaccounts.panel import Panel
@@ -121,7 +120,7 @@ class Classifier(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         estimator = _seeded(self.estimator, self.seed)
         weights = _weights(estimator, np.where(eligible[used], 1.0, self.weight_not_eligible))
         table = _table(made, made.names, used)
-        with threadpool_limits(threads()), _failure_told(estimator, "fit", table):
+        with foreign_threads(), _failure_told(estimator, "fit", table):
             estimator.fit(table, y[used].astype(np.int64), **weights)
         return estimator
 
@@ -174,7 +173,7 @@ def _raw(estimator: Any, table: pd.DataFrame) -> Floats:
     """Return the log odds of the second class."""
     if not len(table):
         return np.zeros(0)
-    with threadpool_limits(threads()), _failure_told(estimator, "predict_proba", table):
+    with foreign_threads(), _failure_told(estimator, "predict_proba", table):
         chances = np.asarray(estimator.predict_proba(table), dtype=np.float64)
     if chances.shape != (len(table), 2) or not np.isfinite(chances).all():
         raise PipelineError(

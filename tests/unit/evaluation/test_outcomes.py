@@ -14,7 +14,7 @@ from smartaccounts.config import Target
 from smartaccounts.evaluation.outcomes import Outcomes
 from smartaccounts.features.snapshot import snapshot
 from smartaccounts.panel import panel
-from smartaccounts.target import LAST_DAY, complete, outcome, outcome_as_known
+from smartaccounts.target import NEVER, complete, outcome, outcome_as_known
 
 TARGET = Target(horizon_days=60, min_active=2, key_quantile=0.6, small_quantile=0.4)
 DATES = [date(2020, month, 1) for month in (4, 5, 6, 9)]
@@ -40,7 +40,7 @@ def test_one_look_says_what_a_look_at_each_date_says(order_lines: MakeLines, see
     provided = None if late else ["market", "customer_id", "order_date", "amount"]
     lines = order_lines(history(seed, late=late), provided=provided)
     seen = snapshot(lines, DATES, TARGET)
-    outcomes = Outcomes(lines, seen, DATES)
+    outcomes = Outcomes(lines, seen)
     grown = set()
     for before in BEFORES:
         for dates in (DATES[:1], DATES[:3], DATES[1:], []):
@@ -67,12 +67,12 @@ def test_what_is_known_late_is_a_row_more(order_lines: MakeLines) -> None:
     assert found["months_ahead"].tolist() == [1, 2, 2]
     said = [pd.Timestamp(d).date() for d in found["known_day"].to_numpy().astype("datetime64[D]")]
     assert said == [date(2020, 5, 30), date(2020, 6, 10), date(2020, 8, 1)]  # the horizon's last day comes first
-    assert found["next_day"].tolist() == [*found["known_day"][1:], LAST_DAY]
+    assert found["next_day"].tolist() == [*found["known_day"][1:], NEVER]
 
 
 def test_without_a_line_ahead_nobody_came(order_lines: MakeLines) -> None:
     lines = order_lines([{"customer_id": "a", "day": "2020-01-01", "amount": 5.0}])
     seen = snapshot(lines, [date(2020, 6, 1)], TARGET)
-    made = Outcomes(lines, seen, [date(2020, 6, 1)]).panel([date(2020, 6, 1)], known_before=date(2021, 1, 1))
+    made = Outcomes(lines, seen).panel([date(2020, 6, 1)], known_before=date(2021, 1, 1))
     assert made.outcome["spend_ahead"].tolist() == [0.0]
     assert made.outcome["season_ahead"].isna().all()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 from tests.conftest import MakeLines
 from tests.unit.rankers.synthetic import AS_OF, firsts, panel_of, snapshot_of, with_outcome
+from threadpoolctl import threadpool_info, threadpool_limits
 from xgboost import XGBClassifier
 
 from smartaccounts.config import Model, pipeline_from
@@ -319,6 +320,34 @@ def test_what_is_no_classifier_is_refused(estimator: Any, said: str, panel: Pane
 def test_weights_lie_between_nought_and_one(weight: float, panel: Panel) -> None:
     with pytest.raises(PipelineError, match="a weight from 0 to 1, got"):
         Classifier(logistic(), weight_not_eligible=weight).fit(panel)
+
+
+class Counts(DummyClassifier):
+    """Counts the threads that libraries may take while it learns and predicts."""
+
+    told: ClassVar[list[int]] = []
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:  # noqa: N803 - scikit-learn's name
+        self.told.append(max(pool["num_threads"] for pool in threadpool_info()))
+        return super().fit(X, y, sample_weight)
+
+    def predict_proba(self, X: Any) -> Any:  # noqa: N803 - scikit-learn's name
+        self.told.append(max(pool["num_threads"] for pool in threadpool_info()))
+        return super().predict_proba(X)
+
+
+def test_libraries_take_the_threads_that_are_allowed(panel: Panel, monkeypatch: pytest.MonkeyPatch) -> None:
+    Counts.told.clear()
+    with threadpool_limits(3):
+        for said, seen in (("1", 1), (None, 3)):  # where nothing is said they take what they would
+            if said is None:
+                monkeypatch.delenv("SMARTACCOUNTS_THREADS", raising=False)
+            else:
+                monkeypatch.setenv("SMARTACCOUNTS_THREADS", said)
+            Classifier(Counts(), calibrate=False).fit(panel).score(panel.snapshot.frame)
+            assert set(Counts.told) == {seen}
+            assert len(Counts.told) == 2
+            Counts.told.clear()
 
 
 class Broken(DummyClassifier):
