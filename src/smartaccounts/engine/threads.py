@@ -21,8 +21,9 @@ def threads() -> int:
 
 
 def foreign_threads() -> threadpool_limits:
-    """Return a context in which foreign libraries (OpenMP, BLAS) take no more threads than SMARTACCOUNTS_THREADS.
+    """Return a context in which foreign libraries (OpenMP, BLAS) take SMARTACCOUNTS_THREADS threads.
 
-    Where it is not set they do as they would; one that is given a number of threads of its own takes that.
+    It outweighs OMP_NUM_THREADS. Where it is not set they do as they would; one that is given a number of threads of
+    its own takes that.
     """
     return threadpool_limits(threads() if os.environ.get("SMARTACCOUNTS_THREADS") else None)

@@ -16,7 +16,7 @@ from smartaccounts.target import NEVER, complete, outcome_as_known
 from smartaccounts.timeline import day_number
 
 NOBODY = -1
-"""The row of an account that has none: it was not known at as_of."""
+"""The row of an account that is not among those of the snapshot, as who was not known at as_of."""
 
 
 class Outcomes:
