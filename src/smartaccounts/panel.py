@@ -14,8 +14,6 @@ from smartaccounts.features.snapshot import KEY, Snapshot, places
 from smartaccounts.html import section, sentences, table
 from smartaccounts.target import grown
 
-Floats = NDArray[np.float64]
-
 OUTCOME = ("spend_ahead", "months_ahead", "target", "season_ahead")
 """The columns of a panel beside those of a snapshot."""
 
@@ -126,12 +124,16 @@ class Trade:
     came: new customers included, null where nobody bought.
     """
 
-    came: Floats
-    had: Floats
+    came: NDArray[np.float64]
+    had: NDArray[np.float64]
 
 
 def panel_of(
-    snapshot: Snapshot, spend_ahead: Floats, months_ahead: Floats, trade: Trade, complete: Sequence[date]
+    snapshot: Snapshot,
+    spend_ahead: NDArray[np.float64],
+    months_ahead: NDArray[np.float64],
+    trade: Trade,
+    complete: Sequence[date],
 ) -> Panel:
     """Return the panel of a snapshot and of what its rows came to, in their order; `complete` as in `panel`."""
     frame = snapshot.columns("as_of", "key_spend")

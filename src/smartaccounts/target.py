@@ -77,22 +77,19 @@ def _ascending(found: pa.Table) -> pa.Table:
 
 def _came(lines: OrderLines, *, starts: Sequence[int], horizon_days: int, before: int | None) -> pa.Table:
     known = "" if before is None else f"l.known_day < {before}"
-    pieces = _pieces(lines, starts, horizon_days, only=known)
     return lines.engine.arrow(f"""
         SELECT {_WHOSE}, {unscaled("SUM(amount)")} AS spend_ahead, {_months(f"BIT_OR({_BITS})")} AS months_ahead
-        FROM ({pieces}) p JOIN outcome_as_ofs a ON p.piece BETWEEN a.first_piece AND a.last_piece
+        FROM {_pieces(lines, starts, horizon_days, only=known)}
         GROUP BY as_of, market, customer_id""")
 
 
 def _became_known(lines: OrderLines, *, starts: Sequence[int], horizon_days: int) -> pa.Table:
-    if "known_date" not in lines.provided:
-        return lines.engine.arrow(f"""
-            SELECT {_WHOSE}, last_day AS known_day, {unscaled("SUM(amount)")} AS spend_ahead,
-              {_months(f"BIT_OR({_BITS})")} AS months_ahead, {NEVER} AS next_day
-            FROM ({_pieces(lines, starts, horizon_days)}) p
-            JOIN outcome_as_ofs a ON p.piece BETWEEN a.first_piece AND a.last_piece
-            GROUP BY as_of, last_day, market, customer_id""")
-    pieces = _pieces(lines, starts, horizon_days, known="GREATEST(l.known_day, d.first_end)")
+    if "known_date" not in lines.provided:  # every line is known on its day: nothing changes after the horizon
+        came = _came(lines, starts=starts, horizon_days=horizon_days, before=None)
+        last_day = pc.add(came["as_of"].cast(pa.int32()), pa.scalar(horizon_days - 1, pa.int32()))
+        next_day = pa.repeat(pa.scalar(NEVER, pa.int32()), len(came))
+        return came.add_column(3, "known_day", last_day).append_column("next_day", next_day)
+    known = "GREATEST(l.known_day, d.first_end)"
     return lines.engine.arrow(f"""
         SELECT {_WHOSE}, known_day, {unscaled("SUM(amount) OVER upto")} AS spend_ahead,
           {_months("BIT_OR(months) OVER upto")} AS months_ahead,
@@ -100,7 +97,7 @@ def _became_known(lines: OrderLines, *, starts: Sequence[int], horizon_days: int
         FROM (
           SELECT a.as_of, market, customer_id, CAST(GREATEST(p.known, a.last_day) AS INTEGER) AS known_day,
             SUM(amount) AS amount, BIT_OR({_BITS}) AS months
-          FROM ({pieces}) p JOIN outcome_as_ofs a ON p.piece BETWEEN a.first_piece AND a.last_piece
+          FROM {_pieces(lines, starts, horizon_days, known=known)}
           GROUP BY ALL)
         WINDOW upto AS (PARTITION BY as_of, market, customer_id ORDER BY known_day)""")
 
@@ -114,20 +111,22 @@ def _months(bits: str) -> str:
 
 
 def _pieces(lines: OrderLines, starts: Sequence[int], horizon_days: int, *, only: str = "", known: str = "") -> str:
-    """Return the query of what was bought in each piece of time: a line is added up once for all as_ofs.
+    """Return what was bought in each piece of time, p, beside each as_of a whose horizon holds it, as SQL after FROM.
 
+    A line is added up once for all as_ofs.
     only: a condition on the lines. known: when they were known, to tell them apart by.
     """
     days, as_ofs = _cut(starts, horizon_days)
     lines.engine.load("outcome_days", days)
     lines.engine.load("outcome_as_ofs", as_ofs)
     within = f"l.day >= {starts[0]} AND l.day < {starts[-1] + horizon_days}"  # said of all, files are passed over
-    return f"""
+    return f"""(
         SELECT l.market, l.customer_id, d.piece, ANY_VALUE(d.month) AS month, SUM({scaled("l.amount")}) AS amount
           {known and f", {known} AS known"}
         FROM {lines.table} l JOIN outcome_days d ON d.day = l.day
         WHERE {within}{only and f" AND {only}"}
-        GROUP BY l.market, l.customer_id, d.piece{known and f", {known}"}"""
+        GROUP BY l.market, l.customer_id, d.piece{known and f", {known}"}) p
+        JOIN outcome_as_ofs a ON p.piece BETWEEN a.first_piece AND a.last_piece"""
 
 
 def _cut(starts: Sequence[int], horizon_days: int) -> tuple[pa.Table, pa.Table]:
