@@ -1,6 +1,6 @@
 """Compare the features of the product with a straightforward pandas version: the same values, how much CPU time?
 
-    python benchmarks/features_speed.py
+    python -m benchmarks.features_speed
 
 simulates about 2 million order lines, computes 12 monthly snapshots with `smartaccounts features` and with
 pandas_features.py, by turns and each in a process of its own, and prints the largest difference between the two, the
@@ -11,50 +11,30 @@ from __future__ import annotations
 
 import argparse
 import os
-import resource
 import statistics
-import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
-from datetime import date
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
-import yaml
-
-from smartaccounts.orders.simulate import simulate
-from smartaccounts.timeline import firsts_of_months
+from benchmarks.performance import PRODUCT, cost
+from benchmarks.supplier import AS_OFS, DATES, supplier
 
 HERE = Path(__file__).parent
 CUSTOMERS, YEARS = 26_500, 4.0  # about 2 million lines
-DATES = [str(d) for d in firsts_of_months(date(2024, 1, 1), date(2024, 12, 1))]
 KEY = ["as_of", "market", "customer_id"]
-
-
-def cpu_seconds(command: Sequence[str]) -> float:
-    """Run a command to its end; return the CPU seconds of it and its children."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def commands(
     folder: Path, customers: int, years: float, *, shared: bool
 ) -> tuple[dict[str, list[str]], dict[str, Path]]:
     """Simulate, write the pipeline file; return the command of each side and the file that it writes."""
-    made = simulate(folder / "orders.parquet", customers=customers, years=years, markets=3)
+    pipeline, made = supplier(folder, customers=customers, years=years)
     print(f"{made.line_count:,} lines, {made.customers:,} customers, {len(DATES)} as_of dates")
-    columns = {name: name for name in pq.read_schema(made.lines).names}
-    pipeline = folder / "speed.yaml"
-    pipeline.write_text(yaml.safe_dump({"name": "speed", "source": {"path": made.lines.name}, "columns": columns}))
-    as_ofs = [part for d in DATES for part in ("--as-of", d)]
     out = {"smartaccounts": folder / "product.parquet", "pandas": folder / "pandas.parquet"}
-    product = [str(Path(sys.executable).with_name("smartaccounts")), "features", str(pipeline), *as_ofs, "--float64"]
-    yardstick = [sys.executable, str(HERE / "pandas_features.py"), str(made.lines), *as_ofs]
+    product = [PRODUCT, "features", str(pipeline), *AS_OFS, "--float64"]
+    yardstick = [sys.executable, str(HERE / "pandas_features.py"), str(made.lines), *AS_OFS]
     return {
         "smartaccounts": [*product, "--out", str(out["smartaccounts"])],
         "pandas": [*yardstick, *(["--shared"] if shared else []), "--out", str(out["pandas"])],
@@ -94,7 +74,7 @@ def main() -> None:
         seconds: dict[str, list[float]] = {side: [] for side in command}
         for turn in range(given.repeats):
             for side, words in command.items():
-                seconds[side].append(cpu_seconds(words))
+                seconds[side].append(cost(words).cpu)
             print(f"run {turn + 1}: " + ", ".join(f"{side} {s[-1]:.1f} CPU s" for side, s in seconds.items()))
         found = differences(*(pd.read_parquet(p) for p in out.values()))
     worst = found.iloc[0]

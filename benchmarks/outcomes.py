@@ -17,12 +17,11 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
-from benchmarks.performance import END, commands
+from benchmarks.supplier import END, supplier
 
 from smartaccounts.config import read_pipeline
 from smartaccounts.evaluation.outcomes import Outcomes
 from smartaccounts.features.snapshot import snapshot
-from smartaccounts.orders.simulate import simulate
 from smartaccounts.panel import panel
 from smartaccounts.target import outcome
 from smartaccounts.timeline import firsts_of_months
@@ -43,12 +42,8 @@ def main() -> int:
     parser.add_argument("--customers", type=int, default=500_000)
     asked, alike = parser.parse_args(), True
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        made = simulate(
-            folder / "orders.parquet", customers=asked.customers, years=2, markets=3, start=END - timedelta(days=730)
-        )
-        commands(folder, made.lines, 1)  # writes the pipeline file
-        pipeline = read_pipeline(folder / "speed.yaml")
+        file, made = supplier(Path(name), customers=asked.customers, years=2)
+        pipeline = read_pipeline(file)
         horizon = pipeline.target.horizon_days
         ends = firsts_of_months(END - timedelta(days=184), END)
         dates = [d for d in firsts_of_months(END - timedelta(days=546), END) if d <= END - timedelta(days=horizon)]

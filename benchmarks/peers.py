@@ -23,15 +23,14 @@ from datetime import date
 from pathlib import Path
 
 import pyarrow.parquet as pq
-import yaml
-from benchmarks.performance import DATES, END, cost
+from benchmarks.performance import PRODUCT, cost
+from benchmarks.supplier import AS_OFS, DATES, supplier
 
 from smartaccounts.config import read_pipeline
 from smartaccounts.engine.duckdb import Engine
 from smartaccounts.features import by_sql
 from smartaccounts.features.families import CATALOGUE
 from smartaccounts.orders.read import read
-from smartaccounts.orders.simulate import simulate
 
 WANTED = ("polars", "featuretools", "getml", "pandas<3", "pyarrow")
 
@@ -74,18 +73,13 @@ def main() -> None:
     os.environ |= {"SMARTACCOUNTS_THREADS": "1", "POLARS_MAX_THREADS": "1"}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        start = END.replace(year=END.year - int(asked.years))
-        made = simulate(folder / "orders.parquet", customers=asked.customers, years=asked.years, markets=3, start=start)
+        pipeline, made = supplier(folder, customers=asked.customers, years=asked.years)
         print(f"{made.line_count:,} lines, {made.customers:,} customers, {len(DATES)} as_of dates")
-        columns = {name: name for name in pq.read_schema(made.lines).names}
-        pipeline = folder / "peers.yaml"
-        pipeline.write_text(yaml.safe_dump({"name": "peers", "source": {"path": made.lines.name}, "columns": columns}))
-        python, own = environment(folder / "environment"), str(Path(sys.executable).with_name("smartaccounts"))
+        python = environment(folder / "environment")
         out = folder / "features.parquet"
-        as_ofs = [part for d in DATES for part in ("--as-of", d)]
         others = str(Path(__file__).with_name("peer_features.py"))
         commands = {
-            "smartaccounts": [own, "features", str(pipeline), *as_ofs, "--out", str(out)],
+            "smartaccounts": [PRODUCT, "features", str(pipeline), *AS_OFS, "--out", str(out)],
             "DuckDB's SQL": [sys.executable, "-m", "benchmarks.peers", "--sql", str(pipeline)],
             "Polars": [str(python), others, "polars", str(made.lines), *DATES],
             "getML": [str(python), "-W", "ignore", others, "getml", str(made.lines), *DATES],

@@ -1,12 +1,14 @@
 """What features cost beside the floor: reading the columns once, and one group-by.
 
-    python -m benchmarks.performance [--customers 500000] [--years 2] [--repeats 3] [--threads 1]
+    python -m benchmarks.performance [--customers 500000] [--years 2] [--repeats 3] [--threads 1] [--large 2300000]
 
 simulates order lines (500,000 customers in two years: about 20 million) and runs by turns, each in a process of its
 own: the floor (DuckDB: SUM(HASH(column)) of every column, and SUM, COUNT, MAX by customer), `smartaccounts features` at
-1 and at 12 monthly cut-offs, parquet written, and PyArrow that does nothing but write as many rows as those of 12
-cut-offs (the first 65,536 of them over and over, as `features` writes them, and without compression). Prints medians of
-CPU seconds (user + system, start included), their ratios to the floor, and the largest peak of memory.
+1 and at 12 monthly cut-offs, parquet written, those 12 with `--memory 1500MB` and on two threads, and PyArrow that does
+nothing but write as many rows as those of 12 cut-offs (the first 65,536 of them over and over, as `features` writes
+them, and without compression). Prints medians of CPU seconds (user + system, start included), their ratios to the
+floor, seconds by the clock, and the largest peak of memory. With `--large`, so many customers are simulated too, and
+the features of their lines computed once at the same 12 cut-offs, with `--memory 3GB`.
 """
 
 from __future__ import annotations
@@ -18,40 +20,38 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
-import yaml
+from benchmarks.supplier import AS_OFS, supplier
 
-from smartaccounts.orders.simulate import simulate
-from smartaccounts.timeline import firsts_of_months
-
-END = date(2025, 1, 1)
-DATES = [str(d) for d in firsts_of_months(END - timedelta(days=365), END)][-12:]
+PRODUCT = str(Path(sys.executable).with_name("smartaccounts"))
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What a process took: CPU seconds, peak of memory in GB; and what it said."""
+    """What a process took: CPU seconds, peak of memory in GB, seconds by the clock; and what it said."""
 
     cpu: float
     memory: float
+    clock: float
     said: str
 
 
 def cost(command: Sequence[str]) -> Cost:
     """Run a command to its end; SystemExit where it fails."""
+    start = time.monotonic()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     said = process.stdout.read() if process.stdout else ""
     _, status, usage = os.wait4(process.pid, 0)
     if status:
         raise SystemExit(f"{' '.join(command)} ended with {os.waitstatus_to_exitcode(status)}")
-    return Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1e6, said)
+    return Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1e6, time.monotonic() - start, said)
 
 
 def floor(path: str, threads: str) -> None:
@@ -74,25 +74,27 @@ def write(path: str, *, compression: str) -> None:
     Path(f"{path}.again").unlink()
 
 
-def commands(folder: Path, lines: Path, threads: int) -> dict[str, list[str]]:
+def commands(pipeline: Path, lines: Path, threads: int) -> dict[str, list[str]]:
     """Return the commands by name."""
-    columns = {name: name for name in pq.read_schema(lines).names}
-    pipeline = folder / "speed.yaml"
-    pipeline.write_text(yaml.safe_dump({"name": "speed", "source": {"path": lines.name}, "columns": columns}))
-    product = [str(Path(sys.executable).with_name("smartaccounts")), "features", str(pipeline)]
-
-    def features(some: Sequence[str]) -> list[str]:
-        return [*product, *(part for d in some for part in ("--as-of", d)), "--out", str(folder / "features.parquet")]
-
+    out = str(pipeline.with_name("features.parquet"))
+    features = [PRODUCT, "features", str(pipeline), "--out", out]
     again = [sys.executable, "-m", "benchmarks.performance", "--threads", str(threads)]
-    writing = [*again, "--write", str(folder / "features.parquet"), "--compression"]
+    writing = [*again, "--write", out, "--compression"]
     return {
         "floor": [*again, "--floor", str(lines)],
-        "1 cut-off": features(DATES[-1:]),
-        "12 cut-offs": features(DATES),
+        "1 cut-off": [*features, *AS_OFS[-2:]],
+        "12 cut-offs": [*features, *AS_OFS],
+        "12, within 1500MB": [*features, *AS_OFS, "--memory", "1500MB"],
+        "12, two threads": ["env", "SMARTACCOUNTS_THREADS=2", *features, *AS_OFS],
         "to write 12": [*writing, "snappy"],
         "uncompressed": [*writing, "none"],
     }
+
+
+def middle(costs: Sequence[Cost]) -> Cost:
+    """Return the medians of some runs, and the largest peak of memory."""
+    cpu, clock = (statistics.median(values) for values in zip(*((c.cpu, c.clock) for c in costs), strict=True))
+    return Cost(cpu, max(c.memory for c in costs), clock, "")
 
 
 def main() -> None:
@@ -102,6 +104,7 @@ def main() -> None:
     parser.add_argument("--years", type=float, default=2.0)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--large", type=int, default=0, help="customers of a larger supplier, measured once")
     parser.add_argument("--floor", help=argparse.SUPPRESS)
     parser.add_argument("--write", help=argparse.SUPPRESS)
     parser.add_argument("--compression", help=argparse.SUPPRESS)
@@ -114,19 +117,29 @@ def main() -> None:
         return
     os.environ["SMARTACCOUNTS_THREADS"] = str(asked.threads)
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        start = END - timedelta(days=int(365 * asked.years))
-        made = simulate(folder / "orders.parquet", customers=asked.customers, years=asked.years, markets=3, start=start)
+        pipeline, made = supplier(Path(name) / "usual", customers=asked.customers, years=asked.years)
         machine = f"{platform.machine()}, {os.cpu_count()} cores, {asked.threads} used"
-        print(f"{machine}; {made.line_count:,} lines, {made.customers:,} customers")
-        found: dict[str, list[Cost]] = {}
+        print(f"{machine}; {made.line_count:,} lines, {made.customers:,} customers", flush=True)
+        runs: dict[str, list[Cost]] = {}
         for _ in range(asked.repeats):
-            for what, command in commands(folder, made.lines, asked.threads).items():
-                found.setdefault(what, []).append(cost(command))
-    least = statistics.median(c.cpu for c in found["floor"])
-    for what, costs in found.items():
-        cpu = statistics.median(c.cpu for c in costs)
-        print(f"{what:12} {cpu:6.1f} CPU s = {cpu / least:5.2f} x floor, {max(c.memory for c in costs):.1f} GB")
+            for what, command in commands(pipeline, made.lines, asked.threads).items():
+                runs.setdefault(what, []).append(cost(command))
+        found = {what: middle(costs) for what, costs in runs.items()}
+        if asked.large:
+            pipeline, large = supplier(Path(name) / "large", customers=asked.large, years=asked.years)
+            print(f"and {large.line_count:,} lines, {large.customers:,} customers", flush=True)
+            features = [PRODUCT, "features", str(pipeline), "--out", str(pipeline.with_name("features.parquet"))]
+            found["12, large, within 3GB"] = cost([*features, *AS_OFS, "--memory", "3GB"])
+    for what, one in found.items():
+        ratio = one.cpu / found["floor"].cpu
+        print(f"{what:22} {one.cpu:6.1f} CPU s = {ratio:5.2f} x floor, {one.clock:6.1f} s, {one.memory:.2f} GB")
+    twelve = found["12 cut-offs"]
+    print(f"12 cut-offs against 1: {twelve.cpu / found['1 cut-off'].cpu:.2f} x")
+    if asked.threads == 1:
+        print(f"two threads against one, by the clock: {twelve.clock / found['12, two threads'].clock:.2f} x faster")
+    if asked.large:
+        more = found["12, large, within 3GB"].cpu / twelve.cpu
+        print(f"{large.line_count / made.line_count:.2f} times the lines: {more:.2f} x the CPU seconds")
 
 
 if __name__ == "__main__":

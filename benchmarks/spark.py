@@ -5,7 +5,7 @@
 simulates order lines (500,000 customers in two years: about 20 million) and runs by turns, each in a process of its
 own: `smartaccounts features` at 12 monthly cut-offs, embedded and on Spark, and Spark on a supplier of 200 customers,
 which is its start-up. Prints medians of seconds by the clock, those of Spark without its start-up over those of the
-embedded engine, and compares the snapshots to the last bit.
+embedded engine, and compares the snapshots to the last bit: exit 1 where they differ.
 """
 
 from __future__ import annotations
@@ -14,41 +14,22 @@ import argparse
 import os
 import platform
 import statistics
-import sys
 import tempfile
-import time
-from datetime import timedelta
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import yaml
-from benchmarks.performance import DATES, END, cost
-
-from smartaccounts.orders.simulate import simulate
-
-
-def pipeline(folder: Path, *, customers: int, years: float) -> tuple[Path, int]:
-    """Simulate a supplier; return its pipeline file and the number of its lines."""
-    folder.mkdir()
-    start = END - timedelta(days=int(365 * years))
-    made = simulate(folder / "orders.parquet", customers=customers, years=years, markets=3, start=start)
-    columns = {name: name for name in pq.read_schema(made.lines).names}
-    file = folder / "supplier.yaml"
-    file.write_text(yaml.safe_dump({"name": "speed", "source": {"path": made.lines.name}, "columns": columns}))
-    return file, made.line_count
+from benchmarks.performance import PRODUCT, cost
+from benchmarks.supplier import AS_OFS, supplier
 
 
 def features(file: Path, out: Path, *, master: str | None) -> float:
     """Run the command at all dates, on Spark where a master is given; return the seconds it took."""
-    command = [str(Path(sys.executable).with_name("smartaccounts")), "features", str(file), "--out", str(out)]
-    command += [part for d in DATES for part in ("--as-of", d)]
+    command = [PRODUCT, "features", str(file), "--out", str(out), *AS_OFS]
     if master is not None:
         memory = "spark.settings={spark.driver.memory: 6g, spark.ui.enabled: 'false'}"
         command += ["--set", "engine=spark", "--set", f"spark.master={master}", "--set", memory]
-    start = time.monotonic()
-    cost(command)
-    return time.monotonic() - start
+    return cost(command).clock
 
 
 def rows(out: Path) -> pa.Table:
@@ -69,9 +50,9 @@ def main() -> None:
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        file, lines = pipeline(folder / "large", customers=asked.customers, years=asked.years)
-        small, _ = pipeline(folder / "small", customers=200, years=asked.years)
-        print(f"{platform.machine()}, {os.cpu_count()} cores; {lines:,} lines", flush=True)
+        file, made = supplier(folder / "large", customers=asked.customers, years=asked.years)
+        small, _ = supplier(folder / "small", customers=200, years=asked.years)
+        print(f"{platform.machine()}, {os.cpu_count()} cores; {made.line_count:,} lines", flush=True)
         found: dict[str, list[float]] = {}
         for _ in range(asked.repeats):
             found.setdefault("embedded", []).append(features(file, folder / "embedded.parquet", master=None))
@@ -80,7 +61,9 @@ def main() -> None:
         took = {who: statistics.median(runs) for who, runs in found.items()}
         said = ", ".join(f"{who} {value:.1f} s" for who, value in took.items())
         print(f"{said}; {(took['Spark'] - took['start-up']) / took['embedded']:.2f} x without start-up")
-        print("every value the same:", rows(folder / "spark.parquet").equals(rows(folder / "embedded.parquet")))
+        if not rows(folder / "spark.parquet").equals(rows(folder / "embedded.parquet")):
+            raise SystemExit("The two snapshots differ.")
+        print("every value the same")
 
 
 if __name__ == "__main__":

@@ -144,10 +144,11 @@ def main() -> None:
                 seconds[way].append(median(took[way]))
             said = "; ".join(f"{w} {seconds[w][-1]:.2f} s, {reached[w][-1]:.4f}" for w in ways)
             print(f"{name} {fold.test}: {said}", flush=True)
-        bar = sum(seconds[ways[0]])
+        bar, theirs = sum(seconds[ways[0]]), float(np.mean(reached[ways[0]]))
         for way in ways:
             cpu, ap = sum(seconds[way]), float(np.mean(reached[way]))
-            print(f"{name:15} {way:26} {cpu:7.1f} s  {cpu / bar:5.2f} x {ways[0]}  AP {ap:.4f}", flush=True)
+            against = f"{cpu / bar:5.2f} x {ways[0]}  AP {ap:.4f} = {ap / theirs:.2f} x"
+            print(f"{name:15} {way:26} {cpu:7.1f} s  {against}", flush=True)
 
 
 if __name__ == "__main__":

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 from datetime import date
 from pathlib import Path
-from types import ModuleType
 
 import pandas as pd
 import pytest
+from benchmarks import features_speed, pandas_features
 
 from smartaccounts.config import Target, pipeline_from
 from smartaccounts.engine.duckdb import Engine
@@ -16,17 +15,7 @@ from smartaccounts.features.snapshot import snapshot
 from smartaccounts.orders.read import read
 from smartaccounts.orders.simulate import simulate
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 DATES = [date(2022, 3, 1), date(2022, 9, 1), date(2024, 1, 1)]
-
-
-def module(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, BENCHMARKS / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    loaded = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(loaded)
-    return loaded
 
 
 @pytest.mark.slow
@@ -38,10 +27,9 @@ def test_pandas_gives_the_same_values(tmp_path: Path, shared: bool) -> None:
     spec = {"name": "test", "source": {"path": str(made.lines)}, "columns": columns}
     with Engine() as engine:
         product = snapshot(read(pipeline_from(spec, folder=tmp_path), engine), DATES, target).frame
-    yardstick = module("pandas_features")
-    found = yardstick.snapshot(yardstick.read(made.lines), DATES, target, shared=shared)
+    found = pandas_features.snapshot(pandas_features.read(made.lines), DATES, target, shared=shared)
 
     assert product["eligible"].any()
-    worst = module("features_speed").differences(product, found)
+    worst = features_speed.differences(product, found)
     assert worst["null_on_one_side"].sum() == 0, worst.head()
     assert worst["largest_difference"].max() < 1e-8, worst.head()

@@ -6,7 +6,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from tests.oracle.test_pandas_features import module
+from benchmarks import features_speed, pandas_features
 
 from smartaccounts.config import Target, read_pipeline
 from smartaccounts.engine.duckdb import Engine
@@ -23,17 +23,16 @@ pytestmark = [pytest.mark.real, pytest.mark.slow]
 
 
 def test_every_value_of_a_real_history(real_name: str) -> None:
-    yardstick = module("pandas_features")
     with Engine() as engine:
         lines = read(read_pipeline(PIPELINES / f"{real_name}.yaml"), engine)
         product = snapshot(lines, DATES[real_name], Target()).frame
         rows = engine.frame(f"SELECT *, known_day AS known FROM {lines.table}")
         absent = list(absent_features(lines.provided))
-    rows["customer"] = rows.groupby(yardstick.CUSTOMER).ngroup()
-    found = yardstick.snapshot(rows, DATES[real_name], Target())
+    rows["customer"] = rows.groupby(pandas_features.CUSTOMER).ngroup()
+    found = pandas_features.snapshot(rows, DATES[real_name], Target())
 
     assert product[absent].isna().all(axis=None)
     assert len(CATALOGUE) - len(absent) >= 90
-    worst = module("features_speed").differences(product.drop(columns=absent), found.drop(columns=absent))
+    worst = features_speed.differences(product.drop(columns=absent), found.drop(columns=absent))
     assert worst["null_on_one_side"].sum() == 0, worst.head()
     assert worst["largest_difference"].max() < 1e-8, worst.head(12)

@@ -1,0 +1,29 @@
+"""A simulated supplier to measure on: its order lines, and the pipeline file that maps them."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import yaml
+
+from smartaccounts.orders.simulate import Simulation, simulate
+from smartaccounts.timeline import firsts_of_months
+
+END = date(2025, 1, 1)
+DATES = [str(d) for d in firsts_of_months(END - timedelta(days=365), END)][-12:]
+"""Twelve monthly cut-offs up to the end of the lines."""
+
+AS_OFS = [word for day in DATES for word in ("--as-of", day)]
+
+
+def supplier(folder: Path, *, customers: int, years: float) -> tuple[Path, Simulation]:
+    """Simulate order lines up to END in three markets; return the pipeline file that names all their columns."""
+    folder.mkdir(exist_ok=True)
+    start = END - timedelta(days=int(365 * years))
+    made = simulate(folder / "orders.parquet", customers=customers, years=years, markets=3, start=start)
+    columns = {name: name for name in pq.read_schema(made.lines).names}
+    pipeline = folder / "speed.yaml"
+    pipeline.write_text(yaml.safe_dump({"name": "speed", "source": {"path": made.lines.name}, "columns": columns}))
+    return pipeline, made
