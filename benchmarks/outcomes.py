@@ -52,7 +52,7 @@ def main() -> int:
             with timed("snapshot"):
                 seen = snapshot(lines, dates, pipeline.target)
             with timed("one look for all"):
-                outcomes = Outcomes(lines, seen)
+                outcomes = Outcomes(lines, seen, ends)
             for end in ends:
                 over = [d for d in dates if d + timedelta(days=horizon) <= end]
                 with timed(f"known before {end}: panel out of it"):

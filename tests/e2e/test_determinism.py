@@ -37,7 +37,7 @@ def test_in_files_where_memory_does_not_suffice(
 ) -> None:
     monkeypatch.setattr(duckdb, "Room", lambda _, folder: Room(0, folder))
     monkeypatch.setattr(lines, "LARGE", 0)
-    monkeypatch.setattr(piecewise, "PIECE", 700)
+    monkeypatch.setattr(piecewise, "PIECE", 1500)
     assert list(differences(once, say(read_pipeline(supplier / "supplier.yaml"), AS_OF, tmp_path))) == []
 
 

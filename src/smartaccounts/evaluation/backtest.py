@@ -88,30 +88,44 @@ class Backtest:
         return score_rows(self.tested, SCORE_COLUMNS)
 
 
-def backtest(  # noqa: PLR0913 - what is optional is named at the call
+def backtest(
     lines: Lines,
     as_ofs: Sequence[date],
     pipeline: Pipeline,
     rankers: Sequence[Ranker],
     *,
-    known_before: date | None = None,
     lenders: Sequence[Lender] = (),
     step: Callable[[str], None] = lambda _: None,
 ) -> Backtest:
     """Walk forward over `as_ofs`; at each, rankers learn from monthly dates whose horizon was over.
 
-    The outcomes of the test dates come from lines known before `known_before`; from all lines where it is None. Of
-    `lenders`, rankers that borrow learn as well.
+    The outcomes of the test dates come from all lines. Of `lenders`, rankers that borrow learn as well.
 
     HistoryError where a test date has too little history, or nobody was eligible at any. `step` is told what was done.
     """
     walk = Walk(lines, as_ofs, pipeline, lenders)
     step(f"features at {len(walk.dates)} dates")
+    return walked(walk, as_ofs, rankers, step=step)
+
+
+def walked(
+    walk: Walk,
+    as_ofs: Sequence[date],
+    rankers: Sequence[Ranker],
+    *,
+    known_before: date | None = None,
+    step: Callable[[str], None] = lambda _: None,
+) -> Backtest:
+    """Return what `backtest` does, of some of the tests of a walk.
+
+    The outcomes of the test dates come from lines known before `known_before`, one of the walk's dates; from all lines
+    where it is None.
+    """
     tested = []
     for test in sorted(set(as_ofs)):
         tested.append(walk.test(walk.fold(test), rankers, known_before=known_before))
         step(f"as_of {test}")
-    return backtested(walk, tested, pipeline)
+    return backtested(walk, tested, walk.pipeline)
 
 
 def backtested(

@@ -127,7 +127,7 @@ def course(
     made = {level: designed(asked, level, empty=empty) for level in (1.0, *pipeline.model.key_levels)}
     seen = asked.of_table(asked.columns(*THIN))
     step(f"features at {len(dates)} dates")
-    outcomes = Outcomes(lines, seen)
+    outcomes = Outcomes(lines, seen, [known_before, *(f.test for f in plan)])
     cut_offs: list[CutOff] = []
     left_out: dict[date, str] = {}
     for as_of in spread([f.test for f in plan]):

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date
+from itertools import chain
 
 from smartaccounts.config import Pipeline, Target, read_pipeline
 from smartaccounts.engine.duckdb import Engine
@@ -52,16 +53,18 @@ class Lending:
         extra: features of the borrower's pipeline file, computed of the lenders' lines.
         """
         self._lenders = tuple(lenders)
-        dates = [sorted({d for b in befores for d in lender.dates(b)}) or [min(befores)] for lender in lenders]
+        self._dates = {before: [lender.dates(before) for lender in lenders] for before in befores}
+        asked = [sorted({*chain(*dates)}) or [min(befores)] for dates in zip(*self._dates.values(), strict=True)]
         self._outcomes = [
-            Outcomes(a.lines, snapshot(a.lines, d, a.target, extra=extra)) for a, d in zip(lenders, dates, strict=True)
+            Outcomes(a.lines, snapshot(a.lines, d, a.target, extra=extra), befores)
+            for a, d in zip(lenders, asked, strict=True)
         ]
 
     def loans(self, before: date) -> tuple[Loan, ...]:
         """Return what each lender lends at a date, in their order; a loan may have no rows."""
         return tuple(
-            Loan(a.name, a.file, before, outcomes.panel(a.dates(before), known_before=before))
-            for a, outcomes in zip(self._lenders, self._outcomes, strict=True)
+            Loan(a.name, a.file, before, outcomes.panel(dates, known_before=before))
+            for a, dates, outcomes in zip(self._lenders, self._dates[before], self._outcomes, strict=True)
         )
 
 

@@ -12,27 +12,26 @@ from numpy.typing import NDArray
 from smartaccounts.features.snapshot import KEY, Snapshot
 from smartaccounts.orders.contract import Lines
 from smartaccounts.panel import Panel, Trade, panel_of
-from smartaccounts.target import NEVER, complete, outcome_as_known
-from smartaccounts.timeline import day_number
+from smartaccounts.target import complete, outcome_as_known
 
 NOBODY = -1
 """The row of an account that is not among those of the snapshot, as who was not known at as_of."""
 
 
 class Outcomes:
-    """What the rows of a snapshot came to, as it was known at any date: out of one look at the lines.
+    """What the rows of a snapshot came to, as it was known at some dates: out of one look at the lines.
 
     It is kept in numbers: `_row`, the place in the snapshot of the account that a value is of, and `_market`, that of
     its market among the markets of all dates.
     """
 
-    def __init__(self, lines: Lines, seen: Snapshot) -> None:
-        """Look at what followed the as_of dates of a snapshot."""
-        self._seen, self._last_day = seen, lines.last_day
-        dates = [day.date() for day in seen.column("as_of").unique()]
-        found = outcome_as_known(lines, dates, horizon_days=seen.target.horizon_days)
+    def __init__(self, lines: Lines, seen: Snapshot, befores: Sequence[date]) -> None:
+        """Look at what followed the as_of dates of a snapshot; `befores`: the dates that `panel` will be asked for."""
+        self._seen, self._last_day, self._befores = seen, lines.last_day, sorted({*befores})
+        dates, horizon = [day.date() for day in seen.column("as_of").unique()], seen.target.horizon_days
+        found = outcome_as_known(lines, dates, horizon_days=horizon, befores=self._befores)
         self._spend, self._months = found["spend_ahead"].to_numpy(), found["months_ahead"].to_numpy(np.int8)
-        self._known, self._next = found["known_day"].to_numpy(), found["next_day"].to_numpy()
+        self._since, self._until = found["since"].to_numpy(), found["until"].to_numpy()
         rows = seen.columns(*KEY, "spend_h")
         self._row = _rows_of(found[KEY], rows[KEY])
         markets = pd.concat([rows[KEY[:2]], found[KEY[:2]]], ignore_index=True)
@@ -41,11 +40,16 @@ class Outcomes:
         self._had = _totals(rows["spend_h"].to_numpy(), self._market_of_row, int(codes.max(initial=-1)) + 1)
 
     def panel(self, dates: Sequence[date], *, known_before: date | None) -> Panel:
-        """Return the panel of `dates` with the outcomes known before `known_before` (None: in the source)."""
+        """Return the panel of `dates` with the outcomes known before `known_before` (None: in the source).
+
+        ValueError where that is not one of `befores`.
+        """
         days = self._seen.target.horizon_days
         over = complete(dates, horizon_days=days, known_before=known_before, last_day=self._last_day)
-        before = NEVER if known_before is None else day_number(known_before)
-        valid = (self._known < before) & (self._next >= before)
+        if known_before not in (None, *self._befores):
+            raise ValueError(f"Expected one of the dates that were said, got {known_before}.")
+        at_before = len(self._befores) if known_before is None else self._befores.index(known_before)
+        valid = (self._since <= at_before) & (self._until > at_before)
         at = self._seen.places_at(dates)
         came = _totals(self._spend[valid], self._market[valid], len(self._had))[self._market_of_row[at]]
         trade = Trade(came, self._had[self._market_of_row[at]])

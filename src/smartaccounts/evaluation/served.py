@@ -59,7 +59,7 @@ def past_dates(lines: Lines, as_of: date, pipeline: Pipeline, *, lenders: Sequen
 
 def verdict_at(walk: Walk, as_of: date, dates: Sequence[date], pipeline: Pipeline, challenger: Ranker) -> Verdict:
     """Judge the challenger as of `as_of` on past `dates`; where they cannot suffice, nothing is fitted for it."""
-    history = (as_of - walk.lines.first_known(as_of)).days
+    history = walk.history_days(as_of)
     missing = lacking(dates=len(dates), history_days=history)
     if missing:
         return judge(None, challenger.name, history_days=history, reason="; ".join(missing))

@@ -69,26 +69,45 @@ def planned(lines: Lines, as_ofs: Sequence[date], pipeline: Pipeline) -> list[Fo
 
 
 class Walk:
-    """Snapshots and outcomes of some as_of dates, computed once; a ranker is fitted once per fold and remembered."""
+    """Snapshots and outcomes of some as_of dates, computed once; a ranker is fitted once per fold and remembered.
 
-    def __init__(self, lines: Lines, dates: Sequence[date], pipeline: Pipeline, lenders: Sequence[Lender] = ()) -> None:
-        """Compute the snapshots at `dates`, at the dates that train for them, and one horizon before them.
+    All that it needs of the lines it has from the start: they may be let go before a ranker is fitted.
+    """
 
-        Those of the lenders too, at the dates that they can lend.
+    def __init__(
+        self,
+        lines: Lines,
+        tests: Sequence[date],
+        pipeline: Pipeline,
+        lenders: Sequence[Lender] = (),
+        *,
+        taught: Sequence[date] = (),
+    ) -> None:
+        """Compute the snapshots at the `tests`, at the dates that train for them, and one horizon before them.
+
+        Those of the lenders too, at the dates that they can lend. `taught`: dates for which rankers learn, not
+        tested themselves. HistoryError where a date has less than a horizon of history.
         """
-        self.lines, self.pipeline = lines, pipeline
+        self.pipeline = pipeline
         horizon = timedelta(days=pipeline.target.horizon_days)
-        plan = planned(lines, dates, pipeline)
-        self.dates = tuple(sorted({d for f in plan for d in (*f.train, f.test, f.test - horizon)}))
+        plan = planned(lines, [*tests, *taught], pipeline)
+        self._folds = {fold.test: fold for fold in plan}
+        self._history_days = {day: (day - lines.first_known(day)).days for day in self._folds}
+        tested = {d for test in tests for d in (test, test - horizon)}
+        self.dates = tuple(sorted(tested.union(*(fold.train for fold in plan)))) or (min(self._folds),)
         extra = extra_features(pipeline)
         self.seen = snapshot(lines, self.dates, pipeline.target, extra=extra)
-        self._outcomes = Outcomes(lines, self.seen)
-        self._lending = Lending(lenders, [f.test for f in plan], extra)
+        self._outcomes = Outcomes(lines, self.seen, [*self._folds])
+        self._lending = Lending(lenders, [*self._folds], extra)
         self._ranked: dict[tuple[date, str, bool], Ranked] = {}
 
     def fold(self, test: date) -> Fold:
-        """Return the fold of a test date; HistoryError where it has less than a horizon of history."""
-        return planned(self.lines, [test], self.pipeline)[0]
+        """Return the fold of one of the dates."""
+        return self._folds[test]
+
+    def history_days(self, test: date) -> int:
+        """Return how many days of history were known at one of the dates."""
+        return self._history_days[test]
 
     def panel(self, dates: Sequence[date], *, known_before: date | None) -> Panel:
         """Return the panel of `dates` with the outcomes known before `known_before` (None: in the source)."""

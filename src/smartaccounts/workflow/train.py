@@ -6,37 +6,35 @@ import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date
 from importlib.metadata import version
 from typing import Any
 
 from smartaccounts.bundle import Bundle, Card, columns_of, extra_of
 from smartaccounts.config import Model, Pipeline
 from smartaccounts.errors import HistoryError
-from smartaccounts.evaluation.backtest import Backtest, backtest, measures
+from smartaccounts.evaluation.backtest import Backtest, measures, walked
 from smartaccounts.evaluation.bootstrap import Interval
 from smartaccounts.evaluation.draws import draws_file
 from smartaccounts.evaluation.gate import Verdict, judge
-from smartaccounts.evaluation.lending import Lender, Lending, lenders
+from smartaccounts.evaluation.lending import lenders
 from smartaccounts.evaluation.served import past_dates, plain_fit
 from smartaccounts.evaluation.summary import as_json
+from smartaccounts.evaluation.walk import Walk
 from smartaccounts.features import dictionary
 from smartaccounts.features.catalogue import Feature
-from smartaccounts.features.extra import Extra, declared, extra_features
-from smartaccounts.features.snapshot import CATALOGUE, snapshot
+from smartaccounts.features.extra import Extra, declared
+from smartaccounts.features.snapshot import CATALOGUE
 from smartaccounts.growth_list.words import words
 from smartaccounts.html import section, sentences
 from smartaccounts.orders.check import Problem, Quality
 from smartaccounts.orders.contract import Lines
 from smartaccounts.orders.digest import digest
 from smartaccounts.outputs.drawings import drawings
-from smartaccounts.panel import Panel, panel
 from smartaccounts.rankers.base import Fitted, Note
 from smartaccounts.rankers.growth import Growth
 from smartaccounts.rankers.plain import FALLBACK, PLAIN
 from smartaccounts.rankers.records import fit_records
-from smartaccounts.target import outcome
-from smartaccounts.timeline import too_short, training_dates
 from smartaccounts.tracking.content import Training
 from smartaccounts.workflow.beside import past_lists, reach
 from smartaccounts.workflow.check import checked
@@ -110,16 +108,19 @@ def fit(
     with lenders(pipeline, memory=memory) as others, _checked_lines(pipeline, as_of, memory) as (quality, lines):
         step("order lines read and checked")
         dates = past_dates(lines, as_of, pipeline, lenders=others)
-        history_days = (as_of - lines.first_known(as_of)).days
-        result, reason = None, ""
-        if dates:
-            asked = (*judged_rankers(pipeline, champion), *PLAIN.values())
-            result = backtest(lines, dates, pipeline, asked, known_before=as_of, lenders=others, step=step)
-            reason = "; ".join(dict.fromkeys(why for t in result.tested for why in t.left_out.values()))
-        learned = _panel(lines, pipeline, as_of, others)
+        walk = Walk(lines, dates, pipeline, others, taught=[as_of])
+        history_days = walk.history_days(as_of)
         data = digest(lines, known_before=as_of)
         lent = {f"order_lines of {a.name}": digest(a.lines, known_before=as_of) for a in others}
         provided = lines.provided
+    step(f"features at {len(walk.dates)} dates")
+    result, reason = None, ""
+    if dates:
+        asked = (*judged_rankers(pipeline, champion), *PLAIN.values())
+        result = walked(walk, dates, asked, known_before=as_of, step=step)
+        reason = "; ".join(dict.fromkeys(why for t in result.tested for why in t.left_out.values()))
+    learned = walk.learned(walk.fold(as_of))
+    del walk
     beside = None if champion is None else CHAMPION
     verdict = judge(result, "growth", history_days=history_days, champion=beside, reason=reason)
     model = None
@@ -162,18 +163,6 @@ def _checked_lines(pipeline: Pipeline, as_of: date, memory: str | None) -> Itera
         quality = checked(pipeline, as_of=as_of, memory=memory)
         with order_lines(pipeline, memory=memory) as lines:
             yield quality, lines
-
-
-def _panel(lines: Lines, pipeline: Pipeline, as_of: date, others: Sequence[Lender]) -> Panel:
-    target, first = pipeline.target, lines.first_known(as_of)
-    if as_of < first + timedelta(days=target.horizon_days):
-        raise too_short(as_of, first_day=first, horizon_days=target.horizon_days)
-    most = pipeline.model.training_dates
-    dates = training_dates(as_of, first_day=first, horizon_days=target.horizon_days, most=most)
-    extra = extra_features(pipeline)
-    seen = snapshot(lines, dates or [as_of], target, extra=extra).at(dates)  # no date, no rows: nothing to learn from
-    own = panel(seen, outcome(lines, dates, horizon_days=target.horizon_days, known_before=as_of), dates)
-    return replace(own, loans=Lending(others, [as_of], extra).loans(as_of))
 
 
 def _needs(columns: set[str], extra: Sequence[Extra], provided: frozenset[str]) -> tuple[str, ...]:

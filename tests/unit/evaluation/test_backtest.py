@@ -16,8 +16,9 @@ from tests.conftest import MakeLines
 
 from smartaccounts.config import Pipeline, pipeline_from
 from smartaccounts.errors import HistoryError
-from smartaccounts.evaluation.backtest import SCORE_COLUMNS, Backtest, backtest
+from smartaccounts.evaluation.backtest import SCORE_COLUMNS, Backtest, backtest, walked
 from smartaccounts.evaluation.summary import as_json
+from smartaccounts.evaluation.walk import Walk
 from smartaccounts.orders.contract import OrderLines
 from smartaccounts.outputs.drawings import drawings
 from smartaccounts.panel import Panel
@@ -237,11 +238,10 @@ def test_what_became_known_later_is_not_learned(order_lines: MakeLines) -> None:
 
 def test_known_before_hides_what_happened_since(lines: OrderLines) -> None:
     now = EARLY + timedelta(days=HORIZON)
-    made = backtest(lines, [EARLY, LATE], pipeline(), PLAINS, known_before=now)
-    assert [t.judged for t in made.tested] == [True, False]
-    assert [t.judged for t in backtest(lines, [EARLY], pipeline(), PLAINS, known_before=now - timedelta(1)).tested] == [
-        False
-    ]
+    walk = Walk(lines, [EARLY, LATE], pipeline(), taught=[now, now - timedelta(days=1)])
+    assert [t.judged for t in walked(walk, [EARLY, LATE], PLAINS, known_before=now).tested] == [True, False]
+    before = walked(walk, [EARLY], PLAINS, known_before=now - timedelta(days=1))
+    assert [t.judged for t in before.tested] == [False]
 
 
 def test_the_base_rate_known_then_is_that_of_one_horizon_before(lines: OrderLines) -> None:

@@ -70,7 +70,7 @@ def test_a_run_is_the_growth_model_against_the_best_plain_ranking(
     (fold,) = planned(lines, [TESTS[2]], shop)
     dates = [*fold.train, fold.test]
     seen = snapshot(lines, dates, shop.target)
-    outcomes = Outcomes(lines, seen)
+    outcomes = Outcomes(lines, seen, [fold.test, BEFORE])
     tested = outcomes.panel([fold.test], known_before=BEFORE)
     tested = tested.rows(tested.snapshot.frame["eligible"])
     fitted = Growth(shop.model).fit(outcomes.panel(fold.train, known_before=fold.test))

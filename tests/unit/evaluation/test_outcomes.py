@@ -14,7 +14,7 @@ from smartaccounts.config import Target
 from smartaccounts.evaluation.outcomes import Outcomes
 from smartaccounts.features.snapshot import snapshot
 from smartaccounts.panel import panel
-from smartaccounts.target import NEVER, complete, outcome, outcome_as_known
+from smartaccounts.target import complete, outcome, outcome_as_known
 
 TARGET = Target(horizon_days=60, min_active=2, key_quantile=0.6, small_quantile=0.4)
 DATES = [date(2020, month, 1) for month in (4, 5, 6, 9)]
@@ -40,7 +40,7 @@ def test_one_look_says_what_a_look_at_each_date_says(order_lines: MakeLines, see
     provided = None if late else ["market", "customer_id", "order_date", "amount"]
     lines = order_lines(history(seed, late=late), provided=provided)
     seen = snapshot(lines, DATES, TARGET)
-    outcomes = Outcomes(lines, seen)
+    outcomes = Outcomes(lines, seen, [before for before in BEFORES if before])
     grown = set()
     for before in BEFORES:
         for dates in (DATES[:1], DATES[:3], DATES[1:], []):
@@ -62,17 +62,35 @@ def test_what_is_known_late_is_a_row_more(order_lines: MakeLines) -> None:
         {"customer_id": "a", "day": d, "known_day": k, "amount": a}
         for d, k, a in zip(days, known, amounts, strict=True)
     ]
-    found = outcome_as_known(order_lines(rows), [date(2020, 4, 1)], horizon_days=60)
+    befores = [date(2020, 5, 1), date(2020, 5, 31), date(2020, 6, 10), date(2020, 6, 11), date(2020, 7, 1)]
+    found = outcome_as_known(order_lines(rows), [date(2020, 4, 1)], horizon_days=60, befores=befores)
     assert found["spend_ahead"].tolist() == [10.0, 15.0, 10.0]
     assert found["months_ahead"].tolist() == [1, 2, 2]
-    said = [pd.Timestamp(d).date() for d in found["known_day"].to_numpy().astype("datetime64[D]")]
-    assert said == [date(2020, 5, 30), date(2020, 6, 10), date(2020, 8, 1)]  # the horizon's last day comes first
-    assert found["next_day"].tolist() == [*found["known_day"][1:], NEVER]
+    assert found["since"].tolist() == [
+        1,
+        3,
+        5,
+    ]  # the horizon is over before 2020-05-31; the last row counts in the end
+    assert found["until"].tolist() == [3, 5, 6]
+
+
+def test_rows_do_not_grow_with_the_days_on_which_lines_became_known(order_lines: MakeLines) -> None:
+    days = [date(2020, 4, 2) + timedelta(days=i) for i in range(50)]
+    rows = [{"customer_id": "a", "day": d, "known_day": d + timedelta(days=90), "amount": 1.0} for d in days]
+    found = outcome_as_known(order_lines(rows), [date(2020, 4, 1)], horizon_days=60, befores=[date(2020, 7, 11)])
+    assert found["spend_ahead"].tolist() == [10.0, 50.0]
+
+
+def test_a_date_that_was_not_said_is_refused(order_lines: MakeLines) -> None:
+    lines = order_lines([{"customer_id": "a", "day": "2020-01-01", "amount": 5.0}])
+    outcomes = Outcomes(lines, snapshot(lines, [date(2020, 6, 1)], TARGET), [date(2021, 1, 1)])
+    with pytest.raises(ValueError, match="2021-01-02"):
+        outcomes.panel([date(2020, 6, 1)], known_before=date(2021, 1, 2))
 
 
 def test_without_a_line_ahead_nobody_came(order_lines: MakeLines) -> None:
     lines = order_lines([{"customer_id": "a", "day": "2020-01-01", "amount": 5.0}])
     seen = snapshot(lines, [date(2020, 6, 1)], TARGET)
-    made = Outcomes(lines, seen).panel([date(2020, 6, 1)], known_before=date(2021, 1, 1))
+    made = Outcomes(lines, seen, [date(2021, 1, 1)]).panel([date(2020, 6, 1)], known_before=date(2021, 1, 1))
     assert made.outcome["spend_ahead"].tolist() == [0.0]
     assert made.outcome["season_ahead"].isna().all()
