@@ -51,7 +51,7 @@ def cost(command: Sequence[str]) -> Cost:
     _, status, usage = os.wait4(process.pid, 0)
     if status:
         raise SystemExit(f"{' '.join(command)} ended with {os.waitstatus_to_exitcode(status)}")
-    return Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1e6, time.monotonic() - start, said)
+    return Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / 1e9, time.monotonic() - start, said)
 
 
 def floor(path: str, threads: str) -> None:
@@ -132,14 +132,14 @@ def main() -> None:
             found["12, large, within 3GB"] = cost([*features, *AS_OFS, "--memory", "3GB"])
     for what, one in found.items():
         ratio = one.cpu / found["floor"].cpu
-        print(f"{what:22} {one.cpu:6.1f} CPU s = {ratio:5.2f} x floor, {one.clock:6.1f} s, {one.memory:.2f} GB")
+        print(f"{what:22} {one.cpu:6.1f} CPU s = {ratio:6.3f} x floor, {one.clock:6.1f} s, {one.memory:.3f} GB")
     twelve = found["12 cut-offs"]
-    print(f"12 cut-offs against 1: {twelve.cpu / found['1 cut-off'].cpu:.2f} x")
+    print(f"12 cut-offs against 1: {twelve.cpu / found['1 cut-off'].cpu:.3f} x")
     if asked.threads == 1:
-        print(f"two threads against one, by the clock: {twelve.clock / found['12, two threads'].clock:.2f} x faster")
+        print(f"two threads against one, by the clock: {twelve.clock / found['12, two threads'].clock:.3f} x faster")
     if asked.large:
         more = found["12, large, within 3GB"].cpu / twelve.cpu
-        print(f"{large.line_count / made.line_count:.2f} times the lines: {more:.2f} x the CPU seconds")
+        print(f"{large.line_count / made.line_count:.2f} times the lines: {more:.3f} x the CPU seconds")
 
 
 if __name__ == "__main__":

@@ -119,7 +119,7 @@ def course(
     A date is left out, with the reason, where its training dates teach nothing or nobody became key after it;
     HistoryError where that leaves none.
     """
-    plan = planned(lines, as_ofs, pipeline)
+    plan = planned(lines.first_known, as_ofs, pipeline)
     dates = sorted({d for f in plan for d in (*f.train, f.test)})
     everybody = snapshot(lines, dates, pipeline.target, extra=extra_features(pipeline))
     asked = everybody.of(below_key(everybody))  # as training_rows; eligible are in it

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cached_property
@@ -58,13 +58,16 @@ class Ranked:
     reason: str = ""
 
 
-def planned(lines: Lines, as_ofs: Sequence[date], pipeline: Pipeline) -> list[Fold]:
-    """Return one fold for each test date, ascending; HistoryError where one has too little history."""
+def planned(first_known: Callable[[date], date], as_ofs: Sequence[date], pipeline: Pipeline) -> list[Fold]:
+    """Return one fold for each test date, ascending; HistoryError where one has too little history.
+
+    `first_known` gives the first day of the history as it was known at a date.
+    """
     most, days = pipeline.model.training_dates, pipeline.target.horizon_days
     return [
         fold
         for test in sorted(set(as_ofs))
-        for fold in folds([test], first_day=lines.first_known(test), horizon_days=days, most=most)
+        for fold in folds([test], first_day=first_known(test), horizon_days=days, most=most)
     ]
 
 
@@ -90,11 +93,12 @@ class Walk:
         """
         self.pipeline = pipeline
         horizon = timedelta(days=pipeline.target.horizon_days)
-        plan = planned(lines, [*tests, *taught], pipeline)
-        self._folds = {fold.test: fold for fold in plan}
-        self._history_days = {day: (day - lines.first_known(day)).days for day in self._folds}
+        first = {day: lines.first_known(day) for day in sorted({*tests, *taught})}
+        plan = planned(lambda day: first[day], [*first], pipeline)
+        self._folds, self._tests = {fold.test: fold for fold in plan}, frozenset(tests)
+        self._history_days = {day: (day - begun).days for day, begun in first.items()}
         tested = {d for test in tests for d in (test, test - horizon)}
-        self.dates = tuple(sorted(tested.union(*(fold.train for fold in plan)))) or (min(self._folds),)
+        self.dates = tuple(sorted(tested.union(*(fold.train for fold in plan)))) or (min(first),)
         extra = extra_features(pipeline)
         self.seen = snapshot(lines, self.dates, pipeline.target, extra=extra)
         self._outcomes = Outcomes(lines, self.seen, [*self._folds])
@@ -102,7 +106,7 @@ class Walk:
         self._ranked: dict[tuple[date, str, bool], Ranked] = {}
 
     def fold(self, test: date) -> Fold:
-        """Return the fold of one of the dates."""
+        """Return the fold of one of the dates; KeyError for another."""
         return self._folds[test]
 
     def history_days(self, test: date) -> int:
@@ -110,7 +114,10 @@ class Walk:
         return self._history_days[test]
 
     def panel(self, dates: Sequence[date], *, known_before: date | None) -> Panel:
-        """Return the panel of `dates` with the outcomes known before `known_before` (None: in the source)."""
+        """Return the panel of `dates` with the outcomes known before `known_before` (None: in the source).
+
+        ValueError where that is none of the tests and of `taught`.
+        """
         return self._outcomes.panel(dates, known_before=known_before)
 
     def learned(self, fold: Fold) -> Panel:
@@ -124,6 +131,8 @@ class Walk:
 
     def test(self, fold: Fold, rankers: Sequence[Ranker], *, known_before: date | None) -> Tested:
         """Fit the rankers for a fold, score its test date, and lay the outcomes known before `known_before` beside."""
+        if fold.test not in self._tests:
+            raise ValueError(f"Expected one of the tests, got {fold.test}.")
         learned = self.learned(fold)
         tested = self.panel([fold.test], known_before=known_before)
         everybody = tested.snapshot.columns("market", "key_spend", "eligible")

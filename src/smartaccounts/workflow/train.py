@@ -113,9 +113,9 @@ def fit(
         data = digest(lines, known_before=as_of)
         lent = {f"order_lines of {a.name}": digest(a.lines, known_before=as_of) for a in others}
         provided = lines.provided
-    step(f"features at {len(walk.dates)} dates")
     result, reason = None, ""
     if dates:
+        step(f"features at {len(walk.dates)} dates")
         asked = (*judged_rankers(pipeline, champion), *PLAIN.values())
         result = walked(walk, dates, asked, known_before=as_of, step=step)
         reason = "; ".join(dict.fromkeys(why for t in result.tested for why in t.left_out.values()))

@@ -293,3 +293,12 @@ def test_a_date_without_anybody_eligible_does_not_stop_the_others(lines: OrderLi
     assert [len(t.rows) > 0 for t in made.tested] == [True, False]
     assert [t.judged for t in made.tested] == [True, False]
     assert set(made.scores()["as_of"]) == {pd.Timestamp(LATE)}
+
+
+def test_a_date_for_which_rankers_only_learn_is_not_tested(lines: OrderLines) -> None:
+    now = EARLY + timedelta(days=HORIZON)
+    walk = Walk(lines, [EARLY], pipeline(), taught=[now])
+    assert len(walk.learned(walk.fold(now)).outcome)
+    assert now not in walk.dates
+    with pytest.raises(ValueError, match=str(now)):
+        walk.test(walk.fold(now), PLAINS, known_before=None)

@@ -67,7 +67,7 @@ def test_a_run_is_the_growth_model_against_the_best_plain_ranking(
     ground: Course, lines: OrderLines, folder: Path
 ) -> None:
     shop = pipeline(folder)
-    (fold,) = planned(lines, [TESTS[2]], shop)
+    (fold,) = planned(lines.first_known, [TESTS[2]], shop)
     dates = [*fold.train, fold.test]
     seen = snapshot(lines, dates, shop.target)
     outcomes = Outcomes(lines, seen, [fold.test, BEFORE])

@@ -66,11 +66,7 @@ def test_what_is_known_late_is_a_row_more(order_lines: MakeLines) -> None:
     found = outcome_as_known(order_lines(rows), [date(2020, 4, 1)], horizon_days=60, befores=befores)
     assert found["spend_ahead"].tolist() == [10.0, 15.0, 10.0]
     assert found["months_ahead"].tolist() == [1, 2, 2]
-    assert found["since"].tolist() == [
-        1,
-        3,
-        5,
-    ]  # the horizon is over before 2020-05-31; the last row counts in the end
+    assert found["since"].tolist() == [1, 3, 5]  # 2020-05-31 is the first by which the horizon is over
     assert found["until"].tolist() == [3, 5, 6]
 
 
