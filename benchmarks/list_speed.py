@@ -65,7 +65,7 @@ def main() -> None:
     for kind, totals, leasts in zip(("s", "CPU s"), zip(*whole, strict=True), zip(*alone, strict=True), strict=True):
         total, least = statistics.median(totals), statistics.median(leasts)
         print(
-            f"list and all files {total:.1f} {kind}, features and predictions alone {least:.1f}: {total / least:.2f} x"
+            f"list and all files {total:.1f} {kind}, features and predictions alone {least:.1f}: {total / least:.3f} x"
         )
     print("  ".join(f"{step} {seconds:.1f} s" for step, seconds in steps.items()))
 

@@ -60,7 +60,7 @@ def main() -> None:
             found.setdefault("start-up", []).append(features(small, folder / "start.parquet", master=asked.master))
         took = {who: statistics.median(runs) for who, runs in found.items()}
         said = ", ".join(f"{who} {value:.1f} s" for who, value in took.items())
-        print(f"{said}; {(took['Spark'] - took['start-up']) / took['embedded']:.2f} x without start-up")
+        print(f"{said}; {(took['Spark'] - took['start-up']) / took['embedded']:.3f} x without start-up")
         if not rows(folder / "spark.parquet").equals(rows(folder / "embedded.parquet")):
             raise SystemExit("The two snapshots differ.")
         print("every value the same")

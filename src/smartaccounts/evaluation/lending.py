@@ -61,7 +61,7 @@ class Lending:
         ]
 
     def loans(self, before: date) -> tuple[Loan, ...]:
-        """Return what each lender lends at a date, in their order; a loan may have no rows."""
+        """Return what each lender lends at a date, in their order, some without rows; KeyError for a date not said."""
         return tuple(
             Loan(a.name, a.file, before, outcomes.panel(dates, known_before=before))
             for a, dates, outcomes in zip(self._lenders, self._dates[before], self._outcomes, strict=True)
