@@ -183,7 +183,7 @@ def noise(seeds: int) -> None:
         for seed in range(seeds):
             walk.seed = seed
             walk.forget()
-            verdict = verdict_at(walk, as_of, dates, pipeline, Growth(pipeline.model))
+            verdict = verdict_at(walk, as_of, dates, Growth(pipeline.model))
             refused += verdict.better is not True
             print(f"{seed} {verdict.better} {verdict.sentence}", flush=True)
     print(f"refused in {refused} of {seeds}")

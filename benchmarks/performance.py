@@ -74,18 +74,27 @@ def write(path: str, *, compression: str) -> None:
     Path(f"{path}.again").unlink()
 
 
+def written(pipeline: Path) -> Path:
+    """Return where the features of a pipeline go."""
+    return pipeline.with_name("features.parquet")
+
+
+def features(pipeline: Path, as_ofs: Sequence[str]) -> list[str]:
+    """Return the command that writes the features at some dates."""
+    return [PRODUCT, "features", str(pipeline), "--out", str(written(pipeline)), *as_ofs]
+
+
 def commands(pipeline: Path, lines: Path, threads: int) -> dict[str, list[str]]:
     """Return the commands by name."""
-    out = str(pipeline.with_name("features.parquet"))
-    features = [PRODUCT, "features", str(pipeline), "--out", out]
+    out, twelve = str(written(pipeline)), features(pipeline, AS_OFS)
     again = [sys.executable, "-m", "benchmarks.performance", "--threads", str(threads)]
     writing = [*again, "--write", out, "--compression"]
     return {
         "floor": [*again, "--floor", str(lines)],
-        "1 cut-off": [*features, *AS_OFS[-2:]],
-        "12 cut-offs": [*features, *AS_OFS],
-        "12, within 1500MB": [*features, *AS_OFS, "--memory", "1500MB"],
-        "12, two threads": ["env", "SMARTACCOUNTS_THREADS=2", *features, *AS_OFS],
+        "1 cut-off": features(pipeline, AS_OFS[-2:]),
+        "12 cut-offs": twelve,
+        "12, within 1500MB": [*twelve, "--memory", "1500MB"],
+        "12, two threads": ["env", "SMARTACCOUNTS_THREADS=2", *twelve],
         "to write 12": [*writing, "snappy"],
         "uncompressed": [*writing, "none"],
     }
@@ -128,8 +137,7 @@ def main() -> None:
         if asked.large:
             pipeline, large = supplier(Path(name) / "large", customers=asked.large, years=asked.years)
             print(f"and {large.line_count:,} lines, {large.customers:,} customers", flush=True)
-            features = [PRODUCT, "features", str(pipeline), "--out", str(pipeline.with_name("features.parquet"))]
-            found["12, large, within 3GB"] = cost([*features, *AS_OFS, "--memory", "3GB"])
+            found["12, large, within 3GB"] = cost([*features(pipeline, AS_OFS), "--memory", "3GB"])
     for what, one in found.items():
         ratio = one.cpu / found["floor"].cpu
         print(f"{what:22} {one.cpu:6.1f} CPU s = {ratio:6.3f} x floor, {one.clock:6.1f} s, {one.memory:.3f} GB")

@@ -27,7 +27,7 @@ def supplier(folder: Path, *, customers: int, years: float) -> tuple[Path, Simul
     In a process of its own: one that is started later would be said to have its peak of memory.
     """
     folder.mkdir(exist_ok=True)
-    start = END - timedelta(days=int(365 * years))
+    start = END - timedelta(days=int(365.25 * years))
     asked: dict[str, Any] = {"customers": customers, "years": years, "markets": 3, "start": start}
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as apart:
         made = apart.submit(simulate, folder / "orders.parquet", **asked).result()

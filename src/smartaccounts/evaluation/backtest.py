@@ -114,9 +114,10 @@ def walked(
     rankers: Sequence[Ranker],
     *,
     known_before: date | None = None,
+    names: Sequence[str] | None = None,
     step: Callable[[str], None] = lambda _: None,
 ) -> Backtest:
-    """Return what `backtest` does, of some of the tests of a walk.
+    """Return what `backtest` does, of some of the tests of a walk; `names` as in `backtested`.
 
     The outcomes of the test dates come from lines known before `known_before`, one of the walk's dates; from all lines
     where it is None.
@@ -125,16 +126,14 @@ def walked(
     for test in sorted(set(as_ofs)):
         tested.append(walk.test(walk.fold(test), rankers, known_before=known_before))
         step(f"as_of {test}")
-    return backtested(walk, tested, walk.pipeline)
+    return backtested(walk, tested, names=names)
 
 
-def backtested(
-    walk: Walk, tested: Sequence[Tested], pipeline: Pipeline, *, names: Sequence[str] | None = None
-) -> Backtest:
+def backtested(walk: Walk, tested: Sequence[Tested], *, names: Sequence[str] | None = None) -> Backtest:
     """Measure tested folds by `names` (all measures); HistoryError where nobody was eligible at any of them."""
     if not any(len(t.rows) for t in tested):
         raise nobody_eligible(walk.seen, [t.fold.test for t in tested])
-    capacity = pipeline.growth_list.capacity
+    pipeline, capacity = walk.pipeline, walk.pipeline.growth_list.capacity
     found = measured(tested, names or measures(capacity))
     return Backtest(pipeline.name, pipeline.target, capacity, tuple(tested), found)
 

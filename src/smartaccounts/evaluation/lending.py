@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date
-from itertools import chain
 
 from smartaccounts.config import Pipeline, Target, read_pipeline
 from smartaccounts.engine.duckdb import Engine
@@ -54,9 +53,9 @@ class Lending:
         """
         self._lenders = tuple(lenders)
         self._dates = {before: [lender.dates(before) for lender in lenders] for before in befores}
-        asked = [sorted({*chain(*dates)}) or [min(befores)] for dates in zip(*self._dates.values(), strict=True)]
+        asked = [set[date]().union(*dates) or {min(befores)} for dates in zip(*self._dates.values(), strict=True)]
         self._outcomes = [
-            Outcomes(a.lines, snapshot(a.lines, d, a.target, extra=extra), befores)
+            Outcomes(a.lines, snapshot(a.lines, sorted(d), a.target, extra=extra), befores)
             for a, d in zip(lenders, asked, strict=True)
         ]
 

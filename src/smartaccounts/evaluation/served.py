@@ -8,7 +8,7 @@ from datetime import date
 
 from smartaccounts.config import Pipeline
 from smartaccounts.errors import HistoryError
-from smartaccounts.evaluation.backtest import BAR, Backtest, backtested
+from smartaccounts.evaluation.backtest import BAR, Backtest, backtested, walked
 from smartaccounts.evaluation.gate import JUDGED_DATES, Verdict, judge, lacking
 from smartaccounts.evaluation.lending import Lender, lends
 from smartaccounts.evaluation.walk import Tested, Walk
@@ -43,10 +43,10 @@ def backtest_served(
     tested = []
     for test, dates in past.items():
         made = walk.test(walk.fold(test), rankers, known_before=None)
-        verdict = verdict_at(walk, test, dates, pipeline, rankers[0])
+        verdict = verdict_at(walk, test, dates, rankers[0])
         tested.append(_with_served(walk, made, verdict))
         step(f"as_of {test}")
-    return backtested(walk, tested, pipeline)
+    return backtested(walk, tested)
 
 
 def past_dates(lines: Lines, as_of: date, pipeline: Pipeline, *, lenders: Sequence[Lender] = ()) -> tuple[date, ...]:
@@ -57,7 +57,7 @@ def past_dates(lines: Lines, as_of: date, pipeline: Pipeline, *, lenders: Sequen
     )  # fmt: skip
 
 
-def verdict_at(walk: Walk, as_of: date, dates: Sequence[date], pipeline: Pipeline, challenger: Ranker) -> Verdict:
+def verdict_at(walk: Walk, as_of: date, dates: Sequence[date], challenger: Ranker) -> Verdict:
     """Judge the challenger as of `as_of` on past `dates`; where they cannot suffice, nothing is fitted for it."""
     history = walk.history_days(as_of)
     missing = lacking(dates=len(dates), history_days=history)
@@ -66,8 +66,7 @@ def verdict_at(walk: Walk, as_of: date, dates: Sequence[date], pipeline: Pipelin
     order = replace(challenger, calibrate=False) if isinstance(challenger, Growth) else challenger
     bar = [order, *(PLAIN[name] for name in BY_PAST_SPEND)]
     try:
-        tested = [walk.test(walk.fold(d), bar, known_before=as_of) for d in dates]
-        result = backtested(walk, tested, pipeline, names=(BAR,))
+        result = walked(walk, dates, bar, known_before=as_of, names=(BAR,))
     except HistoryError as error:
         return judge(None, challenger.name, history_days=history, reason=error.message)
     reasons = dict.fromkeys(why for t in result.tested for why in t.left_out.values())

@@ -93,12 +93,11 @@ class Walk:
         """
         self.pipeline = pipeline
         horizon = timedelta(days=pipeline.target.horizon_days)
-        first = {day: lines.first_known(day) for day in sorted({*tests, *taught})}
-        plan = planned(lambda day: first[day], [*first], pipeline)
+        self._first = {day: lines.first_known(day) for day in sorted({*tests, *taught})}
+        plan = planned(self._first.__getitem__, [*self._first], pipeline)
         self._folds, self._tests = {fold.test: fold for fold in plan}, frozenset(tests)
-        self._history_days = {day: (day - begun).days for day, begun in first.items()}
         tested = {d for test in tests for d in (test, test - horizon)}
-        self.dates = tuple(sorted(tested.union(*(fold.train for fold in plan)))) or (min(first),)
+        self.dates = tuple(sorted(tested.union(*(fold.train for fold in plan)))) or (min(self._first),)
         extra = extra_features(pipeline)
         self.seen = snapshot(lines, self.dates, pipeline.target, extra=extra)
         self._outcomes = Outcomes(lines, self.seen, [*self._folds])
@@ -111,7 +110,7 @@ class Walk:
 
     def history_days(self, test: date) -> int:
         """Return how many days of history were known at one of the dates."""
-        return self._history_days[test]
+        return (test - self._first[test]).days
 
     def panel(self, dates: Sequence[date], *, known_before: date | None) -> Panel:
         """Return the panel of `dates` with the outcomes known before `known_before` (None: in the source).
