@@ -277,12 +277,13 @@ class Pipeline(_Strict):
         return (self._folder / Path(path).expanduser()).absolute()
 
 
-def read_pipeline(path: Path, *, overrides: Sequence[str] = ()) -> Pipeline:
+def read_pipeline(path: Path | str, *, overrides: Sequence[str] = ()) -> Pipeline:
     """Read a pipeline file; `overrides` are `key.key=value` texts, the value as in YAML.
 
     PipelineError where the file is missing, is no YAML, has an unknown key (the nearest known one is named) or a wrong
     value.
     """
+    path = Path(path)
     if not path.is_file():
         near = difflib.get_close_matches(path.name, [p.name for p in path.parent.glob("*.yaml")], n=1)
         kind = "a folder" if path.is_dir() else "nothing"

@@ -26,6 +26,15 @@ from smartaccounts.workflow.lines import order_lines
 pytestmark = pytest.mark.slow
 
 ON_SPARK = ("--set", "engine=spark", "--set", "spark.partitions=3")
+OF_ITS_OWN = ("--set", "spark.master=local[1]", "--set", "spark.settings={spark.ui.enabled: 'false'}")
+"""A session that a command starts, and ends with the lines: nothing is asked of it later."""
+
+
+def elsewhere(folder: Path, *arguments: str) -> None:
+    """Run a command in a process of its own, where no session is active."""
+    command = [str(Path(sys.executable).with_name("smartaccounts")), *arguments]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 SPREAD = "features.extra={spread: {sql: STDDEV(amount), unit: ratio, meaning: How much amounts vary}}"
@@ -90,6 +99,8 @@ def test_a_date_before_the_history_has_no_rows(cluster: Any, supplier: Path) -> 
 def test_models_and_lists_are_those_of_the_embedded_engine(
     cluster: Any, supplier: Path, template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Trained on a session that ends before anything is fitted, listed on the cluster."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     for engine, more in (("embedded", ()), ("spark", ON_SPARK)):
         folder = tmp_path / engine
         folder.mkdir()
@@ -97,9 +108,9 @@ def test_models_and_lists_are_those_of_the_embedded_engine(
         for name in ("orders.parquet", "supplier.yaml"):
             (folder / name).symlink_to(supplier / name)
         monkeypatch.chdir(folder)
-        for command in (("train", "--as-of", BEFORE), ("predict", "--as-of", NOW, "--out", "list")):
-            said = call(command[0], "supplier.yaml", *command[1:], *more)
-            assert said.code == 0, said.err
+        elsewhere(folder, "train", "supplier.yaml", "--as-of", BEFORE, *more, *(OF_ITS_OWN if more else ()))
+        said = call("predict", "supplier.yaml", "--as-of", NOW, "--out", "list", *more)
+        assert said.code == 0, said.err
     files = sorted(p.relative_to(folder) for p in (folder / "models" / "supplier").iterdir() if p.is_file())
     assert len(files) > 5
     lists = [
@@ -113,17 +124,11 @@ def test_models_and_lists_are_those_of_the_embedded_engine(
 
 
 def test_a_list_on_a_session_of_its_own(cluster: Any, supplier: Path, tmp_path: Path) -> None:
-    """The session ends with the lines: nothing is asked of it later."""
     made = card("past_h", pipeline="supplier", as_of=date.fromisoformat(NOW), target=Target())
     save(Bundle(PLAIN["past_h"], made), tmp_path / "model")
-    command = [str(Path(sys.executable).with_name("smartaccounts")), "predict", str(supplier / "supplier.yaml")]
-    command += ["--as-of", NOW, "--model", str(tmp_path / "model")]
-    own = ["--set", "spark.master=local[1]", "--set", "spark.settings={spark.ui.enabled: 'false'}"]
-    for engine, more in (("embedded", []), ("spark", [*ON_SPARK, *own])):
-        done = subprocess.run(
-            [*command, "--out", engine, *more], cwd=tmp_path, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stderr
+    command = ("predict", str(supplier / "supplier.yaml"), "--as-of", NOW, "--model", str(tmp_path / "model"))
+    for engine, more in (("embedded", ()), ("spark", (*ON_SPARK, *OF_ITS_OWN))):
+        elsewhere(tmp_path, *command, "--out", engine, *more)
     for name in ("growth_list.parquet", "growth_list.html"):
         assert (tmp_path / "spark" / name).read_bytes() == (tmp_path / "embedded" / name).read_bytes()
 

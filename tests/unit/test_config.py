@@ -167,6 +167,10 @@ def test_wrong_values_are_said_with_key_value_and_file(change: dict[str, Any], s
     assert "pydantic" not in found
 
 
+def test_a_path_may_be_text(file: Path) -> None:
+    assert read_pipeline(str(file)) == read_pipeline(file)
+
+
 def test_a_pipeline_cannot_be_changed(file: Path) -> None:
     with pytest.raises(ValueError, match="frozen"):
         read_pipeline(file).name = "other"

@@ -124,6 +124,10 @@ class Frame:
         with explained():
             return int(self.data.count())
 
+    def in_few(self) -> Frame:
+        """Return kept rows in one part per core, as they are read again and again: Spark lays groups into hundreds."""
+        return Frame(self.data.coalesce(_cores(self.data.sparkSession)))
+
     @contextmanager
     def kept(self) -> Iterator[Frame]:
         """Keep the rows on the cluster (memory, then disk) inside the block, so that they are computed once."""
@@ -166,11 +170,7 @@ class Spark:
 
     def parts(self, rows: int) -> int:
         """Return into how many parts rows are laid: one per core at least."""
-        try:
-            cores = int(self.session.sparkContext.defaultParallelism)
-        except PySparkException:  # over Spark Connect a session has no context
-            cores = int(self.session.conf.get("spark.sql.shuffle.partitions"))
-        return max(cores, -(-rows // _LINES_A_PART))
+        return max(_cores(self.session), -(-rows // _LINES_A_PART))
 
 
 @contextmanager
@@ -184,9 +184,14 @@ def opened(*, master: str, settings: Mapping[str, str]) -> Iterator[Spark]:
         spark.close()
 
 
+def _cores(session: SparkSession) -> int:
+    try:
+        return int(session.sparkContext.defaultParallelism)
+    except PySparkException:  # over Spark Connect a session has no context
+        return int(session.conf.get("spark.sql.shuffle.partitions"))
+
+
 def _started(master: str, settings: Mapping[str, str]) -> SparkSession:
-    if master.startswith("local"):
-        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # the workers are of this machine
     own = {
         "spark.sql.session.timeZone": "UTC",
         "spark.ui.showConsoleProgress": "false",
@@ -194,6 +199,9 @@ def _started(master: str, settings: Mapping[str, str]) -> SparkSession:
         "spark.sql.files.maxPartitionBytes": "32MB",  # what workers do not read themselves: work for every core
         "spark.driver.maxResultSize": "0",  # what is brought here is a date's rows, once it was computed
     }
+    if master.startswith("local"):
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # the workers are of this machine
+        own["spark.sql.shuffle.partitions"] = "32"  # enough for its cores; of 200 most would be empty
     build = SparkSession.builder.master(master).appName("smartaccounts")
     for key, value in {**own, **settings}.items():
         build = build.config(key, value)

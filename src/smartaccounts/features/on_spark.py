@@ -137,8 +137,10 @@ def _collected(
             snapshot_on_spark(lines, as_ofs, target, extra=extra, double=True) as there,
             there.finished(_by_date, _MADE).kept() as frame,
         ):
+            frame.rows()  # computed where the parts lie, before they are read in few
+            few = frame.in_few()
             for done, day in enumerate(sorted(there.rows), start=1):
-                carried = frame.where(f"as_of = DATE '{day}'").arrow()
+                carried = few.where(f"as_of = DATE '{day}'").arrow()
                 rows = pa.concat_tables(unpacked(carried.to_batches()))
                 parts.append(rows.sort_by([(k, "ascending") for k in KEY]).to_pandas())
                 step(done)

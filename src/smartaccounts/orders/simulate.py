@@ -45,7 +45,7 @@ class Simulation:
 
 
 def simulate(
-    path: Path,
+    path: Path | str,
     *,
     customers: int = 4000,
     years: float = 4.0,
@@ -63,6 +63,7 @@ def simulate(
     where writing is interrupted. PipelineError for a wrong argument or a path that cannot be written.
     """
     _check_numbers(customers=customers, years=years, seed=seed, markets=markets, start=start)
+    path = Path(path)
     kind, truth, table = _check_path(path)
     months = _months(start, years)
     catalogue = draw_catalogue(_rng(seed, 0), customers=customers, calendar_years=months[-1].year + 1)

@@ -124,7 +124,7 @@ def compare(pipeline: Pipeline | Path | str) -> Leaderboard:
 
 
 def _opened(pipeline: Pipeline | Path | str) -> Pipeline:
-    return pipeline if isinstance(pipeline, Pipeline) else read_pipeline(Path(pipeline))
+    return pipeline if isinstance(pipeline, Pipeline) else read_pipeline(pipeline)
 
 
 def _day(day: Day, where: str = "as_of") -> date:
