@@ -23,7 +23,7 @@ from smartaccounts.rankers.binned import Binned, weighted
 from smartaccounts.rankers.calibration import UNCALIBRATED, Calibrator, calibrated_scores
 from smartaccounts.rankers.curves import NO_CURVES, Curves, fit_curves
 from smartaccounts.rankers.design import design
-from smartaccounts.rankers.levels import Lesson, Look, lesson
+from smartaccounts.rankers.levels import Lesson, Look, Rows, lesson
 from smartaccounts.rankers.pool import pooled
 from smartaccounts.rankers.training import (
     Mask,
@@ -95,6 +95,15 @@ class GrowthModel(PredictProba):
         return design(frame, self.extra).of(self.columns)
 
 
+@dataclass(frozen=True, eq=False)
+class _Bag:
+    """Rows that a booster learns from: their places in the lesson, ascending, 1.0 or 0.0, and what each weighs."""
+
+    at: NDArray[np.intp]
+    y: Floats
+    weight: Floats
+
+
 @dataclass(frozen=True)
 class Growth:
     """The recipe of the growth model; the knobs are those of the pipeline file's `model`.
@@ -145,64 +154,66 @@ class Growth:
 
         What they take of the rows is drawn first, and seen alone: it does not grow with the rows.
         """
-        of = taught.of
-        seen = np.flatnonzero(mask[of])
-        y, of = taught.y[seen], of[seen]
-        eligible = rows.snapshot.column("eligible").to_numpy(dtype=bool)[of]
-        used = eligible | (self.model.weight_not_eligible > 0)
-        weight = weight[of]
-        at_key = seen < len(mask)
-        check_both_kinds(y, used & at_key)
-        positives = float((y * weight)[used & at_key].sum())
-        share = curve_share(positives, strength=self.model.curve_strength)
-        samples = [self._sample(y, eligible, [self.model.seed, bag], weight=weight) for bag in range(bags + 1)]
-        shown = taught.shown(seen[np.unique(np.concatenate([picked for picked, _ in samples]))])
+        bags_of, share, sampled = self._drawn(taught, rows, mask, bags=bags, weight=weight)
+        shown = taught.shown(np.unique(np.concatenate([bag.at for bag in bags_of])))
         binned = binned or Binned()
         parameters = [self._parameters(shown.rises, bag) for bag in range(bags)]
 
         def data(bag: int, like: lgb.Dataset | None = None) -> lgb.Dataset:
-            picked, each = samples[bag]
-            return weighted(binned.of(shown, seen[picked], y[picked], parameters[bag], like), each)
+            some = bags_of[bag]
+            return weighted(binned.of(shown, some.at, some.y, parameters[bag], like), some.weight)
 
         def curves() -> Curves:
-            if not share:
-                return NO_CURVES
-            picked, each = samples[bags]
-            return fit_curves(shown.rows(seen[picked]).matrix, shown.names, y[picked], each)
+            last = bags_of[bags]
+            return fit_curves(shown.rows(last.at).matrix, shown.names, last.y, last.weight) if share else NO_CURVES
 
         def boost(bag: int) -> str:
-            of = first if bag == 0 or not sampled else data(bag, first)
+            of = data(bag, first) if bag and sampled else first  # bags of all rows are the same: one data set serves
             return str(lgb.train(parameters[bag], of, self.model.rounds).model_to_string())
 
-        sampled = len(samples[0][0]) < used.sum()  # else every bag has the same rows, and one data set serves all
         apart = Parallel(n_jobs=threads(), prefer="threads")
         first, curved = apart([delayed(data)(0), delayed(curves)()])  # the first bag's bins are those of all
         boosters = apart(delayed(boost)(bag) for bag in range(bags))
         extra = rows.snapshot.extra
         return GrowthModel(tuple(boosters), curved, share, shown.names, UNCALIBRATED, extra=extra)
 
+    def _drawn(
+        self, taught: Lesson, rows: Panel, mask: Mask, *, bags: int, weight: Floats
+    ) -> tuple[list[_Bag], float, bool]:
+        """Draw the bags, and one for the curves; say the curves' share, and whether bags are less than all rows."""
+        of = taught.of
+        seen = np.flatnonzero(mask[of]).astype(np.int32)
+        y, of = taught.y[seen], of[seen]
+        eligible = rows.snapshot.column("eligible").to_numpy(dtype=bool)[of]
+        used = eligible | (self.model.weight_not_eligible > 0)
+        at_key = slice(int(mask.sum()))  # the rows at K itself come first
+        check_both_kinds(y[at_key], used[at_key])
+        positives = float((y[at_key] * weight[of[at_key]])[used[at_key]].sum())
+        samples = [self._sample(y, eligible, [self.model.seed, i], weight=weight, of=of) for i in range(bags + 1)]
+        made = [_Bag(seen[picked].astype(np.intp), y[picked].astype(np.float64), each) for picked, each in samples]
+        return made, curve_share(positives, strength=self.model.curve_strength), len(made[0].at) < used.sum()
+
     def _sample(
-        self, y: Floats, eligible: NDArray[np.bool_], seed: Sequence[int], *, weight: Floats | float = 1.0
+        self, y: Mask, eligible: Mask, seed: Sequence[int], *, weight: Floats, of: Rows
     ) -> tuple[NDArray[np.intp], Floats]:
         """Keep all rows up to rows_per_bag; above it a draw of negatives, and of positives that are above half of it.
 
-        What is drawn is weighted back; where one kind has fewer than half, the other fills the bag.
+        What is drawn is weighted back; where one kind has fewer than half, the other fills the bag. weight: of the rows
+        of a panel, of which each row here is the one that `of` says.
         """
-        rng = np.random.default_rng(seed)
-        weight = weight * np.where(eligible, 1.0, self.model.weight_not_eligible)
-        used = np.flatnonzero(weight > 0)
+        rng, most, not_eligible = np.random.default_rng(seed), self.model.rows_per_bag, self.model.weight_not_eligible
 
         def drawn(rows: NDArray[np.intp], most: int) -> NDArray[np.intp]:
-            if len(rows) <= most:
-                return rows
-            weight[rows] *= len(rows) / most
-            return rng.choice(rows, most, replace=False)
+            return rows if len(rows) <= most else rng.choice(rows, most, replace=False)
 
-        most, positive, negative = self.model.rows_per_bag, used[y[used] == 1], used[y[used] == 0]
-        positive = drawn(positive, max(most // 2, most - len(negative)))
-        negative = drawn(negative, most - len(positive))
-        picked = np.sort(np.concatenate([positive, negative]))
-        return picked, weight[picked]
+        used = eligible | (not_eligible > 0)
+        positive, negative = np.flatnonzero(used & y), np.flatnonzero(used & ~y)
+        positives = drawn(positive, max(most // 2, most - len(negative)))
+        negatives = drawn(negative, most - len(positives))
+        picked = np.sort(np.concatenate([positives, negatives]))
+        back = [len(all_rows) / max(len(some), 1) for all_rows, some in ((positive, positives), (negative, negatives))]
+        own = weight[of[picked]] * np.where(eligible[picked], 1.0, not_eligible)
+        return picked, own * np.where(y[picked], *back)
 
     def _parameters(self, rises: Sequence[bool], bag: int) -> dict[str, object]:
         m = self.model

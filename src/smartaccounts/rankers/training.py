@@ -116,7 +116,7 @@ def check_positives(rows: Panel) -> None:
         )
 
 
-def check_both_kinds(y: Floats, used: Mask) -> None:
+def check_both_kinds(y: Floats | Mask, used: Mask) -> None:
     """HistoryError where a part of the rows, learned from or calibrated on, has only key accounts or none.
 
     The rows of one customer stay together: a few customers may hold all that is to be learned.

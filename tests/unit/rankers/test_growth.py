@@ -125,40 +125,51 @@ def test_a_column_that_was_unknown_in_the_earlier_dates_does_no_harm() -> None:
 # what it learns from
 
 
+def sample(recipe: Growth, y: np.ndarray, eligible: np.ndarray | None = None, *, seed: int = 0) -> tuple:
+    at, own = np.arange(len(y), dtype=np.int32), np.ones(len(y), dtype=bool) if eligible is None else eligible
+    return recipe._sample(y > 0, own, [seed], weight=np.ones(len(y)), of=at)
+
+
 def test_negatives_above_the_cap_are_drawn_and_weighted_back() -> None:
     y = np.zeros(5000)
     y[:50] = 1
     eligible = np.arange(5000) % 2 == 0
     recipe = Growth(Model(rows_per_bag=1050, weight_not_eligible=0.4))
-    picked, weight = recipe._sample(y, eligible, np.random.default_rng(0))
+    picked, weight = sample(recipe, y, eligible)
     assert set(range(50)) <= set(picked)
     assert len(picked) == len(set(picked)) == 1050
     assert (np.diff(picked) > 0).all()
     assert set(weight[picked < 50].round(9)) == {1.0, 0.4}
     assert set(weight[picked >= 50].round(9)) == {4.95, 1.98}  # 4950 negatives stand for 1000
-    other, _ = recipe._sample(y, eligible, np.random.default_rng(1))
+    other, _ = sample(recipe, y, eligible, seed=1)
     assert set(other) != set(picked)
 
 
 def test_of_more_positives_than_half_the_cap_as_many_are_drawn_as_of_negatives() -> None:
     y = (np.arange(5000) < 2000).astype(float)
     recipe = Growth(Model(rows_per_bag=1000))
-    picked, weight = recipe._sample(y, np.ones(5000, dtype=bool), [0])
+    picked, weight = sample(recipe, y)
     assert len(picked) == len(set(picked)) == 1000
     assert (y[picked].sum(), set(weight[y[picked] == 1]), set(weight[y[picked] == 0])) == (500, {4.0}, {6.0})
     assert weight @ y[picked] == 2000
-    picked, weight = recipe._sample(y[1100:2100], np.ones(1000, dtype=bool), [0])  # 900 positives: all rows fit
+    picked, weight = sample(recipe, y[1100:2100])  # 900 positives: all rows fit
     assert (len(picked), set(weight)) == (1000, {1.0})
-    picked, weight = recipe._sample(y[500:2100], np.ones(1600, dtype=bool), [0])  # 100 negatives leave room
+    picked, weight = sample(recipe, y[500:2100])  # 100 negatives leave room
     assert (y[500:2100][picked].sum(), sorted(set(weight))) == (900, [1.0, 1500 / 900])
 
 
 def test_below_the_cap_every_row_is_taken_and_weight_nought_means_none() -> None:
     y, eligible = np.array([1.0, 0, 0, 1]), np.array([True, True, False, False])
-    picked, weight = Growth(Model())._sample(y, eligible, np.random.default_rng(0))
+    picked, weight = sample(Growth(Model()), y, eligible)
     assert (picked.tolist(), weight.tolist()) == ([0, 1, 2, 3], [1, 1, 1, 1])
-    picked, _ = Growth(Model(weight_not_eligible=0.0))._sample(y, eligible, np.random.default_rng(0))
+    picked, _ = sample(Growth(Model(weight_not_eligible=0.0)), y, eligible)
     assert picked.tolist() == [0, 1]
+
+
+def test_a_row_weighs_what_the_row_of_the_panel_that_it_is_weighs() -> None:
+    y, of = np.array([True, False, False]), np.array([1, 0, 1], dtype=np.int32)
+    picked, weight = Growth(Model())._sample(y, ~y, [0], weight=np.array([0.5, 0.25]), of=of)
+    assert (picked.tolist(), weight.tolist()) == ([0, 1, 2], [0.25 * Model().weight_not_eligible, 0.5, 0.25])
 
 
 # how probabilities are made
