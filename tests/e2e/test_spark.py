@@ -13,28 +13,30 @@ from typing import Any
 import pandas as pd
 import pytest
 from tests.e2e.conftest import BEFORE, LONG_BEFORE, NOW, OVER_TIME, call, new_store
-from tests.unit.rankers.synthetic import card
 
 import smartaccounts as sa
-from smartaccounts.bundle import Bundle, save
-from smartaccounts.config import Pipeline, Target, read_pipeline
+from smartaccounts.config import Pipeline, read_pipeline
 from smartaccounts.features.snapshot import snapshot
 from smartaccounts.orders.digest import digest
-from smartaccounts.rankers.plain import PLAIN
 from smartaccounts.workflow.lines import order_lines
 
 pytestmark = pytest.mark.slow
 
 ON_SPARK = ("--set", "engine=spark", "--set", "spark.partitions=3")
 OF_ITS_OWN = ("--set", "spark.master=local[1]", "--set", "spark.settings={spark.ui.enabled: 'false'}")
-"""A session that a command starts, and ends with the lines: nothing is asked of it later."""
 
 
-def elsewhere(folder: Path, *arguments: str) -> None:
-    """Run a command in a process of its own, where no session is active."""
+def in_another(*arguments: str) -> None:
+    """Run a command in a process where no session is active."""
     command = [str(Path(sys.executable).with_name("smartaccounts")), *arguments]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=900)
     assert done.returncode == 0, done.stderr
+
+
+def in_this_process(*arguments: str) -> None:
+    """Run a command in this process, on the session that is active."""
+    said = call(*arguments)
+    assert said.code == 0, said.err
 
 
 SPREAD = "features.extra={spread: {sql: STDDEV(amount), unit: ratio, meaning: How much amounts vary}}"
@@ -99,38 +101,34 @@ def test_a_date_before_the_history_has_no_rows(cluster: Any, supplier: Path) -> 
 def test_models_and_lists_are_those_of_the_embedded_engine(
     cluster: Any, supplier: Path, template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Trained on a session that ends before anything is fitted, listed on the cluster."""
+    """On a session that stays open, and on one that ends with the lines: nothing is asked of it later."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    for engine, more in (("embedded", ()), ("spark", ON_SPARK)):
-        folder = tmp_path / engine
+    ways = (
+        ("embedded", in_this_process, ()),
+        ("cluster", in_this_process, ON_SPARK),
+        ("own", in_another, (*ON_SPARK, *OF_ITS_OWN)),
+    )
+    for way, done, more in ways:
+        folder = tmp_path / way
         folder.mkdir()
         new_store(folder, template)
         for name in ("orders.parquet", "supplier.yaml"):
             (folder / name).symlink_to(supplier / name)
         monkeypatch.chdir(folder)
-        elsewhere(folder, "train", "supplier.yaml", "--as-of", BEFORE, *more, *(OF_ITS_OWN if more else ()))
-        said = call("predict", "supplier.yaml", "--as-of", NOW, "--out", "list", *more)
-        assert said.code == 0, said.err
+        for command in (("train", "--as-of", BEFORE), ("predict", "--as-of", NOW, "--out", "list")):
+            done(command[0], "supplier.yaml", *command[1:], *more)
+    assert cluster.session.range(3).count() == 3
     files = sorted(p.relative_to(folder) for p in (folder / "models" / "supplier").iterdir() if p.is_file())
     assert len(files) > 5
     lists = [
         Path("list") / name
         for name in ("growth_list.parquet", "growth_list.csv", "growth_list.xlsx", "growth_list.html")
     ]
-    for file in (*files, *lists):
-        assert (tmp_path / "spark" / file).read_bytes() == (tmp_path / "embedded" / file).read_bytes(), file
-    runs = [json.loads((tmp_path / e / "list" / "run.json").read_text()) for e in ("spark", "embedded")]
-    assert {k: v for k, v in runs[0].items() if k != "seconds"} == {k: v for k, v in runs[1].items() if k != "seconds"}
-
-
-def test_a_list_on_a_session_of_its_own(cluster: Any, supplier: Path, tmp_path: Path) -> None:
-    made = card("past_h", pipeline="supplier", as_of=date.fromisoformat(NOW), target=Target())
-    save(Bundle(PLAIN["past_h"], made), tmp_path / "model")
-    command = ("predict", str(supplier / "supplier.yaml"), "--as-of", NOW, "--model", str(tmp_path / "model"))
-    for engine, more in (("embedded", ()), ("spark", (*ON_SPARK, *OF_ITS_OWN))):
-        elsewhere(tmp_path, *command, "--out", engine, *more)
-    for name in ("growth_list.parquet", "growth_list.html"):
-        assert (tmp_path / "spark" / name).read_bytes() == (tmp_path / "embedded" / name).read_bytes()
+    runs = {way: json.loads((tmp_path / way / "list" / "run.json").read_text()) for way, _, _ in ways}
+    for way in ("cluster", "own"):
+        for file in (*files, *lists):
+            assert (tmp_path / way / file).read_bytes() == (tmp_path / "embedded" / file).read_bytes(), (way, file)
+        assert runs[way] | {"seconds": 0} == runs["embedded"] | {"seconds": 0}
 
 
 def test_what_does_not_run_on_spark_says_so(cluster: Any, supplier: Path, monkeypatch: pytest.MonkeyPatch) -> None:

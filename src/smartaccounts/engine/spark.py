@@ -32,6 +32,8 @@ OverPart = Callable[[int, Batches], Iterable[pa.Table]]
 """What is made of one part of a frame: its number and its batches in, tables out."""
 
 _LINES_A_PART = 500_000
+_ROWS_FETCHED = 50_000
+"""Of a snapshot so many rows are fetched as one part: 30 MB, of which the driver holds several copies."""
 
 
 class Frame:
@@ -124,9 +126,12 @@ class Frame:
         with explained():
             return int(self.data.count())
 
-    def in_few(self) -> Frame:
-        """Return kept rows in one part per core, as they are read again and again: Spark lays groups into hundreds."""
-        return Frame(self.data.coalesce(_cores(self.data.sparkSession)))
+    def in_few(self, rows: int) -> Frame:
+        """Return kept rows in one part per core, more where many `rows` are fetched at once: a part comes as a whole.
+
+        Spark lays groups into hundreds of parts, and each look at them takes a task for every one.
+        """
+        return Frame(self.data.coalesce(max(_cores(self.data.sparkSession), -(-rows // _ROWS_FETCHED))))
 
     @contextmanager
     def kept(self) -> Iterator[Frame]:
@@ -185,10 +190,12 @@ def opened(*, master: str, settings: Mapping[str, str]) -> Iterator[Spark]:
 
 
 def _cores(session: SparkSession) -> int:
+    """Return how many tasks run at once; over Spark Connect, which does not tell, into how many parts it shuffles."""
     try:
         return int(session.sparkContext.defaultParallelism)
-    except PySparkException:  # over Spark Connect a session has no context
-        return int(session.conf.get("spark.sql.shuffle.partitions"))
+    except PySparkException:  # a session of Connect has no context
+        told = str(session.conf.get("spark.sql.shuffle.partitions"))
+        return int(told) if told.isdigit() else 200  # some say auto
 
 
 def _started(master: str, settings: Mapping[str, str]) -> SparkSession:
@@ -201,7 +208,7 @@ def _started(master: str, settings: Mapping[str, str]) -> SparkSession:
     }
     if master.startswith("local"):
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # the workers are of this machine
-        own["spark.sql.shuffle.partitions"] = "32"  # enough for its cores; of 200 most would be empty
+        own["spark.sql.shuffle.partitions"] = str(max(32, 2 * (os.cpu_count() or 1)))  # of 200 most would be empty
     build = SparkSession.builder.master(master).appName("smartaccounts")
     for key, value in {**own, **settings}.items():
         build = build.config(key, value)

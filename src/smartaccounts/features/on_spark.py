@@ -138,7 +138,7 @@ def _collected(
             there.finished(_by_date, _MADE).kept() as frame,
         ):
             frame.rows()  # computed where the parts lie, before they are read in few
-            few = frame.in_few()
+            few = frame.in_few(max(there.rows.values(), default=0))
             for done, day in enumerate(sorted(there.rows), start=1):
                 carried = few.where(f"as_of = DATE '{day}'").arrow()
                 rows = pa.concat_tables(unpacked(carried.to_batches()))

@@ -23,7 +23,7 @@ from smartaccounts.rankers.binned import Binned, weighted
 from smartaccounts.rankers.calibration import UNCALIBRATED, Calibrator, calibrated_scores
 from smartaccounts.rankers.curves import NO_CURVES, Curves, fit_curves
 from smartaccounts.rankers.design import design
-from smartaccounts.rankers.levels import Lesson, Look, Rows, lesson
+from smartaccounts.rankers.levels import Lesson, Look, Narrow, lesson
 from smartaccounts.rankers.pool import pooled
 from smartaccounts.rankers.training import (
     Mask,
@@ -194,12 +194,12 @@ class Growth:
         return made, curve_share(positives, strength=self.model.curve_strength), len(made[0].at) < used.sum()
 
     def _sample(
-        self, y: Mask, eligible: Mask, seed: Sequence[int], *, weight: Floats, of: Rows
+        self, y: Mask, eligible: Mask, seed: Sequence[int], *, weight: Floats, of: Narrow
     ) -> tuple[NDArray[np.intp], Floats]:
         """Keep all rows up to rows_per_bag; above it a draw of negatives, and of positives that are above half of it.
 
-        What is drawn is weighted back; where one kind has fewer than half, the other fills the bag. weight: of the rows
-        of a panel, of which each row here is the one that `of` says.
+        What is drawn is weighted back; where one kind has fewer than half, the other fills the bag. weight: of the
+        panel's rows. of: which of them each row here is.
         """
         rng, most, not_eligible = np.random.default_rng(seed), self.model.rows_per_bag, self.model.weight_not_eligible
 
@@ -207,11 +207,11 @@ class Growth:
             return rows if len(rows) <= most else rng.choice(rows, most, replace=False)
 
         used = eligible | (not_eligible > 0)
-        positive, negative = np.flatnonzero(used & y), np.flatnonzero(used & ~y)
-        positives = drawn(positive, max(most // 2, most - len(negative)))
-        negatives = drawn(negative, most - len(positives))
-        picked = np.sort(np.concatenate([positives, negatives]))
-        back = [len(all_rows) / max(len(some), 1) for all_rows, some in ((positive, positives), (negative, negatives))]
+        grew, stayed = np.flatnonzero(used & y), np.flatnonzero(used & ~y)
+        some_grew = drawn(grew, max(most // 2, most - len(stayed)))
+        some_stayed = drawn(stayed, most - len(some_grew))
+        picked = np.sort(np.concatenate([some_grew, some_stayed]))
+        back = [len(whole) / max(len(part), 1) for whole, part in ((grew, some_grew), (stayed, some_stayed))]
         own = weight[of[picked]] * np.where(eligible[picked], 1.0, not_eligible)
         return picked, own * np.where(y[picked], *back)
 

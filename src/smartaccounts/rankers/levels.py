@@ -21,8 +21,8 @@ from smartaccounts.panel import Panel
 from smartaccounts.rankers.design import Design, designed, known_columns
 from smartaccounts.target import grown
 
-Rows = NDArray[np.int32]
-"""Places of many rows, in half the memory."""
+Narrow = NDArray[np.int32]
+"""Places of many rows, in half the memory of `Places`."""
 
 Look = Callable[[float, Places], Design]
 """Given a level, and places of a panel's rows, ascending: the design of those rows at it (1.0: K itself)."""
@@ -37,12 +37,12 @@ class Lesson:
     """
 
     levels: tuple[float, ...]
-    kept: tuple[Rows, ...]
+    kept: tuple[Narrow, ...]
     y: NDArray[np.bool_]
     look: Look
 
     @cached_property
-    def of(self) -> Rows:
+    def of(self) -> Narrow:
         """Return the row of the panel that each row is."""
         return np.concatenate(self.kept)
 

@@ -42,6 +42,36 @@ def test_parts_are_worked_by_several_processes_with_one_core_each(cluster: Any) 
     assert len(set(rows["process"].to_pylist())) == 2
 
 
+@pytest.mark.parametrize(("fetched", "parts"), [(1000, 2), (250_000, 5)])
+def test_kept_rows_are_read_in_few_parts_but_not_in_large_ones(cluster: Any, fetched: int, parts: int) -> None:
+    keys = pa.array([i % 6 for i in range(1000)], pa.int32())
+    with cluster.made(pa.table({"key": keys})).apart("key", parts=6).kept() as laid:
+        assert laid.rows() == 1000
+        rows = laid.in_few(fetched).mapped(seen, SEEN).arrow()
+    assert rows["part"].sort().to_pylist() == [*range(parts)]
+    assert sum(rows["rows"].to_pylist()) == 1000
+
+
+class Connected:
+    """A session of Spark Connect as far as it is asked: it has no context."""
+
+    def __init__(self, shuffled: str) -> None:
+        self.conf = {"spark.sql.shuffle.partitions": shuffled}
+
+    @property
+    def sparkContext(self) -> Any:  # noqa: N802 - Spark's name
+        from pyspark.errors import PySparkAttributeError  # noqa: PLC0415 - an extra that not everybody has
+
+        raise PySparkAttributeError(errorClass="JVM_ATTRIBUTE_NOT_SUPPORTED", messageParameters={"attr_name": "it"})
+
+
+@pytest.mark.parametrize(("shuffled", "parts"), [("8", 8), ("auto", 200)])
+def test_over_connect_there_are_as_many_parts_as_it_shuffles_into(cluster: Any, shuffled: str, parts: int) -> None:
+    from smartaccounts.engine.spark import _cores  # noqa: PLC0415 - an extra that not everybody has
+
+    assert _cores(Connected(shuffled)) == parts
+
+
 def test_an_error_of_ours_in_a_worker_is_the_same_error_here(cluster: Any) -> None:
     rows = cluster.made(pa.table({"key": [1]}))
     with pytest.raises(InputError) as said:
