@@ -152,7 +152,8 @@ def later(rows: Panel, *, positives: int = MIN_POSITIVES) -> Parts | None:
 def customer_folds(rows: Panel) -> Parts:
     """Split by customer: all rows of a customer are held together."""
     frame = rows.snapshot.columns("market", "customer_id")
-    keys = (frame["market"] + "\x1f" + frame["customer_id"]).to_numpy(dtype=object)
-    codes, unique = pd.factorize(keys)
-    fold = np.array([murmurhash3_32(str(k), positive=True) % CUSTOMER_FOLDS for k in unique])[codes]
+    number = customer_numbers(frame)
+    once = frame.iloc[np.unique(number, return_index=True)[1]]
+    names = once["market"] + "\x1f" + once["customer_id"]
+    fold = np.array([murmurhash3_32(name, positive=True) % CUSTOMER_FOLDS for name in names])[number]
     return [(fold != f, fold == f) for f in range(CUSTOMER_FOLDS)]
