@@ -23,7 +23,12 @@ from smartaccounts.workflow.lines import order_lines
 pytestmark = pytest.mark.slow
 
 ON_SPARK = ("--set", "engine=spark", "--set", "spark.partitions=3")
-OF_ITS_OWN = ("--set", "spark.master=local[1]", "--set", "spark.settings={spark.ui.enabled: 'false'}")
+OF_ITS_OWN = (
+    "--set",
+    "spark.master=local[1]",
+    "--set",
+    "spark.settings={spark.ui.enabled: 'false', spark.sql.shuffle.partitions: '2'}",
+)
 
 
 def in_another(*arguments: str) -> None:
