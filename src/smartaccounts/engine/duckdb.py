@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import duckdb
+from pyarrow import default_memory_pool as arrow_memory
 
 from smartaccounts.engine.memory import Room, disk_full, memory_bytes
 from smartaccounts.engine.scratch import Scratch
@@ -60,9 +61,10 @@ class Engine:
         self.close()
 
     def close(self) -> None:
-        """Drop every table and the spill folder."""
+        """Drop every table and the spill folder; what Arrow keeps of the memory of answers goes back too."""
         self._con.close()
         self._spill.close()
+        arrow_memory().release_unused()
 
     def run(self, sql: str, values: Sequence[object] = ()) -> None:
         """Execute one statement."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from functools import cached_property
+from functools import cached_property, partial
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -18,8 +19,10 @@ from smartaccounts.features.extra import extra_features
 from smartaccounts.features.snapshot import KEY, Snapshot, snapshot
 from smartaccounts.orders.contract import Lines
 from smartaccounts.panel import Panel
-from smartaccounts.rankers.base import Note, Ranker, Scores
+from smartaccounts.rankers.base import Fitted, Note, Ranker, Scores
 from smartaccounts.timeline import Fold, folds
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -137,11 +140,11 @@ class Walk:
         everybody = tested.snapshot.columns("market", "key_spend", "eligible")
         small = tuple(everybody.loc[everybody["key_spend"].isna(), "market"].unique())
         tested = tested.rows(everybody["eligible"])
-        frame = tested.snapshot.frame
-        ranked = {r.name: self._rank(fold, r, learned, frame) for r in rankers}
+        ranked = self._rank(fold, rankers, learned, tested.snapshot)
+        rows = tested.snapshot.columns(*KEY, "key_spend")
         return Tested(
             fold=fold,
-            rows=pd.concat([frame[[*KEY, "key_spend"]], tested.outcome[["spend_ahead", "target"]]], axis=1),
+            rows=pd.concat([rows, tested.outcome[["spend_ahead", "target"]]], axis=1),
             scores={name: r.scores for name, r in ranked.items() if r.scores is not None},
             left_out={name: r.reason for name, r in ranked.items() if r.scores is None},
             notes={name: r.notes for name, r in ranked.items() if r.scores is not None},
@@ -154,22 +157,40 @@ class Walk:
         """Fit every ranker anew from now on."""
         self._ranked.clear()
 
-    def _rank(self, fold: Fold, ranker: Ranker, learned: Panel, frame: pd.DataFrame) -> Ranked:
-        calibrated = getattr(ranker, "calibrate", True)
-        for known in (True, calibrated):  # a fit with probabilities serves where the order alone is asked for
-            if (fold.test, ranker.name, known) in self._ranked:
-                return self._ranked[fold.test, ranker.name, known]
-        try:
-            fitted = ranker.fit(learned)
-            ranked = Ranked(fitted.score(frame), fitted.notes)
-        except HistoryError as error:
-            ranked = Ranked(None, reason=error.message)
-        self._ranked[fold.test, ranker.name, calibrated] = ranked
-        return ranked
+    def _rank(self, fold: Fold, rankers: Sequence[Ranker], learned: Panel, asked: Snapshot) -> dict[str, Ranked]:
+        """Return what the rankers made of a fold. All learn before the rows with all their columns are in memory."""
+        new = [r for r in rankers if self._remembered(fold, r) is None]
+        fits = [_or_why(partial(r.fit, learned)) for r in new]
+        for ranker, fitted in zip(new, fits, strict=True):
+            made = fitted if isinstance(fitted, Ranked) else _or_why(partial(_scored, fitted, asked))
+            self._ranked[fold.test, ranker.name, _calibrates(ranker)] = made
+        found = {r.name: self._remembered(fold, r) for r in rankers}
+        return {name: made for name, made in found.items() if made is not None}
+
+    def _remembered(self, fold: Fold, ranker: Ranker) -> Ranked | None:
+        """Return what was made before; a fit with probabilities serves where the order alone is asked for."""
+        known = (self._ranked.get((fold.test, ranker.name, how)) for how in (True, _calibrates(ranker)))
+        return next(filter(None, known), None)
 
     def _known_base_rate(self, fold: Fold) -> float | None:
         before = fold.test - timedelta(days=fold.horizon_days)
         return self.panel([before], known_before=fold.test).base_rate
+
+
+def _calibrates(ranker: Ranker) -> bool:
+    return getattr(ranker, "calibrate", True)
+
+
+def _scored(fitted: Fitted, asked: Snapshot) -> Ranked:
+    return Ranked(fitted.score(asked.frame), fitted.notes)
+
+
+def _or_why(made: Callable[[], Made]) -> Made | Ranked:
+    """Return what is made, or why there are no scores."""
+    try:
+        return made()
+    except HistoryError as error:
+        return Ranked(None, reason=error.message)
 
 
 def nobody_eligible(seen: Snapshot, dates: Sequence[date]) -> HistoryError:

@@ -59,18 +59,19 @@ def calibrated_on_held(
     parts, how = later(rows), "calibrated_later"
     if parts is None or y[parts[0][1] & eligible & whose].sum() < MIN_POSITIVES_CALIBRATION:
         parts, how = customer_folds(rows), "calibrated_crossed"
+    own_drift = drift(told[whose], horizon_days=rows.snapshot.target.horizon_days)
     held = [hold & eligible & whose for _, hold in parts]
-    scores = np.concatenate([learn(seen, hold) for (seen, _), hold in zip(parts, held, strict=True)])
     grown, seasons, customers = (
         np.concatenate([values[hold] for hold in held])
         for values in (y, _seasons(rows, source), customer_numbers(told))
     )
+    del told  # texts of all rows
+    scores = np.concatenate([learn(seen, hold) for (seen, _), hold in zip(parts, held, strict=True)])
     check_both_kinds(grown, np.ones(len(grown), dtype=bool))
     notes = [Note(how, {"rows": len(grown), "grown": int(grown.sum())})]
     if lent:
         notes.append(Note("calibrated_borrowed", {"grown": few, "needed": MIN_POSITIVES_CALIBRATION}))
     calibrating = rows.rows(pd.Series(whose))
-    own_drift = drift(told[whose], horizon_days=rows.snapshot.target.horizon_days)
     steep = tail(calibrating) if season else 0.0
     level = DRIFT_SHORT if lent else own_drift
     return fit_calibrator(scores, grown, seasons, tail=steep, drift=level, customers=customers), tuple(notes)

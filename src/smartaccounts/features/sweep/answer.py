@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from smartaccounts.engine.memory import Empty
 from smartaccounts.features.sweep import products
@@ -32,6 +33,11 @@ class Answer:
     def columns(self) -> Iterator[tuple[str, npt.NDArray[np.float64]]]:
         """Yield the columns by name."""
         return zip(self.place, self.values, strict=True)
+
+    def frame(self, names: Sequence[str], rows: slice) -> pd.DataFrame:
+        """Return some rows of columns that lie side by side, where they lie."""
+        first = self.place[names[0]]
+        return pd.DataFrame(self.values[first : first + len(names), rows].T, columns=[*names], copy=False)
 
     def into(self, names: Sequence[str]) -> npt.NDArray[np.int64]:
         """Return where columns are written; -1 where one is absent."""

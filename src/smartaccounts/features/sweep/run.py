@@ -71,7 +71,8 @@ def _standing(held: Coded, dates: Dates, target: Target) -> pd.DataFrame:
         over_ranges(held, lambda *where: write_spent(held, seen, totals, answer, where))
     starts = np.searchsorted(seen.customer, held.markets)
     stood = [standing.standing(dict(answer.columns()), starts, int(h), target) for h in dates.history]
-    return _keys(held, seen, slice(0, seen.rows), stood[0] if stood else dict.fromkeys(STANDING, np.zeros(0)))
+    columns = stood[0] if stood else dict.fromkeys(STANDING, np.zeros(0))
+    return pd.concat([_keys(held, seen, slice(0, seen.rows)), pd.DataFrame(columns)], axis=1)
 
 
 def _rows(lines: OrderLines, held: Coded, dates: Dates, targets: Sequence[Target]) -> list[pd.DataFrame]:
@@ -79,13 +80,13 @@ def _rows(lines: OrderLines, held: Coded, dates: Dates, targets: Sequence[Target
     seen = see_by_date(held, dates)
     begins = np.searchsorted(seen.date, np.arange(len(seen.dates.as_ofs) + 1))
     parts = [Column(f"{i} {name}", total) for i, t in enumerate(targets) for name, total in standing.totals(t).items()]
-    names = [*CATALOGUE, *(part.name for part in parts)]
+    stands = [f"{i} {name}" for i in range(len(targets)) for name in STANDING]
+    names = [*dict.fromkeys([*CATALOGUE, *stands, *(part.name for part in parts)])]
     answer = Answer.of(names, absent, rows=seen.rows, empty=lines.engine.room.table)
     plan, baskets = program([*own_columns(absent), *parts], held.given), no_baskets(seen)
     over_ranges(held, lambda *where: write_customers(held, seen, plan, answer, baskets, where), answer.values)
     known = sold.known(held, seen.dates, baskets)
     over_ranges(held, lambda *where: write_items(held, seen, baskets, known, answer, where), answer.values)
-    stands: list[list[Columns]] = [[] for _ in targets]
     for a, history in enumerate(seen.dates.history.tolist()):
         rows = slice(begins[a], begins[a + 1])
         here = seen.customer[rows]
@@ -95,13 +96,15 @@ def _rows(lines: OrderLines, held: Coded, dates: Dates, targets: Sequence[Target
             at[name][:] = values
         for i, target in enumerate(targets):
             spent = {name: at[f"{i} {name}"] for name in standing.totals(target)}
-            stands[i].append(standing.standing(spent, starts, history, target))
+            for name, values in standing.standing(spent, starts, history, target).items():
+                at[f"{i} {name}"][:] = values
         release(answer.values)
     frames = []
-    for target, some in zip(targets, stands, strict=True):
-        columns = {name: np.concatenate([s[name] for s in some]) for name in STANDING} if some else {}
-        least = int(begins[np.searchsorted(seen.dates.history, target.horizon_days)])
-        frames.append(frame(held, seen, columns, answer, slice(least, seen.rows)))
+    for i, target in enumerate(targets):
+        rows = slice(int(begins[np.searchsorted(seen.dates.history, target.horizon_days)]), seen.rows)
+        stood = answer.frame([f"{i} {name}" for name in STANDING], rows).set_axis(STANDING, axis=1)
+        frames.append(frame(held, seen, stood, answer, rows))
+    release(answer.values)
     return frames
 
 
@@ -144,23 +147,20 @@ def answered(
     at = dict(answer.columns())
     for name in PEERS:
         at[name][:] = stood[name]
-    flags = {name: stood[name] > 0 for name in ("active", "eligible")}
-    return frame(held, seen, {n: flags.get(n, stood[n]) for n in STANDING}, answer, slice(0, seen.rows))
+    return frame(held, seen, pd.DataFrame({n: stood[n] for n in STANDING}), answer, slice(0, seen.rows))
 
 
-def frame(held: Coded, seen: Seen, stood: Columns, answer: Answer, rows: slice) -> pd.DataFrame:
-    """Return some rows; `stood` are the columns of `standing`, of all rows."""
-    found = _keys(held, seen, rows, stood)
-    features = pd.DataFrame(answer.values[: len(CATALOGUE), rows].T, columns=[*CATALOGUE], copy=False)
-    answered: pd.DataFrame = pd.concat([found, features], axis=1)
+def frame(held: Coded, seen: Seen, stood: pd.DataFrame, answer: Answer, rows: slice) -> pd.DataFrame:
+    """Return some rows; `stood` are their columns of `standing`, as numbers. What is written in the answer lies there."""
+    flags = stood[["active", "eligible"]] > 0
+    parts = [_keys(held, seen, rows), flags, stood.iloc[:, len(flags.columns) :], answer.frame([*CATALOGUE], rows)]
+    answered: pd.DataFrame = pd.concat(parts, axis=1)
     return answered
 
 
-def _keys(held: Coded, seen: Seen, rows: slice, stood: Columns) -> pd.DataFrame:
-    """Return whose some rows are and when, and how they stood."""
+def _keys(held: Coded, seen: Seen, rows: slice) -> pd.DataFrame:
+    """Return when some rows are and whose."""
     found: pd.DataFrame = held.customers.select(["market", "customer_id"]).take(seen.customer[rows]).to_pandas()
     days = seen.dates.as_ofs.astype("datetime64[D]").astype("datetime64[us]")
     found.insert(0, "as_of", days[seen.date[rows]])
-    for name, values in stood.items():
-        found[name] = values[rows]
     return found
