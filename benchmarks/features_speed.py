@@ -5,7 +5,8 @@
 simulates about 2 million order lines, computes 12 monthly snapshots with `smartaccounts features` and with
 pandas_features.py, by turns and each in a process of its own, and prints the largest difference between the two, the
 CPU seconds (user + system, the whole process: start, reading and writing included) and their ratio. Exit 1 where a
-value is null on one side only, or the difference is 1e-8 or more.
+value is null on one side only, or the difference is 1e-8 or more. Two sums that are equal but for their last digit are
+a tie on one side alone: of a rank, one place is no difference, in one row of 100,000 at most.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ from benchmarks.supplier import AS_OFS, DATES, supplier
 HERE = Path(__file__).parent
 CUSTOMERS, YEARS = 26_500, 4.0  # about 2 million lines
 KEY = ["as_of", "market", "customer_id"]
+LEAST = 1e-8
+TIES = 1e-5
+"""The share of rows in which a rank may differ by a place."""
 
 
 def commands(
@@ -51,11 +55,16 @@ def differences(product: pd.DataFrame, yardstick: pd.DataFrame) -> pd.DataFrame:
     one, other = both
     if not one.index.equals(other.index) or set(one.columns) != set(other.columns):
         raise SystemExit(f"Rows or columns differ: {one.shape}, {other.shape}, {set(one.columns) ^ set(other.columns)}")
+    place = 1 / np.maximum(one.groupby(["as_of", "market"])["tenure_days"].transform("size").to_numpy() - 1, 1)
     found = []
     for column in one.columns:
         a, b = (f[column].to_numpy(dtype=float) for f in both)
         null = int((np.isnan(a) != np.isnan(b)).sum())
         gap = np.abs(a - b) / np.maximum(np.abs(b), 1.0)
+        tied = (gap > LEAST) & (gap < 1.001 * place) & column.startswith("rank_")
+        if tied.any() and tied.sum() <= len(gap) * TIES:
+            print(f"{column}: a tie on one side alone in {tied.sum()} of {len(gap):,} rows")
+            gap[tied] = 0.0
         found.append((column, null, float(np.nanmax(gap)) if (~np.isnan(gap)).any() else 0.0))
     table = pd.DataFrame(found, columns=["column", "null_on_one_side", "largest_difference"])
     return table.sort_values(["null_on_one_side", "largest_difference"], ascending=False, ignore_index=True)
@@ -81,7 +90,7 @@ def main() -> None:
     worst = found.iloc[0]
     print(f"{len(found)} columns; {found['null_on_one_side'].sum()} values null on one side only")
     print(f"largest difference: {worst['largest_difference']:.2g} ({worst['column']})")
-    if worst["null_on_one_side"] or found["largest_difference"].max() >= 1e-8:
+    if worst["null_on_one_side"] or found["largest_difference"].max() >= LEAST:
         raise SystemExit("The two give other values.")
     median = {side: statistics.median(s) for side, s in seconds.items()}
     print(", ".join(f"{side} {s:.1f} CPU s" for side, s in median.items()) + f" (medians of {given.repeats})")

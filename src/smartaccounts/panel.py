@@ -77,7 +77,9 @@ class Panel:
         )
 
     def rows(self, mask: pd.Series) -> Panel:
-        """Return the rows where `mask` holds, a value for each in their order."""
+        """Return the rows where `mask` holds, a value for each in their order; the same panel where it always does."""
+        if len(mask) == len(self.outcome) and mask.all():
+            return self
         kept = places(mask, len(self.outcome))
         return Panel(self.snapshot.some(kept), self.outcome.iloc[kept].reset_index(drop=True), self.loans)
 

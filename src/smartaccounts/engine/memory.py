@@ -7,7 +7,8 @@ import os
 import re
 import tempfile
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,23 @@ def release(*arrays: npt.NDArray[Any]) -> None:
         file = _mapped(array)
         if file in _OURS:
             file.madvise(mmap.MADV_DONTNEED)
+
+
+@contextmanager
+def scattered(array: npt.NDArray[Any]) -> Iterator[None]:
+    """Have an array written here and there: what lies around, up to megabytes, stays out of memory inside the block.
+
+    For an array that a Room has in a file. To read it all like this would be slow.
+    """
+    file = _mapped(array)
+    ours = file in _OURS
+    if ours:
+        file.madvise(mmap.MADV_RANDOM)
+    try:
+        yield
+    finally:
+        if ours:
+            file.madvise(mmap.MADV_NORMAL)
 
 
 def _mapped(array: npt.NDArray[Any]) -> Any:

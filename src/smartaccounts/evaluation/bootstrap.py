@@ -19,6 +19,8 @@ from smartaccounts.evaluation import metrics
 from smartaccounts.evaluation.metrics import Depth, Floats, Ints, Measured, Name, parse_name
 
 Counts = NDArray[np.int32]
+Narrow = NDArray[np.int32]
+"""Places of rows or customers, in half the memory: there is a set of them for each ranker and date."""
 
 NO_PROBABILITY = "the ranker has no probability"
 NO_KNOWN_RATE = "no base rate was known before"
@@ -227,8 +229,8 @@ class _Sorted:
     """A list from the top, and between which rows the ties that hold its key accounts begin and end."""
 
     scored: Scored
-    codes: Ints  # the place of every row's customer in the weights, in the order of `scored`
-    order: Ints  # the rows of `scored` from the top; what follows counts in this order
+    codes: Narrow  # the place of every row's customer in the weights, in the order of `scored`
+    order: Narrow  # the rows of `scored` from the top; what follows counts in this order
     positives: Ints
     tie_starts: Ints  # per positive row: where its group of equal scores starts and ends
     tie_ends: Ints
@@ -240,12 +242,12 @@ def _sorted(scored: Scored, codes: Ints) -> _Sorted:
     starts = np.flatnonzero(np.concatenate([[True], score[1:] != score[:-1]]))
     ends = np.append(starts[1:], len(order))
     group = np.searchsorted(starts, positives, side="right") - 1
-    return _Sorted(scored, codes, order, positives, starts[group], ends[group])
+    return _Sorted(scored, codes.astype(np.int32), order.astype(np.int32), positives, starts[group], ends[group])
 
 
 def _measures(ranked: _Sorted, drawn: Counts, asked: Mapping[str, Name]) -> Iterator[tuple[str, Floats]]:
     """Yield every measure asked for that the list has columns for, one value per draw; `drawn`: (customers, draws)."""
-    weights = drawn[ranked.codes[ranked.order]]
+    weights = drawn.take(ranked.codes[ranked.order], axis=0)  # several times as fast as by brackets
     kinds = {name.kind for name in asked.values()}
     total, positive = weights.sum(axis=0), weights[ranked.positives].sum(axis=0)
     whole: dict[str, Floats] = {"base_rate": _ratio(positive, total)}
@@ -321,7 +323,7 @@ def _calibration_error(ranked: _Sorted, drawn: Counts, bins: int = 10) -> Floats
     order = np.argsort(chances, kind="stable")
     gap = (ranked.scored.y - chances)[order]
     errors = np.empty(drawn.shape[1])
-    for j, weights in enumerate(np.ascontiguousarray(drawn[ranked.codes[order]].T)):
+    for j, weights in enumerate(np.ascontiguousarray(drawn.take(ranked.codes[order], axis=0).T)):
         upto = np.append(0, np.cumsum(weights))
         size, longer = divmod(int(upto[-1]), bins)  # as numpy.array_split: the first bins get the rows left over
         edges = size * np.arange(bins + 1) + np.minimum(np.arange(bins + 1), longer)

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from itertools import compress
+from itertools import accumulate, compress, pairwise
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -32,33 +31,30 @@ Look = Callable[[float, Places], Design]
 class Lesson:
     """What there is to learn from: a row per row of a panel, in its order, then rows of it at other levels.
 
-    levels: 1.0 (K itself), then the others. kept: the places in the panel of the rows of each. y: whether the row
-    reached its level. look: how designs are made, of the rows that a learner takes alone.
+    levels: 1.0 (K itself), then the others. ends: 0, then where the rows of each end. of: the row of the panel that
+    each row is. y: whether it reached its level. look: how designs are made, of the rows that a learner takes alone.
     """
 
     levels: tuple[float, ...]
-    kept: tuple[Narrow, ...]
+    ends: tuple[int, ...]
+    of: Narrow
     y: NDArray[np.bool_]
     look: Look
 
-    @cached_property
-    def of(self) -> Narrow:
-        """Return the row of the panel that each row is."""
-        return np.concatenate(self.kept)
-
     def shown(self, at: Places) -> Shown:
         """Return the rows at some places, ascending, as a learner sees them."""
-        ends = np.cumsum([0, *(len(kept) for kept in self.kept)])
-        cuts = np.searchsorted(at, ends)
-        places = [kept[at[cuts[i] : cuts[i + 1]] - ends[i]].astype(np.intp) for i, kept in enumerate(self.kept)]
-        apart = Parallel(n_jobs=threads(), prefer="threads")
+        cuts = np.searchsorted(at, self.ends)
+        places = [self.of[at[first:end]].astype(np.intp) for first, end in pairwise(cuts)]
+        apart = Parallel(n_jobs=threads(), prefer="threads", return_as="generator")
         parts = apart(delayed(self.look)(*asked) for asked in zip(self.levels, places, strict=True))
-        known = known_columns(parts[0])
-        names, rises = (tuple(compress(said, known)) for said in (parts[0].names, parts[0].rises))
-        matrix = np.empty((len(at), len(names)), np.float32)
-        while parts:  # each is let go when it is copied
-            part = parts.pop()
-            np.compress(known, part.matrix, axis=1, out=matrix[cuts[len(parts)] : cuts[len(parts) + 1]])
+        names, rises = (), ()
+        for i, part in enumerate(parts):  # each is let go when it is copied
+            if not i:  # K itself
+                known = known_columns(part)
+                names, rises = (tuple(compress(said, known)) for said in (part.names, part.rises))
+                matrix = np.empty((len(at), len(names)), np.float32)
+            np.compress(known, part.matrix, axis=1, out=matrix[cuts[i] : cuts[i + 1]])
+            del part
         return Shown(at, Design(matrix, names, rises))
 
 
@@ -103,4 +99,5 @@ def lesson(rows: Panel, levels: Sequence[float], look: Look | None = None) -> Le
         below = np.flatnonzero(frame["spend_h"] < key).astype(np.int32)
         kept.append(below)
         reached.append(grown(ahead["spend_ahead"], ahead["months_ahead"], key, target).to_numpy()[below] > 0)
-    return Lesson((1.0, *levels), tuple(kept), np.concatenate(reached), look or own)
+    ends = (0, *accumulate(map(len, kept)))
+    return Lesson((1.0, *levels), ends, np.concatenate(kept), np.concatenate(reached), look or own)

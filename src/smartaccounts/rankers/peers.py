@@ -119,15 +119,19 @@ def fit_peers(panel: Panel, *, season: bool = True) -> Peers:
         )
     came = np.maximum((rows.outcome["spend_ahead"] / frame["key_spend"]).to_numpy(dtype=float), 0.0)
     usual = came / np.exp(season_came(rows)) if season else came
-    cells = dict(_cells(_bands(frame, target.horizon_days), customers, usual, came))
-    return Peers(cells, target.horizon_days, season)
+    kind, of_kind = _kinds(_bands(frame, target.horizon_days))
+    del rows, frame  # of all training rows
+    return Peers(dict(_cells(kind, of_kind, customers, usual, came)), target.horizon_days, season)
 
 
-def _cells(bands: pd.DataFrame, customers: pd.Series, usual: Floats, came: Floats) -> Iterator[tuple[str, Reached]]:
-    kind, of_kind = _kinds(bands)
+def _cells(
+    kind: Places, of_kind: pd.DataFrame, customers: pd.Series, usual: Floats, came: Floats
+) -> Iterator[tuple[str, Reached]]:
     for view in VIEWS:
-        cells = _names(of_kind, view).iloc[kind].reset_index(drop=True)
-        for name, at in cells.groupby(cells).indices.items():
+        cell_of_kind, names = pd.factorize(_names(of_kind, view), sort=True)
+        cells = cell_of_kind[kind]
+        by_cell = np.argsort(cells, kind="stable")
+        for name, at in zip(names, np.split(by_cell, np.cumsum(np.bincount(cells))[:-1]), strict=True):
             peers = customers.iloc[at].nunique()
             if peers >= MIN_PEERS:
                 yield str(name), _reached(peers, usual[at], float(came[at].max()))

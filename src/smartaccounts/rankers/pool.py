@@ -26,7 +26,7 @@ class Pool:
     """
 
     rows: Panel
-    source: NDArray[np.intp]
+    source: NDArray[np.int16]
     weight: Floats
     notes: tuple[Note, ...]
 
@@ -42,7 +42,7 @@ def pooled(panel: Panel, files: Sequence[str]) -> Pool:
     loans = [loan for loan in panel.loans if loan.file in files]
     parts = [own, *(_comparable(loan, own.snapshot.absent) for loan in loans)]
     sizes = [len(p.outcome) for p in parts]
-    source = np.repeat(np.arange(len(parts), dtype=np.intp), sizes)
+    source = np.repeat(np.arange(len(parts), dtype=np.int16), sizes)
     lent_weight = min(1.0, ENOUGH / max(float(own.outcome["target"].sum()), 1.0))
     weight = np.where(source == 0, 1.0, lent_weight)
     return Pool(_stacked(parts), source, weight, _whose(parts, loans))

@@ -37,7 +37,7 @@ Learn = Callable[[Mask, Mask], Floats]
 
 
 def calibrated_on_held(
-    rows: Panel, learn: Learn, *, season: bool = True, source: NDArray[np.intp] | None = None
+    rows: Panel, learn: Learn, *, season: bool = True, source: NDArray[np.int16] | None = None
 ) -> tuple[Calibrator, tuple[Note, ...]]:
     """Return the calibrator of a learner's raw scores and how it was made.
 
@@ -52,7 +52,7 @@ def calibrated_on_held(
     told = rows.snapshot.columns("market", "customer_id", "eligible", "history_days")
     eligible = told["eligible"].to_numpy(dtype=bool)
     y = rows.outcome["target"].to_numpy()
-    source = np.zeros(len(y), dtype=np.intp) if source is None else source
+    source = np.zeros(len(y), dtype=np.int16) if source is None else source
     few = int(y[eligible & (source == 0)].sum())
     lent = few < MIN_POSITIVES_CALIBRATION <= y[eligible & (source > 0)].sum()
     whose = (source > 0) == lent
@@ -77,7 +77,7 @@ def calibrated_on_held(
     return fit_calibrator(scores, grown, seasons, tail=steep, drift=level, customers=customers), tuple(notes)
 
 
-def _seasons(rows: Panel, source: NDArray[np.intp]) -> Floats:
+def _seasons(rows: Panel, source: NDArray[np.int16]) -> Floats:
     """Return `season_came` of each source by itself."""
     out = np.zeros(len(source))
     for one in np.unique(source):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from smartaccounts.engine.duckdb import Engine
-from smartaccounts.engine.memory import Room, memory_bytes, release
+from smartaccounts.engine.memory import Room, memory_bytes, release, scattered
 from smartaccounts.errors import PipelineError
 
 
@@ -64,3 +64,20 @@ def test_a_database_without_room_says_so() -> None:
         engine.run("SET max_temp_directory_size = '1MB'")
         with pytest.raises(PipelineError, match="Expected room on disk for what does not fit into memory"):
             engine.run("CREATE TABLE t AS SELECT hash(range) AS a, hash(range + 1) AS b FROM range(50000000)")
+
+
+def in_files() -> float:
+    """Return how many megabytes of files are in memory."""
+    said = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in said if line.startswith("RssFile")) / 1000
+
+
+def test_what_is_written_here_and_there_brings_little_of_the_file_into_memory(tmp_path: Path) -> None:
+    array = Room(0, tmp_path).empty((1 << 24,), np.float64)
+    before = in_files()
+    with scattered(array):
+        array[::8192] = 1.0  # a page of sixteen: 8 of 134 MB
+    assert in_files() - before < 40
+    assert array[::8192].sum() == 2048
+    with scattered(np.zeros(3)) as nothing:  # in memory: all the same
+        assert nothing is None

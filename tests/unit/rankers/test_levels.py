@@ -21,7 +21,7 @@ def everything(made: Lesson) -> Shown:
 
 
 def own(made: Lesson) -> np.ndarray:
-    return everything(made).rows(np.arange(len(made.kept[0]))).matrix
+    return everything(made).rows(np.arange(made.ends[1])).matrix
 
 
 def rows() -> Panel:
@@ -95,7 +95,7 @@ def test_only_rows_that_are_shown_have_a_design() -> None:
         return designed(panel.snapshot.some(at), level)
 
     taught = lesson(panel, (1.4,), look)
-    first, size = len(taught.kept[0]), len(taught.y)
+    first, size = taught.ends[1], len(taught.y)
     at = np.array([2, 5, first + 1, size - 1])
     made = taught.shown(at)
     assert sorted(asked) == [(1.0, [2, 5]), (1.4, taught.of[at[2:]].tolist())]

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from smartaccounts.config import Target
-from smartaccounts.engine.memory import Empty, release
+from smartaccounts.engine.memory import Empty, release, scattered
 from smartaccounts.features.families import CATALOGUE, absent_features
 from smartaccounts.features.standing import STANDING
 from smartaccounts.features.sweep import coded, sold, standing
@@ -84,9 +84,10 @@ def _rows(lines: OrderLines, held: Coded, dates: Dates, targets: Sequence[Target
     names = [*dict.fromkeys([*CATALOGUE, *stands, *(part.name for part in parts)])]
     answer = Answer.of(names, absent, rows=seen.rows, empty=lines.engine.room.table)
     plan, baskets = program([*own_columns(absent), *parts], held.given), no_baskets(seen)
-    over_ranges(held, lambda *where: write_customers(held, seen, plan, answer, baskets, where), answer.values)
-    known = sold.known(held, seen.dates, baskets)
-    over_ranges(held, lambda *where: write_items(held, seen, baskets, known, answer, where), answer.values)
+    with scattered(answer.values):
+        over_ranges(held, lambda *where: write_customers(held, seen, plan, answer, baskets, where), answer.values)
+        known = sold.known(held, seen.dates, baskets)
+        over_ranges(held, lambda *where: write_items(held, seen, baskets, known, answer, where), answer.values)
     for a, history in enumerate(seen.dates.history.tolist()):
         rows = slice(begins[a], begins[a + 1])
         here = seen.customer[rows]
