@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from smartaccounts.engine.memory import Empty, release
+from smartaccounts.engine.memory import Empty, release, scattered
 from smartaccounts.features.sweep import products
 
 
@@ -27,9 +27,10 @@ class Answer:
         place = {name: i for i, name in enumerate(names)}
         values = empty((len(names), rows))
         later = (*absent, *products.ASSORTED, *products.CATEGORISED)
-        for at in (place[name] for name in later if name in place):
-            values[at] = np.nan
-            release(values)
+        with scattered(values):  # what is written later, is so here and there
+            for at in (place[name] for name in later if name in place):
+                values[at] = np.nan
+                release(values)
         return cls(place, absent, values)
 
     def columns(self) -> Iterator[tuple[str, npt.NDArray[np.float64]]]:
