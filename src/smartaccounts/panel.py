@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -152,14 +153,20 @@ def _joined(keys: pd.DataFrame, outcome: pd.DataFrame) -> pd.DataFrame:
 
     Date by date: to compare the texts of all dates at once takes much memory.
     """
-    if not keys["as_of"].is_monotonic_increasing:
-        raise ValueError("rows of a snapshot ascend by as_of")
     held = ["spend_ahead", "months_ahead"]
     parts = [
-        rows.merge(outcome[outcome["as_of"] == day], on=KEY, how="left", validate="one_to_one")[held]
-        for day, rows in keys.groupby("as_of")
+        keys.iloc[at].merge(outcome[outcome["as_of"] == day], on=KEY, how="left", validate="one_to_one")[held]
+        for day, at in by_date(keys["as_of"]).items()
     ]
     return pd.concat(parts or [outcome[held].iloc[:0]], ignore_index=True)
+
+
+def by_date(as_of: pd.Series) -> dict[pd.Timestamp, slice]:
+    """Return where the rows of each as_of lie; ValueError where they do not ascend."""
+    if not as_of.is_monotonic_increasing:
+        raise ValueError("rows of a snapshot ascend by as_of")
+    days, first = np.unique(as_of.to_numpy(), return_index=True)
+    return {pd.Timestamp(day): slice(*ends) for day, ends in zip(days, pairwise([*first, len(as_of)]), strict=True)}
 
 
 def _grown(target: pd.Series) -> tuple[str, str]:

@@ -7,11 +7,13 @@ from datetime import date
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import ArrayLike, NDArray
 
 from smartaccounts.features.snapshot import KEY, Snapshot
 from smartaccounts.orders.contract import Lines
-from smartaccounts.panel import Panel, Trade, panel_of
+from smartaccounts.panel import Panel, Trade, by_date, panel_of
 from smartaccounts.target import complete, outcome_as_known
 
 NOBODY = -1
@@ -33,11 +35,10 @@ class Outcomes:
         self._spend, self._months = found["spend_ahead"].to_numpy(), found["months_ahead"].to_numpy(np.int8)
         self._since, self._until = found["since"].to_numpy(), found["until"].to_numpy()
         rows = seen.columns(*KEY, "spend_h")
-        self._row = _rows_of(found[KEY], rows[KEY])
-        markets = pd.concat([rows[KEY[:2]], found[KEY[:2]]], ignore_index=True)
-        codes = np.asarray(markets.groupby(KEY[:2]).ngroup(), dtype=np.int32)
-        self._market_of_row, self._market = codes[: len(rows)], codes[len(rows) :]
-        self._had = _totals(rows["spend_h"].to_numpy(), self._market_of_row, int(codes.max(initial=-1)) + 1)
+        self._row = _rows_of(found, rows)
+        names = pa.array(pd.concat([rows["market"].drop_duplicates(), found["market"].drop_duplicates()]).unique())
+        self._market_of_row, self._market = (_markets(frame, rows["as_of"].unique(), names) for frame in (rows, found))
+        self._had = _totals(rows["spend_h"].to_numpy(), self._market_of_row, len(dates) * len(names))
 
     def panel(self, dates: Sequence[date], *, known_before: date | None) -> Panel:
         """Return the panel of `dates` with the outcomes known before `known_before` (None: in the source).
@@ -59,14 +60,21 @@ class Outcomes:
         return panel_of(self._seen.some(at), spend[at], months[at], trade, over)
 
 
-def _rows_of(accounts: pd.DataFrame, rows: pd.DataFrame) -> NDArray[np.intp]:
-    """Return the place among `rows` of each account, by as_of; texts of one date at a time are compared."""
-    of_date = rows.assign(row=np.arange(len(rows))).groupby("as_of")
-    parts = [
-        part.merge(of_date.get_group(day), on=KEY, how="left", validate="many_to_one")["row"].fillna(NOBODY)
-        for day, part in accounts.groupby("as_of")
-    ]
-    return np.concatenate([np.zeros(0, np.intp), *parts]).astype(np.intp)
+def _rows_of(accounts: pd.DataFrame, rows: pd.DataFrame) -> NDArray[np.int32]:
+    """Return the place among `rows` of each account; texts of one date at a time are compared."""
+    of_rows, found = by_date(rows["as_of"]), [np.zeros(0, np.int32)]
+    for day, at in by_date(accounts["as_of"]).items():
+        there = rows[KEY[1:]].iloc[of_rows[day]].assign(row=np.arange(of_rows[day].start, of_rows[day].stop))
+        part = accounts[KEY[1:]].iloc[at].merge(there, on=KEY[1:], how="left", validate="many_to_one")
+        found.append(part["row"].fillna(NOBODY).to_numpy(np.int32))
+    return np.concatenate(found)
+
+
+def _markets(rows: pd.DataFrame, days: ArrayLike, names: pa.Array) -> NDArray[np.int32]:
+    """Return the place of the market of each row among those of all days, the first day's first."""
+    day = np.searchsorted(days, rows["as_of"].to_numpy()).astype(np.int32)
+    market: NDArray[np.int32] = np.asarray(pc.index_in(pa.array(rows["market"]), value_set=names))
+    return day * np.int32(len(names)) + market
 
 
 def _totals(values: NDArray[np.float64], groups: NDArray[np.int32], count: int) -> NDArray[np.float64]:

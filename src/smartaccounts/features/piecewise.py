@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from smartaccounts.engine.memory import release
 from smartaccounts.features.families import CATALOGUE
 
-PIECE = 1 << 16
+PIECE = 1 << 15
 """Rows of a table that are looked at together."""
 
 

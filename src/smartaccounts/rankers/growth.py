@@ -24,7 +24,7 @@ from smartaccounts.rankers.calibration import UNCALIBRATED, Calibrator, calibrat
 from smartaccounts.rankers.curves import NO_CURVES, Curves, fit_curves
 from smartaccounts.rankers.design import design
 from smartaccounts.rankers.levels import Lesson, Look, Narrow, lesson
-from smartaccounts.rankers.pool import pooled
+from smartaccounts.rankers.pool import Pool, pooled
 from smartaccounts.rankers.training import (
     Mask,
     calibrated_on_held,
@@ -121,7 +121,10 @@ class Growth:
         What model.borrow names and the panel was lent is learned from as well. HistoryError where there are fewer than
         MIN_POSITIVES key accounts among the training rows.
         """
-        pool = pooled(panel, self.model.borrow)
+        return self.fit_pool(pooled(panel, self.model.borrow))
+
+    def fit_pool(self, pool: Pool) -> GrowthModel:
+        """Do what `fit` does with the pool of a panel: the panel itself may be let go before."""
         rows, weight = pool.rows, pool.weight
         check_positives(rows)
         taught = lesson(rows, self.model.key_levels)

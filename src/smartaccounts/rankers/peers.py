@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from smartaccounts.errors import HistoryError
 from smartaccounts.features.snapshot import Places
@@ -36,6 +37,9 @@ TREND = 1.5
 """Growing: spend of the last 91 days at more than so many times the pace of 365; falling: at less than its inverse."""
 
 PATTERNS = np.array(["steady", "rising", "falling", "resting", "lapsed"], dtype=object)
+
+Bands = NDArray[np.int8]
+"""The number of the band of each row."""
 
 BANDED = ("spend_365d", "spend_91d", "tenure_days", "recency_days")
 """The features that bands are told from."""
@@ -77,8 +81,7 @@ class Peers:
 
         One row per row, with its index; peers is a count (double).
         """
-        bands = _bands(frame, self.horizon_days)
-        kind, of_kind = _kinds(bands)
+        kind, of_kind = _kinds(frame, self.horizon_days)
         found = np.full(len(of_kind), "", dtype=object)
         for names in reversed([_names(of_kind, view) for view in VIEWS]):
             found = np.where(names.isin(list(self.cells)), names, found)
@@ -110,16 +113,16 @@ def fit_peers(panel: Panel, *, season: bool = True) -> Peers:
     """
     eligible = panel.snapshot.column("eligible")
     rows = panel.rows(panel.outcome["spend_ahead"].notna() & eligible)
-    frame, target = rows.snapshot.columns("market", "customer_id", "key_spend", *BANDED), rows.snapshot.target
-    customers = pd.Series(customer_numbers(frame), dtype="int64")
+    customers = pd.Series(customer_numbers(rows.snapshot.columns("market", "customer_id")), dtype="int64")
     if customers.nunique() < MIN_PEERS:
         raise HistoryError(
             f"Expected at least {MIN_PEERS} eligible customers whose horizon is over, got {customers.nunique()}.",
             hint="Use a longer history.",
         )
+    frame, target = rows.snapshot.columns("market", "key_spend", *BANDED), rows.snapshot.target
     came = np.maximum((rows.outcome["spend_ahead"] / frame["key_spend"]).to_numpy(dtype=float), 0.0)
     usual = came / np.exp(season_came(rows)) if season else came
-    kind, of_kind = _kinds(_bands(frame, target.horizon_days))
+    kind, of_kind = _kinds(frame, target.horizon_days)
     del rows, frame  # of all training rows
     return Peers(dict(_cells(kind, of_kind, customers, usual, came)), target.horizon_days, season)
 
@@ -137,41 +140,47 @@ def _cells(
                 yield str(name), _reached(peers, usual[at], float(came[at].max()))
 
 
-def _kinds(bands: pd.DataFrame) -> tuple[Places, pd.DataFrame]:
-    """Return which kind of account each row is, and the bands of each kind: they are few beside the rows."""
-    kinds = bands.groupby(list(VIEWS[0]), sort=False, dropna=False)
-    return np.asarray(kinds.ngroup(), dtype=np.intp), kinds.head(1).reset_index(drop=True)
-
-
 def _reached(peers: int, usual: Floats, highest: float) -> Reached:
     """Return the range of a cell: where one in ten or more bought nothing, one in five ended above high."""
     low, middle, high, from_nothing = np.quantile(usual, [TAIL, 0.5, 1 - TAIL, RANGE])
     return Reached(peers, float(low), float(middle), float(high if low > 0 else from_nothing), highest)
 
 
-def _bands(frame: pd.DataFrame, horizon_days: int) -> pd.DataFrame:
-    """Return market and the names of the bands of age, spend and pattern of the rows."""
+def _kinds(frame: pd.DataFrame, horizon_days: int) -> tuple[Places, pd.DataFrame]:
+    """Return which kind of account each row is, and the names of the bands of each kind: few beside the rows."""
+    market, markets = pd.factorize(frame["market"])
     spend = frame["spend_365d"] * horizon_days / 365 / frame["key_spend"]
+    bands: dict[str, tuple[Places | Bands, NDArray[np.object_]]] = {
+        "market": (market, np.asarray(markets, dtype=object)),
+        "age": (_band(frame["tenure_days"], YEARS), _numbers(len(YEARS) + 1)),
+        "spend": (_band(spend, SPENDS), _numbers(len(SPENDS) + 1)),
+        "pattern": (_pattern(frame), PATTERNS),
+    }
+    code = np.zeros(len(frame), dtype=np.intp)
+    for place, names in bands.values():
+        code = code * len(names) + place
+    present = np.flatnonzero(np.bincount(code))
+    kind, first = np.searchsorted(present, code), np.zeros(len(present), dtype=np.intp)
+    first[kind] = np.arange(len(kind))  # a row of each
+    return kind, pd.DataFrame({name: names[place[first]] for name, (place, names) in bands.items()})
+
+
+def _pattern(frame: pd.DataFrame) -> Bands:
+    """Return the place of each row among PATTERNS."""
     pace = (4 * frame["spend_91d"]).to_numpy(dtype=float)
     year = frame["spend_365d"].to_numpy(dtype=float)
     trend = np.select([pace > TREND * year, pace < year / TREND], [1, 2], 0)
-    lapsed = np.searchsorted(RECENCIES, frame["recency_days"].to_numpy(dtype=float), side="left")
-    pattern = PATTERNS[np.where(lapsed == 0, trend, 2 + lapsed)]
-    return pd.DataFrame(
-        {
-            "market": frame["market"].array,
-            "age": _band(frame["tenure_days"], YEARS),
-            "spend": _band(spend, SPENDS),
-            "pattern": pattern,
-        }
-    )
+    lapsed = _band(frame["recency_days"], RECENCIES)
+    return np.where(lapsed == 0, trend, 2 + lapsed).astype(np.int8)
 
 
-def _band(values: pd.Series, ends: tuple[float, ...]) -> np.ndarray:
+def _band(values: pd.Series, ends: tuple[float, ...]) -> Bands:
     """Return the number of the band of each value; ends belong to the band below, unknown to the last."""
-    names = np.arange(len(ends) + 1).astype(str).astype(object)
-    found: np.ndarray = names[np.searchsorted(ends, values.to_numpy(dtype=float), side="left")]
-    return found
+    return np.searchsorted(ends, values.to_numpy(dtype=float), side="left").astype(np.int8)
+
+
+def _numbers(count: int) -> NDArray[np.object_]:
+    return np.arange(count).astype(str).astype(object)
 
 
 def _names(bands: pd.DataFrame, view: tuple[str, ...]) -> pd.Series:

@@ -34,6 +34,7 @@ from smartaccounts.outputs.drawings import drawings
 from smartaccounts.rankers.base import Fitted, Note
 from smartaccounts.rankers.growth import Growth
 from smartaccounts.rankers.plain import FALLBACK, PLAIN
+from smartaccounts.rankers.pool import pooled
 from smartaccounts.rankers.records import fit_records
 from smartaccounts.tracking.content import Training
 from smartaccounts.workflow.beside import past_lists, reach
@@ -128,29 +129,33 @@ def fit(
 
     potential, peers, told = reach(learned, pipeline.model)
     records = fit_records(learned)
+    plainly = plain_fit(plain_name, learned)
+    days = tuple(str(d.date()) for d in learned.snapshot.column("as_of").unique())
+    extra = learned.snapshot.extra
+    pool = pooled(learned, pipeline.model.borrow)
+    del learned  # its training rows suffice from here on
 
     def made(fitted: Fitted, said: str, *, better: bool | None) -> Bundle:
-        dates = tuple(str(d.date()) for d in learned.snapshot.column("as_of").unique())
-        refit = Note("refit", {"dates": len(dates), "as_of": str(as_of)})
+        refit = Note("refit", {"dates": len(days), "as_of": str(as_of)})
         recipe = pipeline.model.model_dump(mode="json") if fitted.name == "growth" else None
-        needs = _needs(columns_of(fitted, potential), learned.snapshot.extra, provided)
+        needs = _needs(columns_of(fitted, potential), extra, provided)
         versions = {name: version(name) for name in LIBRARIES} | {"python": platform.python_version()}
         card = Card(
             pipeline=pipeline.name, ranker=fitted.name, as_of=str(as_of), target=pipeline.target, needs=needs,
-            training_dates=dates, data_digest=data, verdict=said, better=better, versions=versions,
+            training_dates=days, data_digest=data, verdict=said, better=better, versions=versions,
             notes=(*([refit] if recipe and better is not None else []), *fitted.notes, *told), recipe=recipe,
             past=() if result is None else past_lists(result, fitted.name), extra=extra_of(fitted),
         )  # fmt: skip
         return Bundle(fitted, card, potential, peers, records)
 
     try:
-        fitted = Growth(pipeline.model).fit(learned)
+        fitted = Growth(pipeline.model).fit_pool(pool)
         model = made(fitted, verdict.sentence, better=verdict.better)
     except HistoryError as error:
         verdict = judge(None, "growth", history_days=history_days, reason=error.message)
     step("model fitted")
     said = f"{verdict.sentence} A plain ranking serves: {PLAIN[plain_name].meaning}."
-    plain = made(plain_fit(plain_name, learned), said, better=None)
+    plain = made(plainly, said, better=None)
     content = _content(pipeline, as_of, model or plain, result, verdict, quality)
     content = replace(content, digests={**content.digests, **lent})
     return Trained(model, plain, result, verdict, quality, content, _means(result, plain_name, pipeline))
