@@ -14,7 +14,7 @@ setup: .venv/ready
 demo: setup          ## simulate a supplier, train, leave a growth list in data/demo
 	$(BIN)/smartaccounts demo --out data/demo
 
-test: setup          ## every test, with branch coverage; what a machine lacks is skipped by name and counted
+test: setup          ## every test, with branch coverage of the units; what a machine lacks is skipped by name and counted
 	SMARTACCOUNTS_THREADS=1 $(BIN)/python -m pytest $(TWO) --cov --cov-report=term:skip-covered --cov-fail-under=90
 
 check: setup         ## fast feedback: format, lint, types, quick tests

@@ -27,6 +27,7 @@ HERE = Path(__file__).parent
 CUSTOMERS, YEARS = 26_500, 4.0  # about 2 million lines
 KEY = ["as_of", "market", "customer_id"]
 LEAST = 1e-8
+RANKS = ("rank_spend_91d", "rank_spend_365d", "rank_spend_decay_180d")
 TIES = 1e-5
 """The share of rows in which a rank may differ by a place."""
 
@@ -55,13 +56,14 @@ def differences(product: pd.DataFrame, yardstick: pd.DataFrame) -> pd.DataFrame:
     one, other = both
     if not one.index.equals(other.index) or set(one.columns) != set(other.columns):
         raise SystemExit(f"Rows or columns differ: {one.shape}, {other.shape}, {set(one.columns) ^ set(other.columns)}")
-    place = 1 / np.maximum(one.groupby(["as_of", "market"])["tenure_days"].transform("size").to_numpy() - 1, 1)
+    others = one.groupby(["as_of", "market"])["tenure_days"].transform("size").to_numpy() - 1
+    place = np.where(others > 0, 1 / np.maximum(others, 1), 0)
     found = []
     for column in one.columns:
         a, b = (f[column].to_numpy(dtype=float) for f in both)
         null = int((np.isnan(a) != np.isnan(b)).sum())
         gap = np.abs(a - b) / np.maximum(np.abs(b), 1.0)
-        tied = (gap > LEAST) & (gap < 1.001 * place) & column.startswith("rank_")
+        tied = (gap > LEAST) & (gap < 1.001 * place) & (column in RANKS)
         if tied.any() and tied.sum() <= len(gap) * TIES:
             print(f"{column}: a tie on one side alone in {tied.sum()} of {len(gap):,} rows")
             gap[tied] = 0.0

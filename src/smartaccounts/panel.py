@@ -162,9 +162,9 @@ def _joined(keys: pd.DataFrame, outcome: pd.DataFrame) -> pd.DataFrame:
 
 
 def by_date(as_of: pd.Series) -> dict[pd.Timestamp, slice]:
-    """Return where the rows of each as_of lie; ValueError where they do not ascend."""
+    """Return the places of the rows of each as_of; ValueError where they do not ascend."""
     if not as_of.is_monotonic_increasing:
-        raise ValueError("rows of a snapshot ascend by as_of")
+        raise ValueError("rows ascend by as_of")
     days, first = np.unique(as_of.to_numpy(), return_index=True)
     return {pd.Timestamp(day): slice(*ends) for day, ends in zip(days, pairwise([*first, len(as_of)]), strict=True)}
 

@@ -72,6 +72,13 @@ def test_rows_keep_features_and_outcome_together(made: Panel) -> None:
     assert len(kept.snapshot.frame) == len(kept.outcome) == 3
 
 
+def test_all_rows_are_the_panel_itself_and_a_mask_of_others_is_refused(made: Panel) -> None:
+    everything = made.outcome["target"].isna() | made.outcome["target"].notna()
+    assert made.rows(everything) is made
+    with pytest.raises(ValueError, match="Expected a mask of"):
+        made.rows(everything.iloc[1:])
+
+
 def test_rows_in_another_order_are_refused(made: Panel) -> None:
     with pytest.raises(ValueError, match="ascend by as_of"):
         panel(made.snapshot.some(np.arange(len(made.outcome))[::-1]), made.outcome.iloc[:0], [])

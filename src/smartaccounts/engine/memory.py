@@ -101,7 +101,7 @@ def release(*arrays: npt.NDArray[Any]) -> None:
 def scattered(array: npt.NDArray[Any]) -> Iterator[None]:
     """Have an array written here and there: what lies around, up to megabytes, stays out of memory inside the block.
 
-    For an array that a Room has in a file. To read it all like this would be slow.
+    For an array that a Room has in a file. To read it all like this would be slow. Not within another such block.
     """
     file = _mapped(array)
     ours = file in _OURS

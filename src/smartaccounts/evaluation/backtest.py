@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -148,24 +147,15 @@ def measured(tested: Sequence[Tested], names: Sequence[str]) -> Resampled | None
     keys = pd.MultiIndex.from_frame(customers.sort_values(["market", "customer_id"]))
     codes = pd.Series(range(len(customers)), index=keys)
     rankers = dict.fromkeys(n for t in judged for n in t.scores)
-    shared = [_shared(t, codes) for t in judged]
-    lists = {n: [_scored(t, n, same) for t, same in zip(judged, shared, strict=True)] for n in rankers}
-    return resample(lists, names)
+    by_date = [_scored(t, codes) for t in judged]
+    return resample({n: [scored.get(n) for scored in by_date] for n in rankers}, names)
 
 
-def _shared(tested: Tested, codes: pd.Series) -> dict[str, Any]:
-    """Return what all rankers of a date have in common: once in memory."""
+def _scored(tested: Tested, codes: pd.Series) -> dict[str, Scored]:
+    """Return the scores of each ranker; what they have in common is in memory once."""
     rows = tested.rows
-    return {
-        "customers": codes.loc[pd.MultiIndex.from_frame(rows[["market", "customer_id"]])].to_numpy(),
-        "y": rows["target"].to_numpy(dtype=np.int64),
-        "outcome_spend": (rows["spend_ahead"] / rows["key_spend"]).to_numpy(dtype=float),
-        "known_base_rate": tested.known_base_rate or None,
-    }
-
-
-def _scored(tested: Tested, ranker: str, shared: Mapping[str, Any]) -> Scored | None:
-    if ranker not in tested.scores:
-        return None
-    scores = tested.scores[ranker]
-    return Scored(score=scores.score, probability=scores.probability, **shared)
+    customers = codes.loc[pd.MultiIndex.from_frame(rows[["market", "customer_id"]])].to_numpy()
+    y = rows["target"].to_numpy(dtype=np.int64)
+    spend = (rows["spend_ahead"] / rows["key_spend"]).to_numpy(dtype=float)
+    known = tested.known_base_rate or None
+    return {n: Scored(customers, y, s.score, s.probability, spend, known) for n, s in tested.scores.items()}

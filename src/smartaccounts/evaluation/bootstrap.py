@@ -20,7 +20,7 @@ from smartaccounts.evaluation.metrics import Depth, Floats, Ints, Measured, Name
 
 Counts = NDArray[np.int32]
 Narrow = NDArray[np.int32]
-"""Places of rows or customers, in half the memory: there is a set of them for each ranker and date."""
+"""Places in half the memory: there are some for each ranker and date."""
 
 NO_PROBABILITY = "the ranker has no probability"
 NO_KNOWN_RATE = "no base rate was known before"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from functools import cached_property, partial
-from typing import TypeVar
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -21,8 +21,6 @@ from smartaccounts.orders.contract import Lines
 from smartaccounts.panel import Panel
 from smartaccounts.rankers.base import Fitted, Note, Ranker, Scores
 from smartaccounts.timeline import Fold, folds
-
-Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -159,13 +157,18 @@ class Walk:
 
     def _rank(self, fold: Fold, rankers: Sequence[Ranker], learned: Panel, asked: Snapshot) -> dict[str, Ranked]:
         """Return what the rankers made of a fold. All learn before the rows with all their columns are in memory."""
-        new = [r for r in rankers if self._remembered(fold, r) is None]
-        fits = [_or_why(partial(r.fit, learned)) for r in new]
-        for ranker, fitted in zip(new, fits, strict=True):
-            made = fitted if isinstance(fitted, Ranked) else _or_why(partial(_scored, fitted, asked))
-            self._ranked[fold.test, ranker.name, _calibrates(ranker)] = made
-        found = {r.name: self._remembered(fold, r) for r in rankers}
-        return {name: made for name, made in found.items() if made is not None}
+        made = {r.name: known for r in rankers if (known := self._remembered(fold, r))}
+        fits: list[tuple[Ranker, Fitted]] = []
+        for ranker in rankers:
+            if ranker.name not in made:
+                with _or_why(made, ranker.name):
+                    fits.append((ranker, ranker.fit(learned)))
+        for ranker, fitted in fits:
+            with _or_why(made, ranker.name):
+                made[ranker.name] = Ranked(fitted.score(asked.frame), fitted.notes)
+        for ranker in rankers:
+            self._ranked.setdefault((fold.test, ranker.name, _calibrates(ranker)), made[ranker.name])
+        return {r.name: made[r.name] for r in rankers}
 
     def _remembered(self, fold: Fold, ranker: Ranker) -> Ranked | None:
         """Return what was made before; a fit with probabilities serves where the order alone is asked for."""
@@ -181,16 +184,13 @@ def _calibrates(ranker: Ranker) -> bool:
     return getattr(ranker, "calibrate", True)
 
 
-def _scored(fitted: Fitted, asked: Snapshot) -> Ranked:
-    return Ranked(fitted.score(asked.frame), fitted.notes)
-
-
-def _or_why(made: Callable[[], Made]) -> Made | Ranked:
-    """Return what is made, or why there are no scores."""
+@contextmanager
+def _or_why(made: dict[str, Ranked], name: str) -> Iterator[None]:
+    """Put down why a ranker has no scores, where that is what happens inside the block."""
     try:
-        return made()
+        yield
     except HistoryError as error:
-        return Ranked(None, reason=error.message)
+        made[name] = Ranked(None, reason=error.message)
 
 
 def nobody_eligible(seen: Snapshot, dates: Sequence[date]) -> HistoryError:

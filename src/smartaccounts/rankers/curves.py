@@ -108,12 +108,15 @@ def fit_curves(matrix: NDArray[np.float32], names: tuple[str, ...], y: Floats, w
     """Fit the curves of the CORE columns among `names`; rows x names, y 0 or 1, weight per row."""
     columns = {c: CORE[c](matrix[:, names.index(c)].astype(np.float64)) for c in CORE if c in names}
     knots = {c: _knots(x) for c, x in columns.items()}
-    basis = np.hstack([_hats(x, knots[c]) for c, x in columns.items()])
+    splits = np.cumsum([len(at) + 1 for at in knots.values()])
+    basis = np.empty((len(y), splits[-1]))
+    for hats, (c, x) in zip(np.split(basis, splits[:-1], axis=1), columns.items(), strict=True):
+        hats[:] = _hats(x, knots[c])
+    del columns
     learner = LogisticRegression(C=INVERSE_L2, solver="newton-cholesky", max_iter=200)
     with threadpool_limits(1):  # sums of a parallel BLAS depend on the number of cores
         fitted = learner.fit(basis, y, sample_weight=weight)
-    splits = np.cumsum([len(at) + 1 for at in knots.values()])[:-1]
-    parts, hats_of = np.split(fitted.coef_[0], splits), np.split(basis, splits, axis=1)
+    parts, hats_of = np.split(fitted.coef_[0], splits[:-1]), np.split(basis, splits[:-1], axis=1)
     curves = []
     for (column, at), part, hats in zip(knots.items(), parts, hats_of, strict=True):
         mean = float(np.average((hats * part).sum(axis=1), weights=weight))

@@ -46,16 +46,20 @@ class Lesson:
         cuts = np.searchsorted(at, self.ends)
         places = [self.of[at[first:end]].astype(np.intp) for first, end in pairwise(cuts)]
         apart = Parallel(n_jobs=threads(), prefer="threads", return_as="generator")
-        parts = apart(delayed(self.look)(*asked) for asked in zip(self.levels, places, strict=True))
-        names, rises = (), ()
-        for i, part in enumerate(parts):  # each is let go when it is copied
+        boxes = apart(delayed(self._boxed)(*asked) for asked in zip(self.levels, places, strict=True))
+        for i, box in enumerate(boxes):
+            part = box.pop()
             if not i:  # K itself
                 known = known_columns(part)
                 names, rises = (tuple(compress(said, known)) for said in (part.names, part.rises))
                 matrix = np.empty((len(at), len(names)), np.float32)
             np.compress(known, part.matrix, axis=1, out=matrix[cuts[i] : cuts[i + 1]])
-            del part
+            del part  # before the next is made
         return Shown(at, Design(matrix, names, rises))
+
+    def _boxed(self, level: float, at: Places) -> list[Design]:
+        """Return a design in a list, from which it can be taken: joblib holds on to what a task returns."""
+        return [self.look(level, at)]
 
 
 @dataclass(frozen=True, eq=False)

@@ -44,7 +44,7 @@ def pooled(panel: Panel, files: Sequence[str]) -> Pool:
     sizes = [len(p.outcome) for p in parts]
     source = np.repeat(np.arange(len(parts), dtype=np.int16), sizes)
     lent_weight = min(1.0, ENOUGH / max(float(own.outcome["target"].sum()), 1.0))
-    own_alone = len(source) == sizes[0]
+    own_alone = len(source) == sizes[0]  # then weights take no memory, and are read only
     weight = np.broadcast_to(1.0, len(source)) if own_alone else np.where(source == 0, 1.0, lent_weight)
     return Pool(_stacked(parts), source, weight, _whose(parts, loans))
 

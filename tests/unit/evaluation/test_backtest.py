@@ -302,3 +302,45 @@ def test_a_date_for_which_rankers_only_learn_is_not_tested(lines: OrderLines) ->
     assert now not in walk.dates
     with pytest.raises(ValueError, match=str(now)):
         walk.test(walk.fold(now), PLAINS, known_before=None)
+
+
+@dataclass(frozen=True)
+class Told:
+    """Tells when it learns and when it scores, and may fail at either."""
+
+    name: str
+    told: list[str]
+    fails: str = ""
+
+    def tell(self, what: str) -> None:
+        self.told.append(f"{self.name} {what}")
+        if what == self.fails:
+            raise HistoryError(f"Expected more to {what} from.")
+
+    def fit(self, panel: Panel) -> Told:
+        assert len(panel.outcome)
+        self.tell("learns")
+        return self
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        return ()
+
+    def score(self, frame: pd.DataFrame) -> Scores:
+        self.tell("scores")
+        return Scores(np.arange(len(frame), dtype=float))
+
+    def contributions(self, frame: pd.DataFrame) -> Contributions:
+        return Contributions((self.name,), np.zeros((len(frame), 1)), 0.0)
+
+
+def test_all_learn_before_anybody_scores_and_who_fails_is_left_out_with_the_reason(lines: OrderLines) -> None:
+    told: list[str] = []
+    asked = [Told("a", told), Told("b", told, fails="learns"), Told("c", told, fails="scores")]
+    walk = Walk(lines, [EARLY], pipeline())
+    tested = walk.test(walk.fold(EARLY), asked, known_before=None)
+    assert told == ["a learns", "b learns", "c learns", "a scores", "c scores"]
+    assert list(tested.scores) == ["a"]
+    assert tested.left_out == {"b": "Expected more to learns from.", "c": "Expected more to scores from."}
+    walk.test(walk.fold(EARLY), asked, known_before=None)
+    assert len(told) == 5  # both is remembered

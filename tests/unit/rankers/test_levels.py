@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 import numpy as np
 import pandas as pd
 from tests.unit.rankers.synthetic import firsts, panel_of, snapshot_of
@@ -100,6 +102,21 @@ def test_only_rows_that_are_shown_have_a_design() -> None:
     made = taught.shown(at)
     assert sorted(asked) == [(1.0, [2, 5]), (1.4, taught.of[at[2:]].tolist())]
     np.testing.assert_array_equal(made.rows(at[1:3]).matrix, everything(taught).rows(at[1:3]).matrix)
+
+
+def test_one_design_is_in_memory_at_a_time() -> None:
+    panel, made, alive = rows(), [], []
+
+    def look(level: float, at: np.ndarray) -> Design:
+        alive.append(sum(ref() is not None for ref in made))
+        found = designed(panel.snapshot.some(at), level)
+        made.append(weakref.ref(found))
+        return found
+
+    shown = everything(lesson(panel, LEVELS, look))
+    assert alive == [0, 0, 0]
+    assert not any(ref() for ref in made)
+    np.testing.assert_array_equal(shown.design.matrix, everything(lesson(panel, LEVELS)).design.matrix)
 
 
 def test_a_column_that_is_unknown_of_all_that_are_shown_is_left_out() -> None:

@@ -27,7 +27,7 @@ class Answer:
         place = {name: i for i, name in enumerate(names)}
         values = empty((len(names), rows))
         later = (*absent, *products.ASSORTED, *products.CATEGORISED)
-        with scattered(values):  # what is written later, is so here and there
+        with scattered(values):  # or later writes here and there would bring what lies around into memory
             for at in (place[name] for name in later if name in place):
                 values[at] = np.nan
                 release(values)

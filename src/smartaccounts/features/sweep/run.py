@@ -81,7 +81,7 @@ def _rows(lines: OrderLines, held: Coded, dates: Dates, targets: Sequence[Target
     begins = np.searchsorted(seen.date, np.arange(len(seen.dates.as_ofs) + 1))
     parts = [Column(f"{i} {name}", total) for i, t in enumerate(targets) for name, total in standing.totals(t).items()]
     stands = [f"{i} {name}" for i in range(len(targets)) for name in STANDING]
-    names = [*dict.fromkeys([*CATALOGUE, *stands, *(part.name for part in parts)])]
+    names = [*dict.fromkeys([*CATALOGUE, *stands, *(part.name for part in parts)])]  # some parts are told as they are
     answer = Answer.of(names, absent, rows=seen.rows, empty=lines.engine.room.table)
     plan, baskets = program([*own_columns(absent), *parts], held.given), no_baskets(seen)
     with scattered(answer.values):
@@ -152,9 +152,10 @@ def answered(
 
 
 def frame(held: Coded, seen: Seen, stood: pd.DataFrame, answer: Answer, rows: slice) -> pd.DataFrame:
-    """Return some rows; `stood` are their columns of `standing`, as numbers. What is written in the answer lies there."""
+    """Return some rows; `stood`: their columns of STANDING, as numbers. Numbers that lie in the answer are not copied."""
     flags = stood[["active", "eligible"]] > 0
-    parts = [_keys(held, seen, rows), flags, stood.iloc[:, len(flags.columns) :], answer.frame([*CATALOGUE], rows)]
+    amounts = stood.iloc[:, STANDING.index("eligible") + 1 :]
+    parts = [_keys(held, seen, rows), flags, amounts, answer.frame([*CATALOGUE], rows)]
     answered: pd.DataFrame = pd.concat(parts, axis=1)
     return answered
 
