@@ -67,17 +67,22 @@ def outcome_as_known(
 def _found(lines: Lines, as_ofs: Sequence[date], asked: Callable[..., pa.Table], schema: pa.Schema) -> pd.DataFrame:
     starts = sorted({day_number(d) for d in as_ofs})
     found = lines.over_customers(partial(asked, starts=starts), schema) if starts else schema.empty_table()
-    frame: pd.DataFrame = _ascending(found).to_pandas()
+    order, columns = _ascending(found), dict(zip(found.column_names, found.columns, strict=True))
+    del found
+    for name in schema.names:  # column by column, each let go: there is a row for each customer and as_of
+        columns[name] = columns[name].take(order)
+    ascending, columns = pa.table(columns), {}
+    frame: pd.DataFrame = ascending.to_pandas(self_destruct=True)
     return frame.astype({"as_of": "datetime64[us]"})
 
 
-def _ascending(found: pa.Table) -> pa.Table:
-    """Return the rows by as_of, market, customer_id and since; a text is compared once for all its rows."""
+def _ascending(found: pa.Table) -> pa.Array:
+    """Return the places of the rows by as_of, market, customer_id and since; a text is compared once."""
     coded = {name: found[name].dictionary_encode().combine_chunks() for name in ("market", "customer_id")}
     ranks = {name: pc.rank(texts.dictionary).take(texts.indices) for name, texts in coded.items()}
     last = {name: found[name] for name in found.column_names if name == "since"}
     by = pa.table({"as_of": found["as_of"], **ranks, **last})
-    return found.take(pc.sort_indices(by, sort_keys=[(name, "ascending") for name in by.column_names]))
+    return pc.sort_indices(by, sort_keys=[(name, "ascending") for name in by.column_names])
 
 
 def _came(lines: OrderLines, *, starts: Sequence[int], horizon_days: int, before: int | None) -> pa.Table:
