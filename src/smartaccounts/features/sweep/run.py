@@ -76,18 +76,9 @@ def _standing(held: Coded, dates: Dates, target: Target) -> pd.DataFrame:
 
 
 def _rows(lines: OrderLines, held: Coded, dates: Dates, targets: Sequence[Target]) -> list[pd.DataFrame]:
-    absent = frozenset(absent_features(lines.provided))
     seen = see_by_date(held, dates)
     begins = np.searchsorted(seen.date, np.arange(len(seen.dates.as_ofs) + 1))
-    parts = [Column(f"{i} {name}", total) for i, t in enumerate(targets) for name, total in standing.totals(t).items()]
-    stands = [f"{i} {name}" for i in range(len(targets)) for name in STANDING]
-    names = [*dict.fromkeys([*CATALOGUE, *stands, *(part.name for part in parts)])]  # some parts are told as they are
-    answer = Answer.of(names, absent, rows=seen.rows, empty=lines.engine.room.table)
-    plan, baskets = program([*own_columns(absent), *parts], held.given), no_baskets(seen)
-    with scattered(answer.values):
-        over_ranges(held, lambda *where: write_customers(held, seen, plan, answer, baskets, where), answer.values)
-        known = sold.known(held, seen.dates, baskets)
-        over_ranges(held, lambda *where: write_items(held, seen, baskets, known, answer, where), answer.values)
+    answer = _swept(lines, held, seen, targets)
     for a, history in enumerate(seen.dates.history.tolist()):
         rows = slice(begins[a], begins[a + 1])
         here = seen.customer[rows]
@@ -107,6 +98,21 @@ def _rows(lines: OrderLines, held: Coded, dates: Dates, targets: Sequence[Target
         frames.append(frame(held, seen, stood, answer, rows))
     release(answer.values)
     return frames
+
+
+def _swept(lines: OrderLines, held: Coded, seen: Seen, targets: Sequence[Target]) -> Answer:
+    """Return what is told of customers by themselves; columns of the standing of target i are called 'i name'."""
+    absent = frozenset(absent_features(lines.provided))
+    parts = [Column(f"{i} {name}", total) for i, t in enumerate(targets) for name, total in standing.totals(t).items()]
+    stands = [f"{i} {name}" for i in range(len(targets)) for name in STANDING]
+    names = [*dict.fromkeys([*CATALOGUE, *stands, *(part.name for part in parts)])]  # some parts are told as they are
+    answer = Answer.of(names, absent, rows=seen.rows, empty=lines.engine.room.table)
+    plan, baskets = program([*own_columns(absent), *parts], held.given), no_baskets(seen)
+    with scattered(answer.values):
+        over_ranges(held, lambda *where: write_customers(held, seen, plan, answer, baskets, where), answer.values)
+        known = sold.known(held, seen.dates, baskets)
+        over_ranges(held, lambda *where: write_items(held, seen, baskets, known, answer, where), answer.values)
+    return answer
 
 
 def level_names(target: Target) -> list[str]:
@@ -154,6 +160,7 @@ def answered(
 def frame(held: Coded, seen: Seen, stood: pd.DataFrame, answer: Answer, rows: slice) -> pd.DataFrame:
     """Return some rows; `stood`: their columns of STANDING, as numbers. Numbers that lie in the answer are not copied."""
     flags = stood[["active", "eligible"]] > 0
+    release(answer.values)
     amounts = stood.iloc[:, STANDING.index("eligible") + 1 :]
     parts = [_keys(held, seen, rows), flags, amounts, answer.frame([*CATALOGUE], rows)]
     answered: pd.DataFrame = pd.concat(parts, axis=1)
