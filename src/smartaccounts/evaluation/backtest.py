@@ -13,6 +13,7 @@ import pandas as pd
 from smartaccounts.config import Pipeline, Target
 from smartaccounts.evaluation.bootstrap import Interval, Resampled, Scored, resample
 from smartaccounts.evaluation.lending import Lender
+from smartaccounts.evaluation.metrics import Ints
 from smartaccounts.evaluation.walk import Tested, Walk, nobody_eligible, score_rows
 from smartaccounts.orders.contract import Lines
 from smartaccounts.rankers.base import Ranker
@@ -143,18 +144,18 @@ def measured(tested: Sequence[Tested], names: Sequence[str]) -> Resampled | None
     judged = [t for t in tested if t.judged]
     if not judged:
         return None
-    customers = pd.concat([t.rows[["market", "customer_id"]] for t in judged]).drop_duplicates()
-    keys = pd.MultiIndex.from_frame(customers.sort_values(["market", "customer_id"]))
-    codes = pd.Series(range(len(customers)), index=keys)
+    everybody = pd.concat([t.rows[["market", "customer_id"]] for t in judged])
+    numbers = everybody.groupby(["market", "customer_id"]).ngroup().to_numpy()  # ascending, as texts are
+    of_dates = np.split(numbers, np.cumsum([len(t.rows) for t in judged])[:-1])
+    del everybody
     rankers = dict.fromkeys(n for t in judged for n in t.scores)
-    by_date = [_scored(t, codes) for t in judged]
+    by_date = [_scored(t, customers) for t, customers in zip(judged, of_dates, strict=True)]
     return resample({n: [scored.get(n) for scored in by_date] for n in rankers}, names)
 
 
-def _scored(tested: Tested, codes: pd.Series) -> dict[str, Scored]:
+def _scored(tested: Tested, customers: Ints) -> dict[str, Scored]:
     """Return the scores of each ranker; what they have in common is in memory once."""
     rows = tested.rows
-    customers = codes.loc[pd.MultiIndex.from_frame(rows[["market", "customer_id"]])].to_numpy()
     y = rows["target"].to_numpy(dtype=np.int64)
     spend = (rows["spend_ahead"] / rows["key_spend"]).to_numpy(dtype=float)
     known = tested.known_base_rate or None
