@@ -174,10 +174,10 @@ def fit_potential(panel: Panel, model: Model) -> PotentialModel:
     The knobs are those of the growth model. HistoryError where fewer than MIN_BUYERS rows bought anything, or none did
     in a part of the rows.
     """
-    eligible = panel.snapshot.column("eligible")
-    rows = panel.rows(panel.outcome["spend_ahead"].notna() & eligible)
-    frame = rows.snapshot.columns("key_spend", "history_days")
-    ratio = (rows.outcome["spend_ahead"] / frame["key_spend"]).to_numpy(dtype=float)
+    rows = panel.rows(panel.outcome["spend_ahead"].notna() & panel.snapshot.column("eligible"))
+    snapshot = rows.snapshot
+    short = short_share(snapshot.columns("history_days"), horizon_days=snapshot.target.horizon_days)
+    ratio = (rows.outcome["spend_ahead"] / snapshot.column("key_spend")).to_numpy(dtype=float)
     _check(ratio)
     season = season_came(rows) if model.season else np.zeros(len(ratio))
     parts, how = later(rows, positives=0), "potential_later"
@@ -190,7 +190,8 @@ def fit_potential(panel: Panel, model: Model) -> PotentialModel:
         for seen, hold in [(everybody, nobody), *parts]
     ]
     used = np.unique(np.concatenate([at for pair in drawn for at in pair]))
-    made = without_empty(stacked(map(comparable, rows.snapshot.some(used).pieces()), len(used)))
+    del rows, parts, everybody, nobody  # what is drawn suffices
+    made = without_empty(stacked(map(comparable, snapshot.some(used).pieces()), len(used)))
 
     def learn(seen: NDArray[np.intp], hold: NDArray[np.intp]) -> tuple[Spending, Outlook]:
         _check(ratio[seen], few=1)
@@ -204,7 +205,7 @@ def fit_potential(panel: Panel, model: Model) -> PotentialModel:
     note = Note(how, {"rows": len(held)})
     _check(ratio[held], few=1)
     made_right = replace(_calibrated(usual, outlook, ratio[held], season[held]), notes=(note,))
-    if short_share(frame, horizon_days=rows.snapshot.target.horizon_days) <= 0.5:
+    if short <= 0.5:
         return made_right
     return replace(made_right, shift=made_right.shift - FAITHFUL)
 
