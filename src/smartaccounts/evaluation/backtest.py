@@ -145,7 +145,7 @@ def measured(tested: Sequence[Tested], names: Sequence[str]) -> Resampled | None
     if not judged:
         return None
     everybody = pd.concat([t.rows[["market", "customer_id"]] for t in judged])
-    numbers = everybody.groupby(["market", "customer_id"]).ngroup().to_numpy(np.int64)  # ascending, as texts are
+    numbers = np.asarray(everybody.groupby(["market", "customer_id"]).ngroup(), dtype=np.int64)  # as texts ascend
     of_dates = np.split(numbers, np.cumsum([len(t.rows) for t in judged])[:-1])
     del everybody
     rankers = dict.fromkeys(n for t in judged for n in t.scores)

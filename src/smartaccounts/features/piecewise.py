@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pyarrow import default_memory_pool as arrow_memory
 
 from smartaccounts.engine.memory import release
 from smartaccounts.features.families import CATALOGUE
@@ -32,7 +33,11 @@ def pieces(frame: pd.DataFrame, kept: NDArray[np.intp] | None = None) -> Iterato
 
 
 def released(frame: pd.DataFrame) -> None:
-    """Let the system take back the memory of a snapshot's features, where they lie in a file: all in the same."""
+    """Let the system take back the memory of a snapshot's features, where they lie in a file: all in the same.
+
+    What Arrow keeps of texts that are gone goes back too.
+    """
     feature = next(iter(CATALOGUE))
     if feature in frame:
         release(frame[feature].to_numpy())
+    arrow_memory().release_unused()

@@ -61,12 +61,12 @@ def calibrated_on_held(
         parts, how = customer_folds(rows), "calibrated_crossed"
     own_drift = drift(told[whose], horizon_days=rows.snapshot.target.horizon_days)
     held = [hold & eligible & whose for _, hold in parts]
-    grown, seasons, customers = (
-        np.concatenate([values[hold] for hold in held])
-        for values in (y, _seasons(rows, source), customer_numbers(told))
-    )
+    numbers = customer_numbers(told).astype(np.int32)
     del told  # texts of all rows
     scores = np.concatenate([learn(seen, hold) for (seen, _), hold in zip(parts, held, strict=True)])
+    grown, seasons, customers = (
+        np.concatenate([values[hold] for hold in held]) for values in (y, _seasons(rows, source), numbers)
+    )
     check_both_kinds(grown, np.ones(len(grown), dtype=bool))
     notes = [Note(how, {"rows": len(grown), "grown": int(grown.sum())})]
     if lent:
