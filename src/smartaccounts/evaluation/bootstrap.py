@@ -19,8 +19,6 @@ from smartaccounts.evaluation import metrics
 from smartaccounts.evaluation.metrics import Depth, Floats, Ints, Measured, Name, parse_name
 
 Counts = NDArray[np.int32]
-Narrow = NDArray[np.int32]
-"""Places in half the memory: there are some for each ranker and date."""
 
 NO_PROBABILITY = "the ranker has no probability"
 NO_KNOWN_RATE = "no base rate was known before"
@@ -229,8 +227,8 @@ class _Sorted:
     """A list from the top, and between which rows the ties that hold its key accounts begin and end."""
 
     scored: Scored
-    codes: Narrow  # the place of every row's customer in the weights, in the order of `scored`
-    order: Narrow  # the rows of `scored` from the top; what follows counts in this order
+    codes: NDArray[np.int32]  # the place of every row's customer in the weights, in the order of `scored`
+    order: NDArray[np.int32]  # the rows of `scored` from the top; what follows counts in this order
     positives: Ints
     tie_starts: Ints  # per positive row: where its group of equal scores starts and ends
     tie_ends: Ints
