@@ -69,7 +69,7 @@ def _found(lines: Lines, as_ofs: Sequence[date], asked: Callable[..., pa.Table],
     found = lines.over_customers(partial(asked, starts=starts), schema) if starts else schema.empty_table()
     order, columns = _ascending(found), dict(zip(found.column_names, found.columns, strict=True))
     del found
-    for name in schema.names:  # column by column, each let go: there is a row for each customer and as_of
+    for name in list(columns):  # column by column, each let go: there is a row for each customer and as_of
         columns[name] = columns[name].take(order)
     ascending, columns = pa.table(columns), {}
     frame: pd.DataFrame = ascending.to_pandas(self_destruct=True)
