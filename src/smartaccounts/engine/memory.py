@@ -92,9 +92,7 @@ class Room:
 def release(*arrays: npt.NDArray[Any]) -> None:
     """Let the system take back the memory of arrays that a Room has in a file: their values stay."""
     for array in arrays:
-        file = _mapped(array)
-        if file in _OURS:
-            file.madvise(mmap.MADV_DONTNEED)
+        _advise(array, mmap.MADV_DONTNEED)
 
 
 @contextmanager
@@ -103,15 +101,18 @@ def scattered(array: npt.NDArray[Any]) -> Iterator[None]:
 
     For an array that a Room has in a file. To read it all like this would be slow. Not within another such block.
     """
-    file = _mapped(array)
-    ours = file in _OURS
-    if ours:
-        file.madvise(mmap.MADV_RANDOM)
+    _advise(array, mmap.MADV_RANDOM)
     try:
         yield
     finally:
-        if ours:
-            file.madvise(mmap.MADV_NORMAL)
+        _advise(array, mmap.MADV_NORMAL)
+
+
+def _advise(array: npt.NDArray[Any], how: int) -> None:
+    """Tell the system how an array is used, where it lies in a file of a Room."""
+    file = _mapped(array)
+    if file in _OURS:
+        file.madvise(how)
 
 
 def _mapped(array: npt.NDArray[Any]) -> Any:

@@ -93,7 +93,7 @@ def fit_calibrator(
     *,
     tail: float = 0.0,
     drift: float = DRIFT,
-    customers: NDArray[np.intp] | None = None,
+    customers: NDArray[np.integer] | None = None,
 ) -> Calibrator:
     """Fit intercept and slope on rows that the model did not learn from; `y` is 0 or 1, tail * season an offset.
 
@@ -117,7 +117,7 @@ def fit_calibrator(
 
 
 def _sandwich(
-    raw: Floats, residual: Floats, weight: Floats, customers: NDArray[np.intp] | None
+    raw: Floats, residual: Floats, weight: Floats, customers: NDArray[np.integer] | None
 ) -> tuple[float, float, float]:
     """Return the variances of intercept and slope and their covariance; the prior counts as evidence of the slope."""
     scores = [residual, residual * raw]

@@ -133,8 +133,7 @@ def _cells(
     for view in VIEWS:
         cell_of_kind, names = pd.factorize(_names(of_kind, view), sort=True)
         cells = cell_of_kind[kind]
-        by_cell = np.argsort(cells, kind="stable")
-        for name, at in zip(names, np.split(by_cell, np.cumsum(np.bincount(cells))[:-1]), strict=True):
+        for name, at in zip(names, customers.groupby(cells).indices.values(), strict=True):  # both ascend
             peers = customers.iloc[at].nunique()
             if peers >= MIN_PEERS:
                 yield str(name), _reached(peers, usual[at], float(came[at].max()))

@@ -343,4 +343,4 @@ def test_all_learn_before_anybody_scores_and_who_fails_is_left_out_with_the_reas
     assert list(tested.scores) == ["a"]
     assert tested.left_out == {"b": "Expected more to learns from.", "c": "Expected more to scores from."}
     walk.test(walk.fold(EARLY), asked, known_before=None)
-    assert len(told) == 5  # both is remembered
+    assert len(told) == 5  # scores and failures are remembered

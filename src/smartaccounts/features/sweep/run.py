@@ -96,7 +96,6 @@ def _rows(lines: OrderLines, held: Coded, dates: Dates, targets: Sequence[Target
         rows = slice(int(begins[np.searchsorted(seen.dates.history, target.horizon_days)]), seen.rows)
         stood = answer.frame([f"{i} {name}" for name in STANDING], rows).set_axis(STANDING, axis=1)
         frames.append(frame(held, seen, stood, answer, rows))
-    release(answer.values)
     return frames
 
 
