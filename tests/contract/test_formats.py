@@ -18,7 +18,7 @@ from smartaccounts.evaluation import walk as walked
 from smartaccounts.evaluation.backtest import Backtest
 from smartaccounts.growth_list.ranked import growth_list
 from smartaccounts.growth_list.ranking import rank
-from smartaccounts.outputs.tables import arrow, write_parquet
+from smartaccounts.outputs.tables import write_parquet
 from smartaccounts.rankers.base import Fitted, Scores
 from smartaccounts.rankers.growth import Growth
 from smartaccounts.rankers.plain import PLAIN, calibrated
@@ -40,7 +40,7 @@ PANEL = panel_of(snapshot_of(120, firsts(3)))
 
 
 def fields(frame: pd.DataFrame, path: Path) -> list[tuple[str, pa.DataType]]:
-    write_parquet(arrow(frame), path)
+    write_parquet(frame, path)
     return [(f.name, f.type) for f in pq.read_schema(path)]
 
 

@@ -1,4 +1,4 @@
-"""Rows of a snapshot some at a time, where all of them with what is made of them may be more than memory holds."""
+"""Rows of a snapshot, where all of them with what is made of them may be more than memory holds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pyarrow import default_memory_pool as arrow_memory
 
-from smartaccounts.engine.memory import release
+from smartaccounts.engine.memory import Empty, release
 from smartaccounts.features.families import CATALOGUE
 
 PIECE = 1 << 15
@@ -30,6 +30,18 @@ def pieces(frame: pd.DataFrame, kept: NDArray[np.intp] | None = None) -> Iterato
             if begin < end or (not len(kept) and not first):
                 yield frame.take(kept[begin:end]).reset_index(drop=True)
         released(frame)
+
+
+def taken(frame: pd.DataFrame, at: NDArray[np.intp], empty: Empty) -> pd.DataFrame:
+    """Return some rows of a frame, the columns of float64 last, in a table that `empty` makes."""
+    numbers = [name for name, kind in frame.dtypes.items() if kind == np.float64]
+    table = empty((len(numbers), len(at)))
+    for values, name in zip(table, numbers, strict=True):
+        of = frame[name].to_numpy()
+        np.take(of, at, out=values, mode="clip")  # any other mode makes a copy first
+        release(of, values)
+    rest = frame[[name for name in frame if name not in set(numbers)]].iloc[at].reset_index(drop=True)
+    return pd.concat([rest, pd.DataFrame(table.T, columns=numbers, copy=False)], axis=1)
 
 
 def released(frame: pd.DataFrame) -> None:

@@ -23,6 +23,8 @@ from smartaccounts.orders.keep import columns_of
 EVERYBODY = "TRUE"
 ROW = "_row"
 """Where an account stands: no figure and no feature of a pipeline file is called so."""
+ROWS = 1 << 18
+"""Accounts that conditions are asked of at once."""
 
 
 @cache
@@ -64,13 +66,13 @@ def plays(
     read = check_rules(tuple(rules), tuple(own))
     with Engine() as engine:
         columns = {name: figure(name, accounts, costs) for name in sorted({n for names in read for n in names})}
-        table = pa.table(
-            {ROW: np.arange(len(accounts)), **{n: pa.array(v, from_pandas=True) for n, v in columns.items()}}
-        )
-        engine.load("account", table)
         fired = np.full(len(accounts), len(rules) - 1)
-        for i in reversed(range(len(rules) - 1)):
-            fired[_where(rules[i], _place(i), engine)] = i
+        for first in range(0, len(accounts), ROWS):
+            rows = np.arange(first, min(first + ROWS, len(accounts)))
+            values = {n: pa.array(v.iloc[rows], from_pandas=True) for n, v in columns.items()}
+            engine.load("account", pa.table({ROW: rows, **values}))
+            for i in reversed(range(len(rules) - 1)):
+                fired[_where(rules[i], _place(i), engine)] = i
     return pd.DataFrame(
         {
             "play": pd.Series([rules[i].play for i in fired], index=accounts.index, dtype="object"),

@@ -10,7 +10,9 @@ import pandas as pd
 
 from smartaccounts.config import GrowthList as Settings
 from smartaccounts.config import Pipeline
+from smartaccounts.engine.memory import Empty
 from smartaccounts.errors import PipelineError
+from smartaccounts.features.piecewise import taken
 from smartaccounts.features.spend import BLOCKS
 from smartaccounts.growth_list.capacity import profit_curve, proposed_length
 from smartaccounts.growth_list.columns import COLUMNS, SHOWN_ATTRIBUTES, TAKEN
@@ -23,7 +25,7 @@ from smartaccounts.growth_list.keep_small import KeptSmall, keep_small, summary
 from smartaccounts.growth_list.plays import plays, rules_of, why
 from smartaccounts.growth_list.previous import PreviousList
 from smartaccounts.growth_list.ranking import Ranking
-from smartaccounts.growth_list.reasons import reasons
+from smartaccounts.growth_list.reasons import reasons, typical
 from smartaccounts.growth_list.stability import compare
 from smartaccounts.growth_list.words import words
 from smartaccounts.orders.expression import nearest
@@ -58,11 +60,12 @@ def growth_list(
     *,
     attributes: pd.DataFrame | None = None,
     previous: PreviousList | None = None,
+    empty: Empty = np.empty,
 ) -> GrowthList:
     """Say who of a ranking is listed, and what there is to say of each.
 
     `attributes` are those of the customers table by (market, customer_id), null where it has none. Who was listed in
-    `previous` and is only just behind takes the last places.
+    `previous` and is only just behind takes the last places. `empty` makes the tables of numbers.
     """
     settings, said = pipeline.growth_list, words(pipeline.growth_list.language)
     now, bundle, everybody = ranking.now, ranking.bundle, ranking.now.frame
@@ -82,16 +85,18 @@ def growth_list(
         "listed": on_list,
         "keep_small": keep_small(accounts, on_list),
     }
-    told = _told(accounts, on_list, ranking, pipeline, attributes=attributes)
+    told = _told(accounts, on_list, ranking, pipeline, attributes=attributes, empty=empty)
     narrow = accounts[[c for c in COLUMNS if c in accounts]]  # a list needs few of the features
     frame = pd.concat([narrow, pd.DataFrame(added | told, index=accounts.index)], axis=1)
-    frame = frame.iloc[placed.order].reset_index(drop=True).assign(rank=np.arange(1, len(frame) + 1))
+    frame = taken(frame, placed.order, empty).assign(rank=np.arange(1, len(frame) + 1))
     changes = compare(
         frame, previous, everybody=everybody, held=placed.held, horizon_days=pipeline.target.horizon_days, words=said
     )
     listed = accounts.iloc[placed.order[placed.listed]].reset_index(drop=True)
+    told = {**frame, **changes.rows}
+    columns = {name: told[name] for name in COLUMNS} | _beside(groups, settings.per, placed.order)
     return GrowthList(
-        frame=pd.concat([frame, changes.rows], axis=1)[COLUMNS].assign(**_beside(groups, settings.per, placed.order)),
+        frame=pd.DataFrame(columns, copy=False),
         blocks=_blocks(listed),
         gone=changes.gone,
         kept=summary(frame[frame["keep_small"]]),
@@ -174,13 +179,15 @@ def _told(
     pipeline: Pipeline,
     *,
     attributes: pd.DataFrame | None,
+    empty: Empty,
 ) -> dict[str, pd.Series]:
     """Return what is said of the listed rows, null for the others."""
     settings, said = pipeline.growth_list, words(pipeline.growth_list.language)
     top = accounts[listed].reset_index(drop=True)
     bundle = ranking.bundle
     terms, extra = bundle.fitted.contributions(top), bundle.card.extra
-    given = reasons(terms, top, accounts, most=settings.reasons, words=said, extra=extra)
+    of_peers = typical(terms.names, accounts, extra=extra, empty=empty)
+    given = reasons(terms, top, of_peers, most=settings.reasons, words=said, extra=extra)
     sentences: dict[str, Sequence[object]] = {
         "reasons_for": [[r.text for r in t.speaking_for] for t in given],
         "reasons_against": [[r.text for r in t.against] for t in given],

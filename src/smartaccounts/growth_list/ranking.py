@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from smartaccounts.bundle import Bundle
-from smartaccounts.engine.memory import Empty, release
+from smartaccounts.engine.memory import Empty
+from smartaccounts.features.piecewise import taken
 from smartaccounts.features.snapshot import Snapshot
 from smartaccounts.growth_list.columns import CHANCES, PEERS, POTENTIAL
 from smartaccounts.rankers.base import Scores
@@ -33,26 +33,12 @@ def rank(now: Snapshot, bundle: Bundle, *, empty: Empty = np.empty) -> Ranking:
 
     They are the largest table of a list; `empty` makes it, so that it may lie in a file.
     """
-    frame = _taken(now.frame, np.flatnonzero(now.frame["eligible"]), empty)
+    frame = taken(now.frame, np.flatnonzero(now.frame["eligible"]), empty)
     scored = bundle.fitted.score(frame)
     scores = _scores(scored, frame.index)
     beside = pd.concat([scores, _reach(frame, scores["probability"].to_numpy(dtype=float), bundle)], axis=1)
-    keys = [frame[c].to_numpy(dtype=object) for c in ("customer_id", "market")]
-    order = np.lexsort((*keys, -scored.score))
-    ordered = [_taken(frame, order, empty), beside.iloc[order].reset_index(drop=True)]
-    return Ranking(now, bundle, pd.concat(ordered, axis=1))
-
-
-def _taken(frame: pd.DataFrame, at: npt.NDArray[np.intp], empty: Empty) -> pd.DataFrame:
-    """Return some rows of a snapshot's frame, the columns of float64 last, in a table that `empty` makes."""
-    numbers = [name for name, kind in frame.dtypes.items() if kind == np.float64]
-    table = empty((len(numbers), len(at)))
-    for values, name in zip(table, numbers, strict=True):
-        of = frame[name].to_numpy()
-        np.take(of, at, out=values, mode="clip")  # any other mode makes a copy first
-        release(of, values)
-    rest = frame[[name for name in frame if name not in set(numbers)]].iloc[at].reset_index(drop=True)
-    return pd.concat([rest, pd.DataFrame(table.T, columns=numbers, copy=False)], axis=1)
+    order = np.argsort(-scored.score, kind="stable")  # those of a snapshot are by market and customer_id
+    return Ranking(now, bundle, pd.concat([taken(part, order, empty) for part in (frame, beside)], axis=1))
 
 
 def _scores(scored: Scores, index: pd.Index) -> pd.DataFrame:

@@ -9,6 +9,7 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
+from smartaccounts.engine.memory import Empty, release
 from smartaccounts.features.catalogue import MARKET, Message
 from smartaccounts.features.extra import Extra
 from smartaccounts.features.piecewise import pieces, released
@@ -54,7 +55,7 @@ def message(column: str) -> Message | None:
 def reasons(
     contributions: Contributions,
     rows: pd.DataFrame,
-    peers: pd.DataFrame,
+    typical: Mapping[str, Row],
     *,
     most: int,
     words: Words,
@@ -64,32 +65,59 @@ def reasons(
 
     The contributions of one idea (spend, trend, rhythm, ...) are added up, so that ten correlated windows do not crowd
     out the rest. Its strongest column speaks whose figure reads as the side it is on: clearly more spend than its
-    peers speaks for an account, less speaks against it. Where none does, the idea is left out. Peers are the eligible
-    rows of the same market; what is shown of them is their median. A ranker of one term has one sentence.
+    peers speaks for an account, less speaks against it. Where none does, the idea is left out. typical: of the peers of
+    each market (`typical`). A ranker of one term has one sentence.
     extra: features of the pipeline file among the columns; they are said in the words of their meaning.
     """
-    own = {e.name: e.message for e in extra}
-    columns = {name: said for name in contributions.names if (said := own.get(name) or message(name))}
+    columns = _columns(contributions.names, extra)
     if not columns:
         return _alone(contributions, rows, words)
-    spoken = {name: said for name, said in columns.items() if said != MARKET}
-    shown = sorted({said.value or name for name, said in spoken.items()})
-    typical = _typical(peers, shown)
-    medians = {str(market): cast("Row", dict(row)) for market, row in typical.iterrows()}
+    spoken = _spoken(columns)
     records = cast("list[Row]", with_figures(rows).to_dict("records"))
     return [
-        _told(ideas, _Speaker(row, medians.get(row["market"], {}), words), most)
+        _told(ideas, _Speaker(row, typical.get(row["market"], {}), words), most)
         for ideas, row in zip(_ideas(contributions.names, contributions.values, spoken), records, strict=True)
     ]
 
 
-def _typical(peers: pd.DataFrame, shown: Sequence[str]) -> pd.DataFrame:
+def typical(
+    names: Sequence[str], peers: pd.DataFrame, *, extra: Sequence[Extra] = (), empty: Empty = np.empty
+) -> dict[str, Row]:
+    """Return by market the medians of the figures that reasons show of the columns of contributions.
+
+    `peers` are the eligible rows of a snapshot; extra: features of the pipeline file among the columns; `empty` makes
+    the table of figures that are no columns of a snapshot.
+    """
+    shown = sorted({said.value or name for name, said in _spoken(_columns(names, extra)).items()})
+    medians = _medians(peers, shown, empty)
+    return {str(market): cast("Row", dict(row)) for market, row in medians.iterrows()}
+
+
+def _columns(names: Sequence[str], extra: Sequence[Extra]) -> dict[str, Message]:
+    """Return how the columns are said; those that are not columns of a design are left out."""
+    own = {e.name: e.message for e in extra}
+    return {name: said for name in names if (said := own.get(name) or message(name))}
+
+
+def _spoken(columns: Mapping[str, Message]) -> dict[str, Message]:
+    return {name: said for name, said in columns.items() if said != MARKET}
+
+
+def _medians(peers: pd.DataFrame, shown: Sequence[str], empty: Empty) -> pd.DataFrame:
     """Return the medians of some figures in each market; one after the other, since the rows may be many."""
-    made = pd.concat([figures(piece)[[n for n in shown if n not in peers]] for piece in pieces(peers)])
+    derived = [name for name in shown if name not in peers]
+    made = empty((len(derived), len(peers)))
+    upto = 0
+    for piece in pieces(peers):
+        upto += len(piece)
+        made[:, upto - len(piece) : upto] = figures(piece)[derived].to_numpy().T
+        release(made)
+    figured = pd.DataFrame(made.T, index=peers.index, columns=derived, copy=False)
     market, medians = peers["market"], {}
     for name in shown:
-        medians[name] = (peers if name in peers else made)[name].groupby(market).median()
+        medians[name] = (peers if name in peers else figured)[name].groupby(market).median()
         released(peers)
+        release(made)
     return pd.DataFrame(medians)
 
 

@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 
 from smartaccounts.errors import PipelineError, culprits
-from smartaccounts.outputs.tables import arrow
+from smartaccounts.outputs.tables import arrow, arrow_parts
 
 if TYPE_CHECKING:
     import psycopg
@@ -96,9 +96,7 @@ def write_table(frame: pd.DataFrame, table: Table, *, pipeline: str, as_of: date
     are deleted. The table is made where it is missing, not its schema. Two runs at once come one after the other.
     PipelineError where the table has other columns or no such key, or the database refuses; nothing is changed then.
     """
-    content = arrow(frame)
-    content = content.add_column(0, pa.field("pipeline", pa.string()), pa.array([pipeline] * len(content), pa.string()))
-    columns = {f.name: _KINDS[f.type] for f in content.schema}
+    columns = {"pipeline": _KINDS[pa.string()]} | {f.name: _KINDS[f.type] for f in arrow(frame.iloc[:0]).schema}
     driver = _driver()
     with _connected(table) as connection, connection.cursor() as cursor:
         statements = _Statements(driver.sql, table, tuple(columns))
@@ -110,11 +108,12 @@ def write_table(frame: pd.DataFrame, table: Table, *, pipeline: str, as_of: date
         _check_columns(cursor, table, columns, named=named)
         cursor.execute(statements.incoming())
         with cursor.copy(statements.copy()) as copy:
-            for row in zip(*(c.to_pylist() for c in content.columns), strict=True):
-                copy.write_row(row)
+            for part in arrow_parts(frame):
+                for row in zip(*(c.to_pylist() for c in part.columns), strict=True):
+                    copy.write_row((pipeline, *row))
         cursor.execute(statements.delete(pipeline, as_of))
         cursor.execute(statements.upsert())
-    return len(content)
+    return len(frame)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from smartaccounts.growth_list.stability import NEW
 from smartaccounts.outputs.account_figures import history, potential
 from smartaccounts.outputs.notes import definitions
 from smartaccounts.outputs.page_figures import figures, found, most_of, past_list
-from smartaccounts.outputs.page_rows import MOST, content, embedded, facets
+from smartaccounts.outputs.page_rows import content, embedded, facets
 from smartaccounts.outputs.shown import Shown, flagged, missing, sentences
 from smartaccounts.outputs.summary import DASH, about, dependence, marks, period, stated, summary
 
@@ -72,8 +72,8 @@ def page(shown: Shown) -> str:
         past=[(p, past_list(p, most_of(shown.facts.past), shown)) for p in shown.facts.past],
         small=None if shown.kept is None else " ".join(said_of(shown.kept, shown.words)),
         next_in_line=_next(shown),
-        small_rows=int(flagged(shown.rest.head(MOST)["keep_small"]).sum()),
-        rest_rows=min(len(shown.rest), MOST),
+        small_rows=int(flagged(shown.rest["keep_small"]).sum()),
+        rest_rows=len(shown.rest),
         known=shown.known.__contains__,
         style=_own("growth_list.css"),
         script=script,
@@ -126,7 +126,7 @@ def _first(shown: Shown) -> str:
 def _next(shown: Shown) -> str:
     """Say that unlisted accounts to develop are next in line; empty where there are none."""
     play = shown.play("develop")
-    there = play is not None and bool((shown.rest["play"] == "develop").any())
+    there = play is not None and bool(((shown.frame["play"] == "develop") & ~flagged(shown.frame["listed"])).any())
     return shown.words.say("page.rest.next", play=play.name) if there and play is not None else ""
 
 

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from smartaccounts.growth_list.facts import Concentration, PastList, ProfitCurve
 from smartaccounts.outputs import drawn
 from smartaccounts.outputs.drawn import Plot, axis_x, axis_y, dot, line, linear, path, svg, text, ticks
-from smartaccounts.outputs.shown import Shown, missing
+from smartaccounts.outputs.shown import Shown, flagged, missing
 from smartaccounts.outputs.summary import DASH, about, ends, period, stated
 
 WIDTH = 480.0
@@ -71,7 +71,8 @@ def gain(shown: Shown) -> Markup:
 
     From the chances of the list itself, so that at the capacity it says what stands on top.
     """
-    rows = pd.concat([part[["probability", "spend_12m"]] for part in (shown.listed, shown.rest)])
+    listed_first = np.argsort(~flagged(shown.frame["listed"]), kind="stable")
+    rows = shown.frame[["probability", "spend_12m"]].iloc[listed_first]
     chance = rows["probability"].to_numpy(dtype=float)
     if not len(chance) or np.isnan(chance).any():
         return Markup()

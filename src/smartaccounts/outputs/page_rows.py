@@ -13,14 +13,11 @@ from markupsafe import Markup
 
 from smartaccounts.outputs.shown import Shown, flagged, missing
 
-MOST = 50_000
-"""So many rows that are not listed are on the page at most; all are in the csv."""
-
 MONEY = ("spend_12m", "spend_prior_12m", "potential", "cost_to_serve", "cost_proposed")
 
 
 def content(shown: Shown) -> dict[str, Any]:
-    """Return the columns of the listed rows and then of the first MOST others, by rank each.
+    """Return the columns of the listed rows and then of the first others, by rank each.
 
     columns: name -> values; levels: name -> the texts that the numbers in a column stand for. Money is rounded to whole
     currency and chances to tenths of a percent, as they are shown; null where there is none.
@@ -28,7 +25,7 @@ def content(shown: Shown) -> dict[str, Any]:
     money = [c for c in MONEY if c in shown.known]
     texts = [c for c in (*shown.attributes, "play", "status") if c in shown.known]
     wanted = ["rank", "name", "customer_id", "keep_small", "probability", *money, *texts]
-    rows = pd.concat([shown.listed[wanted], shown.rest[wanted].head(MOST)])
+    rows = pd.concat([shown.listed[wanted], shown.rest[wanted]])
     columns: dict[str, list[Any]] = {
         "rank": rows["rank"].astype(int).tolist(),
         "name": [None if missing(v) or not str(v).strip() else str(v) for v in rows["name"]],

@@ -16,6 +16,9 @@ from smartaccounts.growth_list.keep_small import KeptSmall
 from smartaccounts.growth_list.words import Words
 from smartaccounts.outputs.summary import period
 
+MOST = 50_000
+"""So many rows that are not listed are shown at most; all are in the files."""
+
 
 @dataclass(frozen=True)
 class Play:
@@ -63,13 +66,13 @@ class Shown:
 
     @cached_property
     def rest(self) -> pd.DataFrame:
-        """The rows that are not listed."""
-        return self.frame[~flagged(self.frame["listed"])]
+        """The first MOST rows that are not listed."""
+        return self.frame.iloc[np.flatnonzero(~flagged(self.frame["listed"]))[:MOST]]
 
     @cached_property
     def kept_small(self) -> pd.DataFrame:
-        """The rows of the second list."""
-        return self.frame[flagged(self.frame["keep_small"])]
+        """The first MOST rows of the second list."""
+        return self.frame.iloc[np.flatnonzero(flagged(self.frame["keep_small"]))[:MOST]]
 
     @property
     def as_of(self) -> date:

@@ -1,11 +1,11 @@
-"""Scores and lists as parquet and csv."""
+"""Scores and lists as parquet and csv, some rows at a time: there may be many."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -27,6 +27,9 @@ _TEXT = (
     "market", "customer_id", "name", "play", "model_version", "ranker", "play_rule", "play_why", "status",
     "moved_because", "segment", "region", "sales_rep",
 )  # fmt: skip
+ROWS = 1 << 17
+"""Rows of a list that are written together: a row group of Parquet."""
+
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 """A text that begins so would run in a spreadsheet, were it typed."""
 
@@ -59,20 +62,32 @@ def arrow(frame: pd.DataFrame) -> pa.Table:
     return pa.Table.from_pandas(frame, schema=_types(frame), preserve_index=False).replace_schema_metadata(None)
 
 
-def write_parquet(table: pa.Table, path: Path) -> None:
-    """Write an `arrow` table as Parquet (zstd): the same table gives the same bytes."""
-    pq.write_table(table, path, compression="zstd")
+def arrow_parts(frame: pd.DataFrame) -> Iterator[pa.Table]:
+    """Yield the rows of a frame as `arrow` tables, ROWS at a time; of a frame without rows one without."""
+    for first in range(0, max(len(frame), 1), ROWS):
+        yield arrow(frame.iloc[first : first + ROWS])
 
 
-def write_csv(table: pa.Table, path: Path) -> None:
-    """Write an `arrow` table as csv (UTF-8): lists joined by " | ".
+def write_parquet(frame: pd.DataFrame, path: Path) -> None:
+    """Write a frame as Parquet (zstd), as `arrow` has it: the same frame gives the same bytes."""
+    with pq.ParquetWriter(path, _types(frame), compression="zstd") as writer:
+        for part in arrow_parts(frame):
+            writer.write_table(part)
+
+
+def write_csv(frame: pd.DataFrame, path: Path) -> None:
+    """Write a frame as csv (UTF-8), as `arrow` has it: lists joined by " | ".
 
     A cell, or the name of a column, that a spreadsheet would run is made inert by a '; texts, True and False are
     quoted; a null is nothing.
     """
-    heads = _cells(pa.chunked_array([table.column_names], pa.string())).to_pylist()
-    cells = pa.table([_cells(column) for column in table.columns], names=heads)
-    pacsv.write_csv(cells, path, pacsv.WriteOptions(quoting_style="needed"))
+    heads = _cells(pa.chunked_array([[*map(str, frame.columns)]], pa.string())).to_pylist()
+    cells = (pa.table([_cells(c) for c in part.columns], names=heads) for part in arrow_parts(frame))
+    first = next(cells)
+    with pacsv.CSVWriter(path, first.schema, write_options=pacsv.WriteOptions(quoting_style="needed")) as writer:
+        writer.write_table(first)
+        for part in cells:
+            writer.write_table(part)
 
 
 def _cells(column: pa.ChunkedArray) -> pa.ChunkedArray:

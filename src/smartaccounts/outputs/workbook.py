@@ -142,9 +142,10 @@ class _Writer:
 
     def kept(self, sheet: Worksheet, rows: pd.DataFrame) -> None:
         """Write the second list below what it comes to."""
-        told = [] if self.shown.kept is None else [" ".join(said(self.shown.kept, self.shown.words))]
-        if len(rows) > MOST:
-            told.append(self.shown.words.say("notes.cut", rows=MOST, all=len(rows)))
+        kept = self.shown.kept
+        told = [] if kept is None else [" ".join(said(kept, self.shown.words))]
+        if kept is not None and kept.accounts > MOST:
+            told.append(self.shown.words.say("notes.cut", rows=MOST, all=kept.accounts))
         columns = _with_attribute(KEPT, self.shown.per)
         self.headed(sheet, told, rows.head(MOST), columns)
 

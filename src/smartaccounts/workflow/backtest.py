@@ -15,7 +15,7 @@ from smartaccounts.evaluation.summary import as_json
 from smartaccounts.growth_list.words import words
 from smartaccounts.outputs.drawings import drawings
 from smartaccounts.outputs.staged import check_folder, staged
-from smartaccounts.outputs.tables import arrow, write_json, write_parquet
+from smartaccounts.outputs.tables import write_json, write_parquet
 from smartaccounts.workflow.extra import checked_extra
 from smartaccounts.workflow.lines import order_lines
 from smartaccounts.workflow.rankers import rankers
@@ -39,7 +39,7 @@ def run_backtest(
         step("order lines read")
         result = backtest_served(lines, as_ofs, pipeline, rankers(pipeline), lenders=others, step=step)
     with staged(out) as folder:
-        write_parquet(arrow(result.scores()), folder / "scores.parquet")
+        write_parquet(result.scores(), folder / "scores.parquet")
         write_json(as_json(result, worded=words("en").note), folder / "metrics.json")
         for name, figure in drawings(result).items():
             save(figure, folder / f"{name}.png")

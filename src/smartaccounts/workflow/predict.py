@@ -35,7 +35,7 @@ from smartaccounts.outputs.database import Table, check_table, write_table
 from smartaccounts.outputs.locked import WAIT_SECONDS, locked
 from smartaccounts.outputs.page import write_page
 from smartaccounts.outputs.staged import staged
-from smartaccounts.outputs.tables import arrow, write_csv, write_json, write_parquet
+from smartaccounts.outputs.tables import write_csv, write_json, write_parquet
 from smartaccounts.outputs.workbook import write_workbook
 from smartaccounts.panel import panel
 from smartaccounts.rankers.plain import PLAIN
@@ -120,7 +120,9 @@ def _predict(
             known = beside.submit(known_base_rate, lines, judged, earlier, known_before=as_of)
             digested = beside.submit(digest, lines, known_before=as_of)
             ranking = rank(now, bundle, empty=engine.room.table)
-            made = growth_list(ranking, pipeline, attributes=attributes, previous=before.previous)
+            made = growth_list(
+                ranking, pipeline, attributes=attributes, previous=before.previous, empty=engine.room.table
+            )
             del ranking  # the largest table
         base_rate, data = known.result(), digested.result()
     watch.lap("scores and reasons")
@@ -167,9 +169,8 @@ def _engine(lines: Lines, memory: str | None) -> AbstractContextManager[Engine]:
 
 
 def _write_tables(frame: pd.DataFrame, folder: Path) -> None:
-    table = arrow(frame)
-    write_parquet(table, folder / LIST)
-    write_csv(table, folder / "growth_list.csv")
+    write_parquet(frame, folder / LIST)
+    write_csv(frame, folder / "growth_list.csv")
 
 
 def _previous(pipeline: Pipeline, as_of: date, out: Path, wanted: Wanted) -> Found:

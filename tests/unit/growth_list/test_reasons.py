@@ -16,7 +16,7 @@ from smartaccounts.features.extra import Extra
 from smartaccounts.features.snapshot import CATALOGUE
 from smartaccounts.growth_list.figures import with_figures
 from smartaccounts.growth_list.ideas import IDEA, IDEAS, SIGN
-from smartaccounts.growth_list.reasons import FAINT, Told, _typical, message, reasons
+from smartaccounts.growth_list.reasons import FAINT, Told, _medians, message, reasons, typical
 from smartaccounts.growth_list.words import LANGUAGES, words
 from smartaccounts.rankers.base import Contributions
 from smartaccounts.rankers.derived import DERIVED
@@ -36,7 +36,7 @@ PRODUCT = "Buys a product that large customers buy"
 
 def told(contributions: dict[str, float], most: int = 3, **figures: float) -> Told:
     made = Contributions(tuple(contributions), np.array([list(contributions.values())]), 0.0)
-    (found,) = reasons(made, NOTHING.assign(**(PEER | figures)), PEERS, most=most, words=EN)
+    (found,) = reasons(made, NOTHING.assign(**(PEER | figures)), typical(made.names, PEERS), most=most, words=EN)
     return found
 
 
@@ -64,7 +64,7 @@ def test_medians_are_those_of_all_rows_however_many_are_looked_at_at_once(monkey
     found = {}
     for piece in (1, 7, 40, 1000):
         monkeypatch.setattr("smartaccounts.features.piecewise.PIECE", piece)
-        found[piece] = _typical(peers, shown)
+        found[piece] = _medians(peers, shown, np.empty)
     made = peers.assign(figure_that_is_made=peers["spend_182d"])
     for medians in found.values():
         pd.testing.assert_frame_equal(medians, made.groupby("market")[shown].median(), check_exact=True)
@@ -74,7 +74,7 @@ def test_peers_are_of_the_same_market() -> None:
     other = PEERS.assign(market="other", spend_365d=1e6)
     made = Contributions(("spend_365d",), np.array([[0.5]]), 0.0)
     row = NOTHING.assign(spend_365d=4200.0)
-    (found,) = reasons(made, row, pd.concat([PEERS, other]), most=3, words=EN)
+    (found,) = reasons(made, row, typical(made.names, pd.concat([PEERS, other])), most=3, words=EN)
     assert found.speaking_for[0].text.endswith("customer: 1,000.")
 
 
@@ -205,7 +205,7 @@ def test_every_column_has_words_or_is_about_the_market(language: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("unit", "value", "typical", "said"),
+    ("unit", "value", "usual", "said"),
     [
         ("share", 0.42, 0.1, "Trend of X: 42%; the typical small customer: 10%."),
         ("money", -1234.5, 20.0, "Trend of X: -1,234; the typical small customer: 20."),
@@ -219,12 +219,13 @@ def test_every_column_has_words_or_is_about_the_market(language: str) -> None:
 )
 @pytest.mark.parametrize("value_is", [0.5, -0.5])
 def test_a_feature_of_the_pipeline_file_is_said_in_its_own_words(
-    unit: Any, value: float, typical: float, said: str, value_is: float
+    unit: Any, value: float, usual: float, said: str, value_is: float
 ) -> None:
     own = (Extra("x", "SUM(amount)", unit, "trend of X"), Extra("other", "COUNT(*)", "count", "other"))
     made = Contributions(("x", "spend_365d", "other"), np.array([[value_is, 0.6, 0.0]]), 0.0)
     row = NOTHING.copy().assign(**(PEER | {"spend_365d": 4000.0}), x=value, other=1.0)
-    (found,) = reasons(made, row, PEERS.copy().assign(x=typical, other=1.0), most=3, words=EN, extra=own)
+    peers = PEERS.copy().assign(x=usual, other=1.0)
+    (found,) = reasons(made, row, typical(made.names, peers, extra=own), most=3, words=EN, extra=own)
     side = found.speaking_for if value_is > 0 else found.against
     assert [r.text for r in side if r.idea == "own x"] == ([said] if said else [])
     assert "Spent 4,000" in found.speaking_for[0].text
@@ -241,7 +242,7 @@ def test_one_that_rises_speaks_for_an_account_with_more_and_against_with_less(la
     ):
         made = Contributions(("x",), np.array([[contribution]], dtype=float), 0.0)
         row, peers = NOTHING.copy().assign(**PEER, x=value), PEERS.copy().assign(x=4.0)
-        (found,) = reasons(made, row, peers, most=3, words=words(language), extra=own)
+        (found,) = reasons(made, row, typical(made.names, peers, extra=own), most=3, words=words(language), extra=own)
         assert (len(found.speaking_for), len(found.against)) == (told_for, told_against)
         assert all(r.text.startswith("SPend: ") for r in (*found.speaking_for, *found.against))
 

@@ -17,7 +17,7 @@ from tests.unit.outputs.test_selection_page import Elements
 
 from smartaccounts.growth_list.facts import Concentration
 from smartaccounts.growth_list.words import words
-from smartaccounts.outputs import drawn, page_rows
+from smartaccounts.outputs import drawn
 from smartaccounts.outputs.page import page
 from smartaccounts.outputs.page_figures import expected, gain, mix, profit, quadrant
 from smartaccounts.outputs.page_rows import content, embedded
@@ -172,9 +172,8 @@ def test_a_further_attribute_is_a_filter_and_stands_beside_the_name(shown: Shown
 
 
 def test_what_a_page_cannot_hold_is_said(shown: Shown, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(page_rows, "MOST", 100)
-    monkeypatch.setattr("smartaccounts.outputs.page.MOST", 100)
-    text = page(shown)
+    monkeypatch.setattr("smartaccounts.outputs.shown.MOST", 100)
+    text = page(replace(shown))  # what a list holds is remembered
     assert len(rows_on(text)["columns"]["rank"]) == 150
     assert "This page holds the first 100 of 350; all are in growth_list.csv." in visible(text)
 

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from smartaccounts.errors import PipelineError
+from smartaccounts.outputs import tables
 from smartaccounts.outputs.tables import arrow, gather_parts, write_csv, write_json, write_parquet, write_part
 
 FRAME = pd.DataFrame(
@@ -38,7 +39,7 @@ def test_an_attribute_of_any_name_is_text_by_its_type(tmp_path: Path) -> None:
     table = arrow(frame)
     assert [table.schema.field(c).type for c in ("team", "nobody")] == [pa.string()] * 2
     assert table["team"].to_pylist() == ["=1+1", None]
-    write_csv(arrow(frame), tmp_path / "list.csv")
+    write_csv(frame, tmp_path / "list.csv")
     with (tmp_path / "list.csv").open(newline="", encoding="utf-8") as file:
         assert [(r["team"], r["nobody"]) for r in csv.DictReader(file)] == [("'=1+1", ""), ("", "")]
 
@@ -64,14 +65,29 @@ def test_nan_is_null_and_lists_stay_lists() -> None:
 
 def test_the_same_frame_gives_the_same_bytes_and_comes_back(tmp_path: Path) -> None:
     for name in ("a", "b"):
-        write_parquet(arrow(FRAME), tmp_path / name)
+        write_parquet(FRAME, tmp_path / name)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     assert pq.read_table(tmp_path / "a").equals(arrow(FRAME))
     assert pq.read_schema(tmp_path / "a").metadata is None
 
 
+def test_rows_that_are_written_some_at_a_time_are_all_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = pd.concat([FRAME] * 5, ignore_index=True).assign(rank=np.arange(10))
+    write_csv(frame, tmp_path / "whole.csv")
+    monkeypatch.setattr(tables, "ROWS", 3)
+    write_csv(frame, tmp_path / "list.csv")
+    write_parquet(frame, tmp_path / "list.parquet")
+    assert (tmp_path / "list.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+    assert pq.read_table(tmp_path / "list.parquet").equals(arrow(frame))
+    assert pq.read_metadata(tmp_path / "list.parquet").num_row_groups == 4
+    for write, file in ((write_csv, "none.csv"), (write_parquet, "none.parquet")):
+        write(FRAME.iloc[:0], tmp_path / file)
+    assert (tmp_path / "none.csv").read_text(encoding="utf-8").count("\n") == 1
+    assert pq.read_table(tmp_path / "none.parquet").equals(arrow(FRAME.iloc[:0]))
+
+
 def test_csv_holds_the_same_in_words(tmp_path: Path) -> None:
-    write_csv(arrow(FRAME), tmp_path / "list.csv")
+    write_csv(FRAME, tmp_path / "list.csv")
     with (tmp_path / "list.csv").open(encoding="utf-8", newline="") as file:
         head, first, second = csv.reader(file)
     assert head == list(FRAME)
@@ -81,7 +97,7 @@ def test_csv_holds_the_same_in_words(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["=1+1", "+49 30", "-5", "@SUM(A1)", "\t=1", "\r=1", "\n=1"])
 def test_a_cell_that_a_spreadsheet_would_run_is_made_inert(text: str, tmp_path: Path) -> None:
-    write_csv(arrow(pd.DataFrame({"name": [text], "reasons_for": [[text, "b"]], "score": [-5.0]})), tmp_path / "l.csv")
+    write_csv(pd.DataFrame({"name": [text], "reasons_for": [[text, "b"]], "score": [-5.0]}), tmp_path / "l.csv")
     with (tmp_path / "l.csv").open(encoding="utf-8", newline="") as file:
         _, (name, reasons, score) = csv.reader(file)
     assert name[0] == reasons[0] == "'"
@@ -90,14 +106,14 @@ def test_a_cell_that_a_spreadsheet_would_run_is_made_inert(text: str, tmp_path: 
 
 @pytest.mark.parametrize("text", ["a\rb", "a\r\nb", "a\nb", 'a"b', "a,b", "a;b", " a "])
 def test_a_cell_stays_in_its_row(text: str, tmp_path: Path) -> None:
-    write_csv(arrow(pd.DataFrame({"name": [text, "x"], "rank": [1, 2]})), tmp_path / "l.csv")
+    write_csv(pd.DataFrame({"name": [text, "x"], "rank": [1, 2]}), tmp_path / "l.csv")
     found = pd.read_csv(tmp_path / "l.csv", dtype={"name": "str"})
     assert found["name"].tolist() == [text.replace("\r\n", "\n").replace("\r", "\n"), "x"]
     assert found["rank"].tolist() == [1, 2]
 
 
 def test_the_name_of_a_column_is_made_inert(tmp_path: Path) -> None:
-    write_csv(pa.table({"=1+1": ["a"], "rank": [1]}), tmp_path / "list.csv")
+    write_csv(pd.DataFrame({"=1+1": pd.Series(["a"], dtype="str"), "rank": [1]}), tmp_path / "list.csv")
     assert (tmp_path / "list.csv").read_text(encoding="utf-8").splitlines()[0] == '"\'=1+1","rank"'
 
 
