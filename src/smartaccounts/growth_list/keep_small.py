@@ -25,6 +25,9 @@ CERTAIN = 0.995
 """A higher chance that one at least is a grower is no news: with so many accounts one is."""
 
 
+SUMMED = ["probability", "spend_12m", "play", "cost_to_serve", "cost_proposed", "play_value"]
+
+
 @dataclass(frozen=True)
 class KeptSmall:
     """The second list as figures, 12 months, money in currency; null where not known.
@@ -62,7 +65,7 @@ def keep_small(accounts: pd.DataFrame, on_growth_list: NDArray[np.bool_]) -> NDA
 
 
 def summary(kept: pd.DataFrame) -> KeptSmall:
-    """Sum up the second list; `kept` are its rows of the growth list."""
+    """Sum up the second list; `kept` are its rows of the growth list, with SUMMED."""
     chance = kept["probability"].to_numpy(dtype=float)
     known = bool(len(chance)) and bool(np.isfinite(chance).all())
     return KeptSmall(

@@ -12,7 +12,7 @@ from smartaccounts.config import GrowthList as Settings
 from smartaccounts.config import Pipeline
 from smartaccounts.engine.memory import Empty
 from smartaccounts.errors import PipelineError
-from smartaccounts.features.piecewise import taken
+from smartaccounts.features.piecewise import released, taken
 from smartaccounts.features.spend import BLOCKS
 from smartaccounts.growth_list.capacity import profit_curve, proposed_length
 from smartaccounts.growth_list.columns import COLUMNS, SHOWN_ATTRIBUTES, TAKEN
@@ -21,7 +21,7 @@ from smartaccounts.growth_list.costs import money
 from smartaccounts.growth_list.facts import Concentration, Gone, ProfitCurve
 from smartaccounts.growth_list.flags import flags
 from smartaccounts.growth_list.hysteresis import Places, places
-from smartaccounts.growth_list.keep_small import KeptSmall, keep_small, summary
+from smartaccounts.growth_list.keep_small import SUMMED, KeptSmall, keep_small, summary
 from smartaccounts.growth_list.plays import plays, rules_of, why
 from smartaccounts.growth_list.previous import PreviousList
 from smartaccounts.growth_list.ranking import Ranking
@@ -86,20 +86,21 @@ def growth_list(
         "keep_small": keep_small(accounts, on_list),
     }
     told = _told(accounts, on_list, ranking, pipeline, attributes=attributes, empty=empty)
-    narrow = accounts[[c for c in COLUMNS if c in accounts]]  # a list needs few of the features
-    frame = pd.concat([narrow, pd.DataFrame(added | told, index=accounts.index)], axis=1)
+    narrow = {c: accounts[c] for c in COLUMNS if c in accounts}  # a list needs few of the features
+    frame = pd.DataFrame(narrow | added | told, index=accounts.index, copy=False)
     frame = taken(frame, placed.order, empty).assign(rank=np.arange(1, len(frame) + 1))
     changes = compare(
         frame, previous, everybody=everybody, held=placed.held, horizon_days=pipeline.target.horizon_days, words=said
     )
     listed = accounts.iloc[placed.order[placed.listed]].reset_index(drop=True)
+    released(accounts)  # a file comes into memory around each row that is read
     told = {**frame, **changes.rows}
     columns = {name: told[name] for name in COLUMNS} | _beside(groups, settings.per, placed.order)
     return GrowthList(
         frame=pd.DataFrame(columns, copy=False),
         blocks=_blocks(listed),
         gone=changes.gone,
-        kept=summary(frame[frame["keep_small"]]),
+        kept=summary(frame.loc[frame["keep_small"], SUMMED]),
         curve=curve,
         today=today(everybody),
         delivered=delivered(everybody, listed),
