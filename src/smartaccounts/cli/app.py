@@ -7,6 +7,7 @@ import sys
 import typer
 
 from smartaccounts.cli import compare, data, ledger, lists, models, search
+from smartaccounts.engine.heap import give_back_at_once
 from smartaccounts.errors import SmartAccountsError
 
 WRONG, INTERRUPTED = 2, 130
@@ -25,6 +26,7 @@ for group in (lists, models, compare, search, data, ledger):
 
 def main() -> None:
     """Run a command: exit 0 done, 1 the answer is no, 2 wrong use or bad input, 130 interrupted."""
+    give_back_at_once()
     sys.exit(run(sys.argv[1:]))
 
 

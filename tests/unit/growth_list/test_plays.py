@@ -46,7 +46,11 @@ def test_no_name_of_a_feature_gets_between_the_rows() -> None:
     assert (made["play"] == "leave").tolist() == [False, True, True]
 
 
-def test_the_first_rule_that_fires_wins_and_the_last_takes_the_rest() -> None:
+@pytest.mark.parametrize("together", [1, 2, 3])
+def test_the_first_rule_that_fires_wins_and_the_last_takes_the_rest(
+    together: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("smartaccounts.growth_list.plays.ROWS", together)
     made = plays(
         accounts({"spend_365d": 90}, {"spend_365d": 60}, {"spend_365d": 10}),
         rules(("develop", "spend_12m > 80"), ("carefree", "spend_12m > 50")),

@@ -54,12 +54,13 @@ def made(bundle: Bundle) -> GrowthList:
 
 
 def test_rows_in_a_file_make_the_same_list(bundle: Bundle, made: GrowthList, tmp_path: Path) -> None:
-    ranking = rank(ELIGIBLE, bundle, empty=Room(0, tmp_path).table)
+    empty = Room(0, tmp_path).table
+    ranking = rank(ELIGIBLE, bundle, empty=empty)
     lies_in = ranking.rows["spend_365d"].to_numpy()
     while lies_in.base is not None and not isinstance(lies_in, np.memmap):
         lies_in = lies_in.base
     assert isinstance(lies_in, (np.memmap, mmap.mmap))
-    in_file = growth_list(ranking, pipeline(capacity=12, reasons=2))
+    in_file = growth_list(ranking, pipeline(capacity=12, reasons=2), empty=empty)
     pd.testing.assert_frame_equal(in_file.frame, made.frame, check_exact=True)
     pd.testing.assert_frame_equal(in_file.blocks, made.blocks, check_exact=True)
 

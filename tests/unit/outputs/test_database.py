@@ -59,7 +59,11 @@ def write(table: Table, frame: pd.DataFrame, pipeline: str = "shop", as_of: date
     return write_table(frame, table, pipeline=pipeline, as_of=as_of)
 
 
-def test_the_table_is_made_and_every_value_comes_back(table: Table) -> None:
+@pytest.mark.parametrize("together", [1, 2])
+def test_the_table_is_made_and_every_value_comes_back(
+    table: Table, together: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("smartaccounts.outputs.tables.ROWS", together)
     assert write(table, frame_of(2)) == 2
     first, second = rows(table)
     assert first == (

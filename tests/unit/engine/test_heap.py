@@ -1,0 +1,36 @@
+"""Memory of arrays that are gone."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+import numpy as np
+{call}
+def anon():
+    return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("RssAnon"))
+np.ones(30 << 20, dtype=np.int8)  # from here on the C library keeps what is smaller
+between = []
+before = anon()
+arrays = []
+for _ in range(8):
+    arrays.append(np.ones(8 << 20, dtype=np.int8))
+    between.append(bytearray(70_000))
+del arrays
+print((anon() - before) // 1024)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's heap is what is looked at")
+def test_arrays_that_are_gone_give_their_memory_back() -> None:
+    def megabytes(call: str) -> int:
+        run = subprocess.run([sys.executable, "-c", PROGRAM.format(call=call)], capture_output=True, check=True)
+        return int(run.stdout)
+
+    kept = megabytes("")
+    given_back = megabytes("from smartaccounts.engine.heap import give_back_at_once; give_back_at_once()")
+    assert kept > 40
+    assert given_back < 10
