@@ -68,9 +68,9 @@ def plays(
         columns = {name: figure(name, accounts, costs) for name in sorted({n for names in read for n in names})}
         fired = np.full(len(accounts), len(rules) - 1)
         for first in range(0, len(accounts), ROWS):
-            rows = np.arange(first, min(first + ROWS, len(accounts)))
-            values = {n: pa.array(v.iloc[rows], from_pandas=True) for n, v in columns.items()}
-            engine.load("account", pa.table({ROW: rows, **values}))
+            values = {n: pa.array(v.iloc[first : first + ROWS], from_pandas=True) for n, v in columns.items()}
+            at = np.arange(first, min(first + ROWS, len(accounts)))
+            engine.load("account", pa.table({ROW: at, **values}))
             for i in reversed(range(len(rules) - 1)):
                 fired[_where(rules[i], _place(i), engine)] = i
     return pd.DataFrame(

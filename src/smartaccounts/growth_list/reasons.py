@@ -55,7 +55,7 @@ def message(column: str) -> Message | None:
 def reasons(
     contributions: Contributions,
     rows: pd.DataFrame,
-    typical: Mapping[str, Row],
+    medians: Mapping[str, Row],
     *,
     most: int,
     words: Words,
@@ -65,8 +65,8 @@ def reasons(
 
     The contributions of one idea (spend, trend, rhythm, ...) are added up, so that ten correlated windows do not crowd
     out the rest. Its strongest column speaks whose figure reads as the side it is on: clearly more spend than its
-    peers speaks for an account, less speaks against it. Where none does, the idea is left out. typical: of the peers of
-    each market (`typical`). A ranker of one term has one sentence.
+    peers speaks for an account, less speaks against it. Where none does, the idea is left out. medians: of the peers of
+    each market, as of `typical`. A ranker of one term has one sentence.
     extra: features of the pipeline file among the columns; they are said in the words of their meaning.
     """
     columns = _columns(contributions.names, extra)
@@ -75,7 +75,7 @@ def reasons(
     spoken = _spoken(columns)
     records = cast("list[Row]", with_figures(rows).to_dict("records"))
     return [
-        _told(ideas, _Speaker(row, typical.get(row["market"], {}), words), most)
+        _told(ideas, _Speaker(row, medians.get(row["market"], {}), words), most)
         for ideas, row in zip(_ideas(contributions.names, contributions.values, spoken), records, strict=True)
     ]
 
@@ -108,7 +108,7 @@ def _medians(peers: pd.DataFrame, shown: Sequence[str], empty: Empty) -> pd.Data
     derived = [name for name in shown if name not in peers]
     made = empty((len(derived), len(peers)))
     upto = 0
-    for piece in pieces(peers):
+    for piece in pieces(peers) if derived else ():
         upto += len(piece)
         made[:, upto - len(piece) : upto] = figures(piece)[derived].to_numpy().T
         release(made)

@@ -53,21 +53,20 @@ def compare(
     if previous is None:
         return Changes(rows, ())
     teller = _Teller(previous.as_of, horizon_days, words)
-    both = now[[c for c in COLUMNS if c != "name"]].merge(
-        previous.frame, on=KEY, how="left", suffixes=("", "_before"), validate="one_to_one"
-    )
+    ranks = now[KEY].merge(previous.frame[[*KEY, "rank"]], on=KEY, how="left", validate="one_to_one")["rank"]
     listed, before = now["listed"].to_numpy(), previous.listed(now)
-    rows["previous_rank"] = both["rank_before"].to_numpy(dtype=float)
+    rows["previous_rank"] = ranks.to_numpy(dtype=float)
     rows.loc[listed, "status"] = np.select([held, before], [HELD, STAYED], NEW)[listed]
-    told = both.assign(status=rows["status"].to_numpy())[listed].merge(
-        everybody[[*KEY, "tenure_days"]], on=KEY, how="left"
-    )
+    spoken_of = now.loc[listed | before, [c for c in COLUMNS if c != "name"]]  # few of many
+    both = spoken_of.merge(previous.frame, on=KEY, how="left", suffixes=("", "_before"), validate="one_to_one")
+    told = both[both["listed"]].assign(status=rows.loc[listed, "status"].to_numpy())
+    told = told.merge(everybody[[*KEY, "tenure_days"]], on=KEY, how="left")
     rows.loc[listed, "moved_because"] = [teller.moved(r) for r in _records(told)]
     return Changes(rows, tuple(_gone(both, previous, everybody, teller)))
 
 
 def _gone(both: pd.DataFrame, previous: PreviousList, everybody: pd.DataFrame, teller: _Teller) -> Iterator[Gone]:
-    """Yield who was listed and is not; `both` are the rows of now with those of before beside."""
+    """Yield who was listed and is not; `both`: the rows of now that are or were listed, those of before beside."""
     missing = previous.frame[previous.frame["listed"]].merge(
         both.loc[both["listed"], KEY], on=KEY, how="left", indicator=True
     )

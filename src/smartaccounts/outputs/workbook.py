@@ -12,7 +12,7 @@ import pandas as pd
 import xlsxwriter
 from xlsxwriter.worksheet import Worksheet
 
-from smartaccounts.growth_list.keep_small import said
+from smartaccounts.growth_list.keep_small import KeptSmall, said
 from smartaccounts.outputs.notes import notes
 from smartaccounts.outputs.shown import Shown, missing, sentences
 from smartaccounts.outputs.summary import summary
@@ -105,7 +105,7 @@ def write_workbook(shown: Shown, path: Path) -> None:
         told = summary(shown.facts, shown.words)
         writer.headed(sheet, [f"{told.base_rate} {told.expectation}"], shown.listed, columns)
         if shown.kept is not None:
-            writer.kept(book.add_worksheet(shown.words.say("notes.small_sheet")), shown.kept_small)
+            writer.kept(book.add_worksheet(shown.words.say("notes.small_sheet")), shown.kept, shown.kept_small)
         writer.notes(book.add_worksheet(shown.words.say("notes.notes_sheet")))
 
 
@@ -140,11 +140,10 @@ class _Writer:
         for i, lines in enumerate(_lines(cells, count), start=top + 1):
             sheet.set_row(i, 15 * lines + 3)
 
-    def kept(self, sheet: Worksheet, rows: pd.DataFrame) -> None:
+    def kept(self, sheet: Worksheet, kept: KeptSmall, rows: pd.DataFrame) -> None:
         """Write the second list below what it comes to."""
-        kept = self.shown.kept
-        told = [] if kept is None else [" ".join(said(kept, self.shown.words))]
-        if kept is not None and kept.accounts > MOST:
+        told = [" ".join(said(kept, self.shown.words))]
+        if kept.accounts > MOST:
             told.append(self.shown.words.say("notes.cut", rows=MOST, all=kept.accounts))
         columns = _with_attribute(KEPT, self.shown.per)
         self.headed(sheet, told, rows.head(MOST), columns)

@@ -62,8 +62,8 @@ class Wanted:
     """What to write beside the files of a list, and how.
 
     previous: the folder of the list before, None to look beside `out`. table: a table of a database. wait: so many
-    seconds for another run that writes into the same folder. memory: as in `engine.memory.memory_bytes`, for the lines
-    and the features of this process; the list itself, its files and Spark take what they need.
+    seconds for another run that writes into the same folder. memory: as in `engine.memory.memory_bytes`, for the lines,
+    features and numbers of this process; who is on the list and what is said of it, and Spark, take what they need.
     """
 
     previous: Path | None = None

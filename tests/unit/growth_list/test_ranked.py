@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import shutil
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -56,11 +57,13 @@ def made(bundle: Bundle) -> GrowthList:
 def test_rows_in_a_file_make_the_same_list(bundle: Bundle, made: GrowthList, tmp_path: Path) -> None:
     empty = Room(0, tmp_path).table
     ranking = rank(ELIGIBLE, bundle, empty=empty)
-    lies_in = ranking.rows["spend_365d"].to_numpy()
-    while lies_in.base is not None and not isinstance(lies_in, np.memmap):
-        lies_in = lies_in.base
-    assert isinstance(lies_in, (np.memmap, mmap.mmap))
     in_file = growth_list(ranking, pipeline(capacity=12, reasons=2), empty=empty)
+    for numbers in (ranking.rows["spend_365d"], in_file.frame["spend_12m"], in_file.frame["probability"]):
+        lies_in = numbers.to_numpy()
+        while lies_in.base is not None and not isinstance(lies_in, np.memmap):
+            lies_in = lies_in.base
+        assert isinstance(lies_in, (np.memmap, mmap.mmap))
+    shutil.rmtree(tmp_path)  # the files have no name
     pd.testing.assert_frame_equal(in_file.frame, made.frame, check_exact=True)
     pd.testing.assert_frame_equal(in_file.blocks, made.blocks, check_exact=True)
 
