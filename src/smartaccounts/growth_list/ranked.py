@@ -94,8 +94,8 @@ def growth_list(
     )
     listed = accounts.iloc[placed.order[placed.listed]].reset_index(drop=True)
     released(accounts)  # a file comes into memory around each row that is read
-    told = {**frame, **changes.rows}
-    columns = {name: told[name] for name in COLUMNS} | _beside(groups, settings.per, placed.order)
+    compared = {**frame, **changes.rows}
+    columns = {name: compared[name] for name in COLUMNS} | _beside(groups, settings.per, placed.order)
     return GrowthList(
         frame=pd.DataFrame(columns, copy=False),
         blocks=_blocks(listed),

@@ -17,7 +17,7 @@ MONEY = ("spend_12m", "spend_prior_12m", "potential", "cost_to_serve", "cost_pro
 
 
 def content(shown: Shown) -> dict[str, Any]:
-    """Return the columns of the listed rows and then of the first others, by rank each.
+    """Return the columns of the listed rows and then of the rest that is shown, by rank each.
 
     columns: name -> values; levels: name -> the texts that the numbers in a column stand for. Money is rounded to whole
     currency and chances to tenths of a percent, as they are shown; null where there is none.
