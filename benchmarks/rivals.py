@@ -43,8 +43,9 @@ from smartaccounts.config import Model, read_pipeline
 from smartaccounts.engine.duckdb import Engine
 from smartaccounts.engine.threads import threads
 from smartaccounts.evaluation.backtest import BAR
-from smartaccounts.evaluation.bootstrap import Scored, resample
+from smartaccounts.evaluation.bootstrap import resample
 from smartaccounts.evaluation.metrics import average_precision
+from smartaccounts.evaluation.scored import Scored
 from smartaccounts.features.snapshot import snapshot
 from smartaccounts.orders.read import read
 from smartaccounts.panel import Panel, panel

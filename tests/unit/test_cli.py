@@ -18,7 +18,7 @@ from smartaccounts.cli.app import run
 from smartaccounts.cli.models import _shown
 from smartaccounts.cli.terminal import dates, print_json, progress, table
 from smartaccounts.errors import HistoryError
-from smartaccounts.evaluation.bootstrap import Interval
+from smartaccounts.evaluation.intervals import Interval
 from smartaccounts.features.snapshot import CATALOGUE
 
 Captured = pytest.CaptureFixture[str]

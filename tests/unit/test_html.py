@@ -16,9 +16,9 @@ from tests.unit.rankers.synthetic import card
 
 from smartaccounts.bundle import Bundle
 from smartaccounts.config import Target
-from smartaccounts.evaluation.bootstrap import Comparison, Interval
 from smartaccounts.evaluation.draws import Against
 from smartaccounts.evaluation.gate import Verdict
+from smartaccounts.evaluation.intervals import Comparison, Interval
 from smartaccounts.evaluation.shown import interval_cell
 from smartaccounts.features.snapshot import Snapshot
 from smartaccounts.html import section, sentences, table

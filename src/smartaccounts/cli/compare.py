@@ -23,7 +23,7 @@ from smartaccounts.cli.terminal import (
 )
 
 if TYPE_CHECKING:
-    from smartaccounts.evaluation.bootstrap import Interval
+    from smartaccounts.evaluation.intervals import Interval
     from smartaccounts.evaluation.selection import Selection
     from smartaccounts.workflow.compare import Standing
 

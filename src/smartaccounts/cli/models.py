@@ -27,7 +27,7 @@ from smartaccounts.cli.terminal import (
 
 if TYPE_CHECKING:
     from smartaccounts.evaluation.backtest import Backtest
-    from smartaccounts.evaluation.bootstrap import Interval
+    from smartaccounts.evaluation.intervals import Interval
 
 Ref = Annotated[str, typer.Option("--model", metavar="REF", help="challenger, a version number or a run id.")]
 

@@ -11,9 +11,11 @@ import numpy as np
 import pandas as pd
 
 from smartaccounts.config import Pipeline, Target
-from smartaccounts.evaluation.bootstrap import Interval, Resampled, Scored, resample
+from smartaccounts.evaluation.bootstrap import resample
+from smartaccounts.evaluation.intervals import Interval, Resampled
 from smartaccounts.evaluation.lending import Lender
 from smartaccounts.evaluation.metrics import Ints
+from smartaccounts.evaluation.scored import Scored
 from smartaccounts.evaluation.walk import Tested, Walk, nobody_eligible, score_rows
 from smartaccounts.orders.contract import Lines
 from smartaccounts.rankers.base import Ranker

@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from smartaccounts.evaluation.bootstrap import Interval
 from smartaccounts.evaluation.canvas import COLOURS, INK, SOFT, canvas, plain_axes
+from smartaccounts.evaluation.intervals import Interval
 
 MOST = 30
 """How many trainings a figure has room for."""

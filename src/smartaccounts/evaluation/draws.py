@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from smartaccounts.evaluation.backtest import BAR, Backtest
-from smartaccounts.evaluation.bootstrap import Comparison, Resampled
+from smartaccounts.evaluation.intervals import Comparison, Resampled
 from smartaccounts.evaluation.metrics import Floats, Measured
 
 DRAWS = "draws.json"

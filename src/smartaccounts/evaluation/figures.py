@@ -19,7 +19,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from smartaccounts.evaluation.bootstrap import Interval
 from smartaccounts.evaluation.canvas import (
     COLOURS,
     FAINT,
@@ -33,6 +32,7 @@ from smartaccounts.evaluation.canvas import (
     tick,
     with_legend,
 )
+from smartaccounts.evaluation.intervals import Interval
 from smartaccounts.evaluation.metrics import Bin, Curve
 
 NICE_SHARES = (0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from smartaccounts.evaluation.backtest import BAR, Backtest
-from smartaccounts.evaluation.bootstrap import Comparison
+from smartaccounts.evaluation.intervals import Comparison
 
 JUDGED_DATES = 6
 """On how many past dates, a quarter of a year apart, the gate judges at most."""

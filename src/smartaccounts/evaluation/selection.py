@@ -18,7 +18,7 @@ import numpy as np
 
 from smartaccounts.errors import HistoryError
 from smartaccounts.evaluation.backtest import BAR, Backtest
-from smartaccounts.evaluation.bootstrap import Interval
+from smartaccounts.evaluation.intervals import Interval
 from smartaccounts.evaluation.picks import Rule, Values, rules, staying
 from smartaccounts.evaluation.turnover import Change, changes
 

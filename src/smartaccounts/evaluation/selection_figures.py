@@ -10,7 +10,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from smartaccounts.evaluation.bootstrap import Interval
 from smartaccounts.evaluation.canvas import (
     COLOURS,
     FAINT,
@@ -23,6 +22,7 @@ from smartaccounts.evaluation.canvas import (
     tick,
     with_legend,
 )
+from smartaccounts.evaluation.intervals import Interval
 from smartaccounts.evaluation.selection import Followed, Judged, Selection
 
 NARROW = 5.0

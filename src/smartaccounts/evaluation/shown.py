@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 from smartaccounts.evaluation.backtest import BAR, Backtest
-from smartaccounts.evaluation.bootstrap import Interval
 from smartaccounts.evaluation.expectation import stated
+from smartaccounts.evaluation.intervals import Interval
 from smartaccounts.html import Cell, section, sentences, table
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from smartaccounts.evaluation.backtest import BAR, Backtest, measures
-from smartaccounts.evaluation.bootstrap import Interval
 from smartaccounts.evaluation.expectation import Expectation, stated
+from smartaccounts.evaluation.intervals import Interval
 from smartaccounts.evaluation.served import SERVED
 from smartaccounts.evaluation.walk import Tested
 from smartaccounts.rankers.base import Note

@@ -9,8 +9,8 @@ from datetime import date
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from smartaccounts.evaluation.bootstrap import Interval
 from smartaccounts.evaluation.canvas import percent
+from smartaccounts.evaluation.intervals import Interval
 from smartaccounts.evaluation.selection import Selection
 from smartaccounts.evaluation.selection_figures import Frame, by_regret, figures, in_colour
 from smartaccounts.outputs.vector import svg

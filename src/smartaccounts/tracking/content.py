@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from smartaccounts import bundle as bundles
 from smartaccounts.bundle import Bundle
 from smartaccounts.evaluation import figures as drawn
-from smartaccounts.evaluation.bootstrap import Interval
+from smartaccounts.evaluation.intervals import Interval
 
 BUNDLE = "bundle"
 """The artifact folder of a run that holds the model: the only thing that is ever read back."""

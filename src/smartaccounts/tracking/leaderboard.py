@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from smartaccounts.evaluation.bootstrap import Interval
+from smartaccounts.evaluation.intervals import Interval
 from smartaccounts.tracking.content import BY_DATE
 from smartaccounts.tracking.log import KIND, MODEL_VERSION
 from smartaccounts.tracking.registry import registered

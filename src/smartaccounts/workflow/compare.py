@@ -11,10 +11,10 @@ from typing import Any
 from smartaccounts.config import Pipeline
 from smartaccounts.errors import ModelError
 from smartaccounts.evaluation.backtest import BAR
-from smartaccounts.evaluation.bootstrap import Interval
 from smartaccounts.evaluation.comparison import Dots, comparison_figure
 from smartaccounts.evaluation.draws import Against, Draws, against
 from smartaccounts.evaluation.figures import save
+from smartaccounts.evaluation.intervals import Interval
 from smartaccounts.evaluation.shown import interval_cell
 from smartaccounts.html import Cell, section, sentences, table
 from smartaccounts.outputs.staged import staged

@@ -14,9 +14,9 @@ from smartaccounts.bundle import Bundle, Card, columns_of, extra_of
 from smartaccounts.config import Model, Pipeline
 from smartaccounts.errors import HistoryError
 from smartaccounts.evaluation.backtest import Backtest, measures, walked
-from smartaccounts.evaluation.bootstrap import Interval
 from smartaccounts.evaluation.draws import draws_file
 from smartaccounts.evaluation.gate import Verdict, judge
+from smartaccounts.evaluation.intervals import Interval
 from smartaccounts.evaluation.lending import lenders
 from smartaccounts.evaluation.served import past_dates, plain_fit
 from smartaccounts.evaluation.summary import as_json

@@ -6,7 +6,8 @@ import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from smartaccounts.evaluation import bootstrap
-from smartaccounts.evaluation.bootstrap import Scored
+from smartaccounts.evaluation.intervals import Interval
+from smartaccounts.evaluation.scored import NO_KNOWN_RATE, NO_OUTCOME_SPEND, NO_PROBABILITY, Scored, measure
 
 NAMES = [
     "average_precision", "auc", "base_rate", "precision_at_20", "precision_at_5000", "lift_at_2pct", "lift_at_50",
@@ -50,7 +51,7 @@ def weights_of(dates, draws, seed):
 def test_every_draw_is_the_measure_with_that_draws_weights(name):
     resampled = bootstrap.resample({"a": DATES}, [name], draws=25, seed=3)
     slow = [
-        [bootstrap.measure(d, name, weight=w).value for d, w in zip(DATES, weights, strict=True)]
+        [measure(d, name, weight=w).value for d, w in zip(DATES, weights, strict=True)]
         for weights in weights_of(DATES, 25, 3)
     ]
     np.testing.assert_allclose(resampled.draws["a", name], np.transpose(slow), atol=1e-12, rtol=1e-12)
@@ -72,7 +73,7 @@ def test_average_precision_and_auc_of_every_draw_are_those_of_scikit_learn(name,
 def test_weights_of_one_give_the_point_estimate(name, monkeypatch):
     monkeypatch.setattr(bootstrap, "_draws", lambda customers, draws, _: iter([np.ones((customers, draws), np.int32)]))
     got = bootstrap.interval(DATES, name, draws=2)
-    expected = np.mean([bootstrap.measure(d, name).value for d in DATES])
+    expected = np.mean([measure(d, name).value for d in DATES])
     assert (got.value, got.low, got.high) == pytest.approx((expected,) * 3, abs=1e-12)
 
 
@@ -102,8 +103,8 @@ def test_the_interval_is_that_of_quantiles_of_mean_ratios_over_common_draws():
 
 def test_a_ranker_against_itself_is_no_better_and_no_worse():
     got = bootstrap.compare(DATES, DATES, "average_precision", draws=30)
-    assert got.difference == bootstrap.Interval(0, 0, 0)
-    assert got.ratio == bootstrap.Interval(1, 1, 1)
+    assert got.difference == Interval(0, 0, 0)
+    assert got.ratio == Interval(1, 1, 1)
     assert got.better_share == 0.5
 
 
@@ -138,7 +139,7 @@ def test_row_order_changes_nothing_where_no_scores_are_equal():
 def test_dates_without_a_key_account_are_left_out_and_said_so():
     barren = dataclasses.replace(DATES[0], y=np.zeros_like(DATES[0].y))
     got = bootstrap.interval([DATES[0], barren], "average_precision", draws=20)
-    assert got.value == bootstrap.measure(DATES[0], "average_precision").value
+    assert got.value == measure(DATES[0], "average_precision").value
     assert got.reason == "1 of 2 dates left out: no customer became a key account"
     none = bootstrap.interval([barren], "average_precision", draws=20)
     assert math.isnan(none.value)
@@ -160,7 +161,7 @@ def test_draws_that_lose_the_only_key_account_are_skipped_and_counted():
 def test_a_ranker_that_is_left_out_of_a_date_is_compared_on_the_others():
     resampled = bootstrap.resample({"a": DATES, "b": [None, *OTHER[1:]]}, ["average_precision"], draws=20)
     got = resampled.compare("a", "b", "average_precision")
-    values = [[bootstrap.measure(d, "average_precision").value for d in r[1:]] for r in (DATES, OTHER)]
+    values = [[measure(d, "average_precision").value for d in r[1:]] for r in (DATES, OTHER)]
     assert got.difference.value == pytest.approx(np.mean(values[0]) - np.mean(values[1]))
     assert got.difference.reason == "1 of 4 dates left out: not both have a value"
     assert resampled.by_date("b", "average_precision")[0].reason == bootstrap.LEFT_OUT
@@ -170,9 +171,9 @@ def test_a_ranker_that_is_left_out_of_a_date_is_compared_on_the_others():
 def test_columns_that_are_missing_are_reasons():
     bare = Scored(DATES[0].customers, DATES[0].y, DATES[0].score)
     no_rate = dataclasses.replace(DATES[0], known_base_rate=None)
-    assert bootstrap.measure(bare, "ece").reason == bootstrap.NO_PROBABILITY
-    assert bootstrap.measure(bare, "spend_captured_at_5").reason == bootstrap.NO_OUTCOME_SPEND
-    assert bootstrap.measure(no_rate, "skill").reason == bootstrap.NO_KNOWN_RATE
+    assert measure(bare, "ece").reason == NO_PROBABILITY
+    assert measure(bare, "spend_captured_at_5").reason == NO_OUTCOME_SPEND
+    assert measure(no_rate, "skill").reason == NO_KNOWN_RATE
     resampled = bootstrap.resample({"bare": [bare], "full": [DATES[0]]}, ["ece", "auc"], draws=10)
     assert math.isnan(resampled.mean("bare", "ece").low)
     assert math.isnan(resampled.compare("bare", "full", "ece").better_share)

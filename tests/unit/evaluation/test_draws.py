@@ -14,7 +14,6 @@ from tests.unit.evaluation.walked import Walked, backtest_of, walked
 
 from smartaccounts.config import Target
 from smartaccounts.evaluation.backtest import BAR, Backtest
-from smartaccounts.evaluation.bootstrap import Interval
 from smartaccounts.evaluation.comparison import MOST, Dots, comparison_figure
 from smartaccounts.evaluation.draws import (
     NO_CHAMPION_DATE,
@@ -30,6 +29,7 @@ from smartaccounts.evaluation.draws import (
     draws_of,
     from_text,
 )
+from smartaccounts.evaluation.intervals import Interval
 
 JAN, FEB, MAR = (date(2020, m, 1) for m in (1, 2, 3))
 GOOD, BAD = "abcdefghijkl", "lkjihgfedcba"

@@ -7,7 +7,7 @@ from matplotlib import image
 from matplotlib.text import Text
 
 from smartaccounts.evaluation import figures
-from smartaccounts.evaluation.bootstrap import Interval
+from smartaccounts.evaluation.intervals import Interval
 from smartaccounts.evaluation.metrics import Curve, gain_curve, lift_curve, reliability
 
 SHARES = np.linspace(0, 1, 201)

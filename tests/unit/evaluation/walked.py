@@ -10,7 +10,8 @@ import pandas as pd
 
 from smartaccounts.config import Target
 from smartaccounts.evaluation.backtest import Backtest, measures
-from smartaccounts.evaluation.bootstrap import Scored, resample
+from smartaccounts.evaluation.bootstrap import resample
+from smartaccounts.evaluation.scored import Scored
 from smartaccounts.evaluation.walk import Tested as Walked  # pytest collects what is called Test
 from smartaccounts.rankers.base import Scores
 from smartaccounts.timeline import Fold

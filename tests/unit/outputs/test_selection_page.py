@@ -9,8 +9,8 @@ from html.parser import HTMLParser
 import pytest
 from tests.unit.evaluation.walked import backtest_of, walked
 
-from smartaccounts.evaluation.bootstrap import Interval
 from smartaccounts.evaluation.canvas import canvas
+from smartaccounts.evaluation.intervals import Interval
 from smartaccounts.evaluation.selection import Selection, selection
 from smartaccounts.outputs.selection_page import day, ends, number, page, share
 from smartaccounts.outputs.vector import svg

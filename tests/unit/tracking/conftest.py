@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 
 from smartaccounts.bundle import Bundle, Card
 from smartaccounts.config import Model, Target
-from smartaccounts.evaluation.bootstrap import Interval
+from smartaccounts.evaluation.intervals import Interval
 from smartaccounts.features.snapshot import CATALOGUE, KEY, STANDING, Snapshot
 from smartaccounts.panel import panel
 from smartaccounts.rankers.base import Note

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from smartaccounts.bundle import Bundle
-from smartaccounts.evaluation.bootstrap import Interval
+from smartaccounts.evaluation.intervals import Interval
 from smartaccounts.tracking.content import Training
 from smartaccounts.tracking.leaderboard import leaderboard
 from smartaccounts.tracking.log import log_training

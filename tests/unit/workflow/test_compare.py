@@ -13,8 +13,8 @@ from tests.unit.evaluation.test_draws import BAD, FEB, JAN, drawn, folds
 
 from smartaccounts.config import Pipeline, pipeline_from
 from smartaccounts.errors import HistoryError, ModelError
-from smartaccounts.evaluation.bootstrap import Interval
 from smartaccounts.evaluation.draws import NOT_PAIRED, Draws
+from smartaccounts.evaluation.intervals import Interval
 from smartaccounts.tracking.leaderboard import Row
 from smartaccounts.workflow import compare
 from smartaccounts.workflow.selection import selection_dates
