@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import mmap
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +17,9 @@ from tests.e2e.conftest import BEFORE, LONG_BEFORE, NOW, OVER_TIME, call, new_st
 
 import smartaccounts as sa
 from smartaccounts.config import Pipeline, read_pipeline
-from smartaccounts.features.snapshot import snapshot
+from smartaccounts.engine.memory import Room, _mapped
+from smartaccounts.features.extra import extra_features
+from smartaccounts.features.snapshot import latest, snapshot
 from smartaccounts.orders.digest import digest
 from smartaccounts.workflow.lines import order_lines
 
@@ -101,6 +104,25 @@ def test_a_date_before_the_history_has_no_rows(cluster: Any, supplier: Path) -> 
             frames.append(snapshot(lines, early, pipeline.target).frame)
     pd.testing.assert_frame_equal(*frames)
     assert frames[0].empty
+
+
+@pytest.mark.parametrize("earlier", [BEFORE, "2019-01-01"], ids=["with rows", "without"])
+def test_the_latest_snapshot_lies_in_a_file_where_there_is_no_room(
+    cluster: Any, supplier: Path, earlier: str, tmp_path: Path
+) -> None:
+    told = []
+    for engine in ("embedded", "spark"):
+        pipeline = said_by(supplier, SPREAD, engine=engine)
+        with order_lines(pipeline) as lines:
+            if engine == "spark":
+                lines.engine.room = Room(0, tmp_path)
+            days = date.fromisoformat(earlier), date.fromisoformat(NOW)
+            told.append(latest(lines, *days, pipeline.target, extra=extra_features(pipeline)))
+    for here, there in zip(*told, strict=True):
+        pd.testing.assert_frame_equal(there.frame, here.frame, check_exact=True)
+        assert (there.target, there.absent, there.extra) == (here.target, here.absent, here.extra)
+    assert isinstance(_mapped(told[1][1].frame["spend_h"].to_numpy()), mmap.mmap)
+    assert told[1][0].frame.empty == (earlier < LONG_BEFORE)
 
 
 def test_models_and_lists_are_those_of_the_embedded_engine(

@@ -8,13 +8,16 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pyarrow as pa
 
 from smartaccounts import errors
+from smartaccounts.engine.memory import memory_bytes
 
 try:
+    from py4j.protocol import Py4JError
     from pyspark import StorageLevel, TaskContext
     from pyspark.errors import PySparkException
     from pyspark.sql import DataFrame, SparkSession
@@ -121,6 +124,11 @@ class Frame:
         with explained():
             return self.data.toArrow()
 
+    def tuples(self) -> Iterator[tuple[Any, ...]]:
+        """Bring the rows here, one part after another; for what is large, in few rows."""
+        with explained():
+            yield from map(tuple, self.data.toLocalIterator())
+
     def rows(self) -> int:
         """Count the rows."""
         with explained():
@@ -180,13 +188,20 @@ class Spark:
 
 @contextmanager
 def opened(*, master: str, settings: Mapping[str, str]) -> Iterator[Spark]:
-    """Yield a session; an own one is stopped at the end of the block."""
-    spark = Spark(master=master, settings=settings)
+    """Yield a session; an own one is stopped at the end of the block. PipelineError where Spark itself fails."""
     try:
-        with _quiet():
-            yield spark
-    finally:
-        spark.close()
+        spark = Spark(master=master, settings=settings)
+        try:
+            with _quiet():
+                yield spark
+        finally:
+            spark.close()
+    except (Py4JError, ConnectionError) as error:  # the second: it is gone, whatever is asked of it
+        raise errors.PipelineError(
+            f"Expected Spark to run to the end, got {_first_line(_first(error))}.",
+            hint="It may need more memory: spark.settings: {spark.driver.memory: 8g} in the pipeline file, or "
+            "spark.executor.memory on a cluster; docs/scale.md says how much.",
+        ) from error
 
 
 def _cores(session: SparkSession) -> int:
@@ -208,6 +223,7 @@ def _started(master: str, settings: Mapping[str, str]) -> SparkSession:
     }
     if master.startswith("local"):
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # the workers are of this machine
+        own["spark.driver.memory"] = f"{memory_bytes(None) // 2**21}m"  # a quarter of the machine: all work is there
         own["spark.sql.shuffle.partitions"] = str(max(32, 2 * (os.cpu_count() or 1)))  # of 200 most would be empty
     build = SparkSession.builder.master(master).appName("smartaccounts")
     for key, value in {**own, **settings}.items():
@@ -241,7 +257,14 @@ def explained(where: str = "") -> Iterator[None]:
         ) from None
 
 
-def _first_line(error: Exception) -> str:
+def _first(error: BaseException) -> BaseException:
+    """Return what failed first: what is asked of a Spark that is gone fails too."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return error
+
+
+def _first_line(error: BaseException) -> str:
     return " ".join(str(error).strip().splitlines()[:1])
 
 

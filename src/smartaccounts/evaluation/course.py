@@ -17,7 +17,7 @@ from smartaccounts.evaluation.outcomes import Outcomes
 from smartaccounts.evaluation.walk import planned
 from smartaccounts.features.extra import extra_features
 from smartaccounts.features.snapshot import KEY, STANDING, Places, snapshot
-from smartaccounts.orders.contract import Lines, OrderLines
+from smartaccounts.orders.contract import Lines
 from smartaccounts.panel import Panel
 from smartaccounts.rankers.base import Floats
 from smartaccounts.rankers.binned import Binned
@@ -123,7 +123,7 @@ def course(
     dates = sorted({d for f in plan for d in (*f.train, f.test)})
     everybody = snapshot(lines, dates, pipeline.target, extra=extra_features(pipeline))
     asked = everybody.of(below_key(everybody))  # as training_rows; eligible are in it
-    empty = lines.engine.room.empty if isinstance(lines, OrderLines) else np.empty
+    empty = lines.engine.room.empty
     made = {level: designed(asked, level, empty=empty) for level in (1.0, *pipeline.model.key_levels)}
     seen = asked.of_table(asked.columns(*THIN))
     step(f"features at {len(dates)} dates")

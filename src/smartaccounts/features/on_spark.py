@@ -25,7 +25,7 @@ from smartaccounts.engine.sql import NARROW_LIMIT
 from smartaccounts.errors import InputError
 from smartaccounts.features.extra import Extra, absent_extra, beside, extra_frame
 from smartaccounts.features.families import absent_features
-from smartaccounts.features.snapshot import KEY, Snapshot, as_table, one_frame, snapshots
+from smartaccounts.features.snapshot import as_table
 from smartaccounts.features.sweep import coded, products, sold
 from smartaccounts.features.sweep.answer import Answer
 from smartaccounts.features.sweep.coded import Coded
@@ -46,7 +46,6 @@ _ROWS = pa.schema(
 """So many rows of a part at an as_of, packed: Spark is slow at columns. Those with a number of a piece are of a `_Part`."""
 _PIECE = 1 << 20
 """Bytes of a piece: a row of many megabytes costs the Java side more than the same in pieces."""
-_MADE = pa.schema([("as_of", pa.date32()), ("content", pa.binary())])
 _BUCKETS = 64
 """Into so many buckets of products their counts are sorted, to be summed."""
 _COUNTS = pa.schema([("bucket", pa.int32()), ("content", pa.binary())])
@@ -115,44 +114,6 @@ def snapshot_on_spark(
             return parts.beside(stands, "part", partial(_finished, asked=asked, known=known, use=use), schema)
 
         yield SparkSnapshot(rows, (*absent, *absent_extra(own, lines.provided)), finished)
-
-
-@snapshots.register
-def _collected(
-    lines: SparkLines,
-    as_ofs: Sequence[date],
-    targets: Sequence[Target],
-    *,
-    extra: Sequence[Extra] = (),
-    step: Callable[[int], None] = lambda _: None,
-) -> tuple[Snapshot, ...]:
-    """Compute on the cluster, for one target after another, and bring the rows here, date by date.
-
-    A row per customer and as_of, whatever the number of lines: about 1.2 KB each.
-    """
-    made = []
-    for target in targets:
-        parts = []
-        with (
-            snapshot_on_spark(lines, as_ofs, target, extra=extra, double=True) as there,
-            there.finished(_by_date, _MADE).kept() as frame,
-        ):
-            frame.rows()  # computed where the parts lie, before they are read in few
-            few = frame.in_few(max(there.rows.values(), default=0))
-            for done, day in enumerate(sorted(there.rows), start=1):
-                carried = few.where(f"as_of = DATE '{day}'").arrow()
-                rows = pa.concat_tables(unpacked(carried.to_batches()))
-                parts.append(rows.sort_by([(k, "ascending") for k in KEY]).to_pandas())
-                step(done)
-            made.append(Snapshot(one_frame(parts, extra), target, there.absent, tuple(extra)))
-    return tuple(made)
-
-
-def _by_date(rows: pa.Table) -> pa.Table:
-    """Return the rows of each as_of, packed."""
-    days = rows["as_of"].unique()
-    contents = [packed(rows.filter(pc.equal(rows["as_of"], day))) for day in days]
-    return pa.table({"as_of": days, "content": pa.array(contents, pa.binary())})
 
 
 def _swept(

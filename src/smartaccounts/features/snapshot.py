@@ -166,22 +166,24 @@ def snapshots(
     return tuple(Snapshot(frame, target, absent, tuple(extra)) for frame, target in zip(frames, targets, strict=True))
 
 
+@singledispatch
 def latest(
     lines: Lines, earlier: date, as_of: date, target: Target, *, extra: Sequence[Extra] = ()
 ) -> tuple[Snapshot, Snapshot]:
     """Return how customers stood at an earlier date, KEY and STANDING alone, and the snapshot of as_of.
 
-    Both as `snapshot` would have them; its errors.
+    Both as `snapshot` would have them; its errors. Lines that lie elsewhere register how it is done there.
     """
-    if isinstance(lines, OrderLines):
-        dates, fits, keys = _fitting(lines, [earlier, as_of])
-        if fits == len(dates):
-            then, now = run.latest(lines, earlier, as_of, target, keys=keys)
-            if extra:
-                now = beside(now, {pd.Timestamp(as_of): extra_frame(lines, as_of, extra)}, extra)
-            absent = (*absent_features(lines.provided), *absent_extra(extra, lines.provided))
-            made = Snapshot(one_frame([now], extra), target, absent, tuple(extra))
-            return made.of_table(then.astype(_TYPES)), made
+    if not isinstance(lines, OrderLines):
+        raise TypeError(f"no latest snapshot is registered for {type(lines).__name__}")
+    dates, fits, keys = _fitting(lines, [earlier, as_of])
+    if fits == len(dates):
+        then, now = run.latest(lines, earlier, as_of, target, keys=keys)
+        if extra:
+            now = beside(now, {pd.Timestamp(as_of): extra_frame(lines, as_of, extra)}, extra)
+        absent = (*absent_features(lines.provided), *absent_extra(extra, lines.provided))
+        made = Snapshot(one_frame([now], extra), target, absent, tuple(extra))
+        return made.of_table(then.astype(_TYPES)), made
     seen = snapshot(lines, [earlier, as_of], target, extra=extra)
     return seen.of_table(seen.columns(*KEY, *STANDING)).at([earlier]), seen.at([as_of])
 

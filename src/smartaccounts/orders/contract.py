@@ -93,6 +93,11 @@ class Lines(Protocol):
     """Accepted order lines, wherever they lie: the rest as in `OrderLines`."""
 
     @property
+    def engine(self) -> Engine:
+        """The engine of this process, which has room for what is made of the lines."""
+        ...
+
+    @property
     def provided(self) -> frozenset[str]:
         """The contract columns that the source really has."""
         ...

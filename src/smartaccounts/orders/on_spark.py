@@ -57,9 +57,11 @@ class SparkLines:
     """Accepted order lines on a cluster, all lines of a customer in the same part.
 
     frame: packed tables of the contract columns that the source has or something stands in for (`held`), as
-    `OrderLines` has them. days: each known_day, the first and the last order day of its lines. The rest is as there.
+    `OrderLines` has them. days: each known_day, the first and the last order day of its lines. engine: of this
+    process, for what is brought here. The rest is as there.
     """
 
+    engine: Engine
     frame: Frame
     held: tuple[str, ...]
     provided: frozenset[str]
@@ -128,13 +130,15 @@ def _over_part(
 
 
 @contextmanager
-def read_on_spark(pipeline: Pipeline, spark: Spark, *, today: date | None = None) -> Iterator[SparkLines]:
+def read_on_spark(
+    pipeline: Pipeline, spark: Spark, engine: Engine, *, today: date | None = None
+) -> Iterator[SparkLines]:
     """Read the source of a pipeline; the lines stay on the cluster inside the block. Errors as in `read`."""
     source, plan = planned(pipeline, spark, today=today or clock())
     laid = laid_apart(pipeline, spark, source, plan, _mapped)
     if plan.drops:
         laid = laid.mapped(partial(_without_duplicates, plan=plan), PACKED)
-    with laid.kept(), Engine() as engine:
+    with laid.kept():
         told = laid.where("kind <> 'lines'").arrow()
         engine.load(_TALLIES, of_kind(told, "tally", _TALLY))
         tally = engine.rows(f"{merged_sql(_TALLIES, len(plan.doubts))} ORDER BY reason")
@@ -145,7 +149,7 @@ def read_on_spark(pipeline: Pipeline, spark: Spark, *, today: date | None = None
         engine.load("days", of_kind(told, "days"))
         days = engine.rows("SELECT known_day, min(first), max(last) FROM days GROUP BY known_day ORDER BY known_day")
         lines, provided = laid.where("kind = 'lines'"), frozenset(pipeline.columns.mapped())
-        yield SparkLines(lines, plan.held, provided, tuple(days), taken)
+        yield SparkLines(engine, lines, plan.held, provided, tuple(days), taken)
 
 
 @dataclass(frozen=True)
@@ -340,7 +344,12 @@ def packed(table: pa.Table) -> bytes:
 
 def unpacked(batches: Iterable[pa.RecordBatch]) -> list[pa.Table]:
     """Return the tables of packed rows."""
-    return [pa.ipc.open_stream(content.as_buffer()).read_all() for batch in batches for content in batch["content"]]
+    return [opened(content.as_buffer()) for batch in batches for content in batch["content"]]
+
+
+def opened(content: bytes | pa.Buffer) -> pa.Table:
+    """Return the table that was `packed`."""
+    return pa.ipc.open_stream(content).read_all()
 
 
 def of_kind(carried: pa.Table, kind: str, schema: pa.Schema | None = None) -> pa.Table:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
-import smartaccounts.features.on_spark  # noqa: F401 - it says how a snapshot is made of lines there
+import smartaccounts.features.from_spark  # noqa: F401 - it says how a snapshot is made of lines there
 from smartaccounts.config import Pipeline
 from smartaccounts.engine.duckdb import Engine
 from smartaccounts.orders.contract import Lines
@@ -25,10 +25,10 @@ def order_lines(pipeline: Pipeline, *, once: bool = False, memory: str | None = 
     """Read the source of a pipeline, here or on Spark; the lines are there inside the block. Errors as in `read`.
 
     once: for one snapshot; Parquet of LARGE or more lines is then read where it lies (`read_in_place`). memory: as in
-    `engine.memory.memory_bytes`; Spark has settings of its own.
+    `engine.memory.memory_bytes`, of this process: Spark has settings of its own.
     """
     if pipeline.engine == "spark":
-        with spark_lines(pipeline) as lines:
+        with spark_lines(pipeline, memory) as lines:
             yield lines
     else:
         with (
@@ -39,9 +39,9 @@ def order_lines(pipeline: Pipeline, *, once: bool = False, memory: str | None = 
 
 
 @contextmanager
-def spark_lines(pipeline: Pipeline) -> Iterator[SparkLines]:
-    """Read the source of a pipeline on the `session`. Errors as in `read`."""
-    with session(pipeline) as spark, read_on_spark(pipeline, spark) as lines:
+def spark_lines(pipeline: Pipeline, memory: str | None = None) -> Iterator[SparkLines]:
+    """Read the source of a pipeline on the `session`; memory as in `order_lines`. Errors as in `read`."""
+    with Engine(memory) as engine, session(pipeline) as spark, read_on_spark(pipeline, spark, engine) as lines:
         yield lines
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -15,7 +14,6 @@ import pandas as pd
 
 from smartaccounts.bundle import Bundle
 from smartaccounts.config import Pipeline
-from smartaccounts.engine.duckdb import Engine
 from smartaccounts.engine.memory import memory_bytes
 from smartaccounts.errors import HistoryError, ModelError, PipelineError
 from smartaccounts.evaluation.walk import nobody_eligible
@@ -27,7 +25,7 @@ from smartaccounts.growth_list.previous import LIST, RUN, Found, find_previous, 
 from smartaccounts.growth_list.ranked import GrowthList, growth_list
 from smartaccounts.growth_list.ranking import rank
 from smartaccounts.growth_list.words import Words, words
-from smartaccounts.orders.contract import Lines, OrderLines
+from smartaccounts.orders.contract import Lines
 from smartaccounts.orders.customers import customer_attributes
 from smartaccounts.orders.digest import digest
 from smartaccounts.orders.source import where
@@ -104,7 +102,8 @@ def _predict(
     watch = _Watch()
     before = _previous(pipeline, as_of, out, wanted)
     check_rules(rules_of(pipeline), tuple(pipeline.features.extra))
-    with order_lines(pipeline, once=True, memory=wanted.memory) as lines, _engine(lines, wanted.memory) as engine:
+    with order_lines(pipeline, once=True, memory=wanted.memory) as lines:
+        engine = lines.engine
         check_data(bundle, lines, pipeline, as_of)
         step("order lines read")
         watch.lap("read")
@@ -161,11 +160,6 @@ def _predict(
             write_table(made.frame, wanted.table, pipeline=pipeline.name, as_of=as_of)
     step("list written")
     return Predicted(made, told, run)
-
-
-def _engine(lines: Lines, memory: str | None) -> AbstractContextManager[Engine]:
-    """Return the engine that has the lines, so that both share the memory; one of its own where they lie elsewhere."""
-    return nullcontext(lines.engine) if isinstance(lines, OrderLines) else Engine(memory)
 
 
 def _write_tables(frame: pd.DataFrame, folder: Path) -> None:

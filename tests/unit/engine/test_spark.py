@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from smartaccounts.engine.threads import threads
-from smartaccounts.errors import InputError
+from smartaccounts.errors import InputError, PipelineError
 
 pytestmark = pytest.mark.slow
 
@@ -87,3 +87,25 @@ def test_an_open_session_is_taken_and_left_open(cluster: Any) -> None:
     with opened(master="local[7]", settings={}) as spark:
         assert spark.session is cluster.session
     assert cluster.made(pa.table({"key": [1, 2]})).rows() == 2
+
+
+class Ending:
+    """A session whose Java process is gone in the middle: nothing that is asked of it answers."""
+
+    def __init__(self, **_: Any) -> None:
+        pass
+
+    def close(self) -> None:
+        raise ConnectionRefusedError(111, "Connection refused")
+
+
+def test_a_spark_that_ends_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = pytest.importorskip("smartaccounts.engine.spark")
+    protocol = pytest.importorskip("py4j.protocol")
+    monkeypatch.setattr(engine, "Spark", Ending)
+    with (
+        pytest.raises(PipelineError, match="got Answer from Java side is empty") as said,
+        engine.opened(master="local[1]", settings={}),
+    ):
+        raise protocol.Py4JNetworkError("Answer from Java side is empty")
+    assert "spark.driver.memory" in said.value.hint

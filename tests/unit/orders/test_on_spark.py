@@ -64,7 +64,7 @@ def pipeline(folder: Path, **more: Any) -> Pipeline:
 def on_spark(source: Pipeline, cluster: Any) -> tuple[Intake, list[tuple[Any, ...]], tuple[Any, ...]]:
     asked = source.model_copy(update={"engine": "spark"})
     asked._folder = source._folder
-    with read_on_spark(asked, cluster, today=TODAY) as lines, Engine() as engine:
+    with Engine() as engine, read_on_spark(asked, cluster, engine, today=TODAY) as lines:
         engine.load("there", pa.concat_tables(unpacked(lines.frame.arrow().to_batches())))
         rows = engine.rows(f"SELECT {', '.join(lines.held)} FROM there ORDER BY ALL")
         return lines.intake, rows, (lines.first_day, lines.last_day, lines.provided, lines.held)
