@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -31,6 +33,7 @@ PIPELINES = Path(__file__).parents[3] / "pipelines"
 EXECUTOR = "CoarseGrainedExecutorBackend"
 KEY = ["as_of", "market", "customer_id"]
 NEEDED = ("market", "customer_id", "order_id", "order_date", "known_date", "amount")
+PARTS = 12
 MORE = ("product_id", "quantity", "unit_price", "list_price", "cost", "channel", "category")
 
 
@@ -202,22 +205,42 @@ def test_nothing_that_spark_did_not_write_is_replaced(cluster: Any, tmp_path: Pa
             write_features(source, [date(2020, 6, 1)], out)
 
 
-def test_an_executor_that_dies_changes_nothing(cluster: Any, tmp_path: Path) -> None:
+def killed_executor() -> int | None:
+    """Kill one of the processes that hold the lines."""
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):  # it has ended, or is ending
+            if EXECUTOR in " ".join(process.cmdline()):
+                process.kill()
+                return process.pid
+    return None
+
+
+def test_executors_that_die_change_nothing(cluster: Any, tmp_path: Path) -> None:
+    """One once the lines are read, and one while the files of the answer are being written."""
     source, dates = history(tmp_path, 1, CENTS), as_ofs(1)
     said, expected = written(source, dates, tmp_path / "embedded.parquet", double=True)
-    killed: list[int] = []
+    killed: list[int | None] = []
+    seen: list[int] = []
+    over = Event()
 
-    def kill(_: str) -> None:
-        """Kill one of the two that hold the lines, once they are read and once parts of them are swept."""
-        for process in psutil.Process().children(recursive=True):
-            with suppress(psutil.Error):  # it has ended, or is ending
-                if EXECUTOR in " ".join(process.cmdline()):
-                    process.kill()
-                    killed.append(process.pid)
-                    return
+    def kill_when_writing() -> None:
+        while not over.is_set() and not (files := [*tmp_path.glob(".*/writing/*")]):
+            over.wait(0.01)
+        if not over.is_set():
+            seen.append(len(files))
+            killed.append(killed_executor())
 
-    apart = on_spark(source, path=str(tmp_path / "lines.parquet"), partitions=6)
-    also, found = written(apart, dates, tmp_path / "spark.parquet", double=True, step=kill)
-    assert len(set(killed)) == 2
+    apart = on_spark(source, path=str(tmp_path / "lines.parquet"), partitions=PARTS)
+    with ThreadPoolExecutor(1) as beside:
+        beside.submit(kill_when_writing)
+        try:
+            also, found = written(
+                apart, dates, tmp_path / "spark.parquet", double=True,
+                step=lambda told: killed.append(killed_executor()) if told == "order lines read" else None,
+            )  # fmt: skip
+        finally:
+            over.set()
+    assert len({*killed} - {None}) == 2
+    assert seen[0] < PARTS, "it was killed when all was written"
     assert also == said
     assert found.equals(expected)
