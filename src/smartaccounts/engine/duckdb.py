@@ -15,7 +15,7 @@ from pyarrow import default_memory_pool as arrow_memory
 from smartaccounts.engine.memory import Room, disk_full, memory_bytes
 from smartaccounts.engine.scratch import Scratch
 from smartaccounts.engine.threads import threads
-from smartaccounts.errors import InputError
+from smartaccounts.errors import InputError, PipelineError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -125,11 +125,22 @@ def _interruptible() -> Iterator[None]:
     try:
         yield
     except duckdb.OutOfMemoryException as error:
-        raise disk_full("what does not fit into memory", Path(tempfile.gettempdir())) from error
+        raise _without_room(error) from error
     except (duckdb.InterruptException, RuntimeError) as error:
         if isinstance(error, duckdb.InterruptException) or str(error) == "Query interrupted":
             raise KeyboardInterrupt from None
         raise
+
+
+def _without_room(error: duckdb.OutOfMemoryException) -> PipelineError:
+    """Return the error of a statement that had too little room: on disk, or in memory."""
+    said = str(error).splitlines()[0]
+    if "offload" in said:
+        return disk_full("what does not fit into memory", Path(tempfile.gettempdir()))
+    return PipelineError(
+        f"Expected memory for what the database must hold at once, got too little: {said}.",
+        hint="Allow more --memory.",
+    )
 
 
 @contextmanager

@@ -66,6 +66,12 @@ def test_a_database_without_room_says_so() -> None:
             engine.run("CREATE TABLE t AS SELECT hash(range) AS a, hash(range + 1) AS b FROM range(50000000)")
 
 
+def test_a_database_without_memory_says_so() -> None:
+    with Engine("400MB") as engine, pytest.raises(PipelineError, match="Expected memory for what the database") as said:
+        engine.rows("SELECT len(list(range)) FROM range(60000000)")
+    assert said.value.hint == "Allow more --memory."
+
+
 def in_files() -> float:
     """Return how many megabytes of files are in memory, those of a disk in memory too."""
     said = Path("/proc/self/status").read_text().splitlines()
