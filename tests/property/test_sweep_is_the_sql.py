@@ -15,13 +15,15 @@ from tests.conftest import MakeLines
 from tests.oracle.histories import CENTS, FINE, TIES, as_ofs, random_history
 
 from smartaccounts.config import Target
+from smartaccounts.engine.sql import COARSE_SCALE, MONEY_SCALE, NARROW_LIMIT
 from smartaccounts.features import by_sql
-from smartaccounts.features.snapshot import CATALOGUE, KEY, snapshot
+from smartaccounts.features.snapshot import CATALOGUE, KEY, _fitting, snapshot
 from smartaccounts.features.sweep import pieces, run
 from smartaccounts.features.sweep.keys import too_large
 from smartaccounts.orders.contract import OrderLines
 
 TARGET = Target(min_active=3, horizon_days=91)
+SCALES = {MONEY_SCALE: "fine", COARSE_SCALE: "coarse"}
 EXACT = {"money", "count", "days"}
 MEANS = {"order_mean", "order_mean_365d", "order_mean_91d", "gap_mean_days", "gap_std_days", "gap_mean_recent_days"}
 BETWEEN = {"key_spend", "small_spend", "season_h"}
@@ -48,24 +50,26 @@ def both(lines: OrderLines, dates: Sequence[date]) -> list[pd.DataFrame]:
     return [swept(lines, dates), pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()]
 
 
-def wrong(lines: OrderLines, dates: Sequence[date]) -> list[str]:
-    """Return the columns in which the two differ."""
+def wrong(lines: OrderLines, dates: Sequence[date], *, exactly: float = 0.0) -> list[str]:
+    """Return the columns in which the two differ; counts and money by more than `exactly` of them."""
     one, other = both(lines, dates)
     assert len(one) == len(other)
     if not len(one):
         return []
     assert list(one.columns) == list(other.columns)
     assert (one[KEY].astype(str) == other[KEY].astype(str)).all(axis=None)
-    return [c for c in one.columns[len(KEY) :] if not same(c, one[c].to_numpy(float), other[c].to_numpy(float))]
+    return [
+        c for c in one.columns[len(KEY) :] if not same(c, one[c].to_numpy(float), other[c].to_numpy(float), exactly)
+    ]
 
 
-def same(name: str, one: np.ndarray, other: np.ndarray) -> bool:
+def same(name: str, one: np.ndarray, other: np.ndarray, exactly: float) -> bool:
     """Null for null; counts and money exactly; the rest, and the quantiles between two of them, to 1e-9."""
     if (np.isnan(one) != np.isnan(other)).any():
         return False
     feature = CATALOGUE.get(name)
     exact = name not in BETWEEN and (feature is None or (feature.unit in EXACT and name not in MEANS))
-    return np.allclose(one, other, rtol=0 if exact else 1e-9, atol=0 if exact else 1e-9, equal_nan=True)
+    return np.allclose(one, other, rtol=exactly if exact else 1e-9, atol=0 if exact else 1e-9, equal_nan=True)
 
 
 @pytest.mark.slow
@@ -128,26 +132,49 @@ def test_a_customer_of_ten_thousand_lines_beside_those_of_one(order_lines: MakeL
     assert wrong(order_lines([*many, *single]), leap) == []
 
 
-def test_money_beyond_64_bits_goes_by_sql(order_lines: MakeLines) -> None:
-    rows = [{"customer_id": c, "day": START, "amount": 1e12} for c in "abcd"]
-    lines, modest = order_lines(rows), [row | {"amount": 8e9} for row in rows]
-    assert too_large(lines, known_before=date(2020, 1, 1))
-    found = snapshot(lines, [date(2020, 1, 1)], TARGET).frame
-    assert found["spend_total"].tolist() == [1e12] * 4
-    lines = order_lines(modest)  # of all customers together it would be beyond
-    assert not too_large(lines, known_before=date(2020, 1, 1))
-    assert snapshot(lines, [date(2020, 1, 1)], TARGET).frame["spend_total"].tolist() == [8e9] * 4
+@pytest.mark.parametrize(
+    ("amount", "done"),
+    [(8e9, "fine"), (1e10, "coarse"), (8e12, "coarse"), (1e13, "sql")],  # of all customers together it is beyond
+)
+def test_money_beyond_64_bits_is_coarser_and_at_last_goes_by_sql(
+    order_lines: MakeLines, monkeypatch: pytest.MonkeyPatch, amount: float, done: str
+) -> None:
+    asked: list[str] = []
+    frames, whole = by_sql.frames, run.whole
+    monkeypatch.setattr(by_sql, "frames", lambda *a: (asked.append("sql"), frames(*a))[1])
+    monkeypatch.setattr(run, "whole", lambda *a, keys: (asked.append(SCALES[keys.scale]), whole(*a, keys=keys))[1])
+    rows = [{"customer_id": c, "day": START, "amount": amount} for c in "abcd"]
+    found = snapshot(order_lines(rows), [date(2020, 1, 1)], TARGET).frame
+    assert found["spend_total"].tolist() == [amount] * 4
+    assert asked == [done]
 
 
 @pytest.mark.slow
-def test_money_that_becomes_too_large_later_changes_no_bit_of_earlier_dates(order_lines: MakeLines) -> None:
+@pytest.mark.parametrize("seed", range(3))
+def test_the_coarse_sweep_is_the_sql(order_lines: MakeLines, seed: int) -> None:
+    """Of money in cents nothing is lost; a double has no more digits of large sums."""
+    rows = random_history(seed, CENTS)
+    large = {"market": rows[0]["market"], "customer_id": rows[0]["customer_id"], "product_id": "gold"}
+    rows += [
+        rows[0] | large | {"day": START + timedelta(days=d), "known_day": START, "amount": 4e9 + d} for d in range(9)
+    ]
+    lines, dates = order_lines(rows), [d for d in as_ofs(seed) if d > START + timedelta(days=30)]
+    assert [keys.scale for _, keys in _fitting(lines, dates) if keys] == [COARSE_SCALE]
+    assert wrong(lines, dates, exactly=4e-16) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("amount", [1e10, 1e13])
+def test_money_that_becomes_too_large_later_changes_no_bit_of_earlier_dates(
+    order_lines: MakeLines, amount: float
+) -> None:
     rows, dates = random_history(6, CENTS), as_ofs(6)
-    huge = {"customer_id": rows[0]["customer_id"], "market": rows[0]["market"], "day": dates[-1], "amount": 1e13}
+    huge = {"customer_id": rows[0]["customer_id"], "market": rows[0]["market"], "day": dates[-1], "amount": amount}
     before = snapshot(order_lines(rows), dates, TARGET).frame
     lines, later = order_lines([*rows, huge]), dates[-1] + timedelta(days=1)
-    assert too_large(lines, known_before=later)
+    assert too_large(lines, NARROW_LIMIT, known_before=later)
     after = snapshot(lines, [*dates, later], TARGET)
-    assert after.frame["spend_total"].max() > 1e12
+    assert after.frame["spend_total"].max() > 0.9 * amount
     pd.testing.assert_frame_equal(after.at(dates).frame, before, check_exact=True)
 
 

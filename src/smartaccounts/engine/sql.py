@@ -6,15 +6,18 @@ MONEY_SCALE = "1e9"
 """Amounts are summed as integers of 1e-9 of the currency."""
 
 
+COARSE_SCALE = "1e6"
+"""The scale of the sweep where sums pass NARROW_LIMIT."""
+
 WIDE, NARROW = "DECIMAL(38, 0)", "BIGINT"
 """Integer types for scaled money; NARROW is faster, and holds sums up to NARROW_LIMIT of the currency."""
 
-NARROW_LIMIT = 9e9
+NARROW_LIMIT, COARSE_LIMIT = 9e9, 9e12
 
 
-def scaled(value: str, integer: str = WIDE) -> str:
-    """Return money as an integer of 1/MONEY_SCALE."""
-    return f"CAST(ROUND(({value}) * {MONEY_SCALE}) AS {integer})"
+def scaled(value: str, integer: str = WIDE, scale: str = MONEY_SCALE) -> str:
+    """Return money as an integer of 1/scale."""
+    return f"CAST(ROUND(({value}) * {scale}) AS {integer})"
 
 
 def unscaled(integers: str) -> str:

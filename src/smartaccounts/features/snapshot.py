@@ -14,7 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from smartaccounts.config import Target
-from smartaccounts.engine.sql import NARROW_LIMIT
+from smartaccounts.engine.sql import COARSE_LIMIT, NARROW_LIMIT
 from smartaccounts.features import by_sql
 from smartaccounts.features.catalogue import Feature
 from smartaccounts.features.extra import Extra, absent_extra, beside, extra_frame, with_extra
@@ -176,8 +176,8 @@ def latest(
     """
     if not isinstance(lines, OrderLines):
         raise TypeError(f"no latest snapshot is registered for {type(lines).__name__}")
-    dates, fits, keys = _fitting(lines, [earlier, as_of])
-    if fits == len(dates):
+    (_, keys), *others = _fitting(lines, [earlier, as_of])
+    if keys is not None and not others:
         then, now = run.latest(lines, earlier, as_of, target, keys=keys)
         if extra:
             now = beside(now, {pd.Timestamp(as_of): extra_frame(lines, as_of, extra)}, extra)
@@ -193,18 +193,19 @@ def snapshot_tables(
 ) -> Iterator[pa.Table]:
     """Yield the rows of `snapshot`, by market, customer_id and as_of, as Arrow tables (as_of date32).
 
-    Dates at which money is too large for the sweep come last, by as_of, market and customer_id.
+    Dates at which money is larger than 64 bits of 1e-9 hold come after the others, in the same way; those at which it is
+    too large for the sweep come last, by as_of, market and customer_id.
 
     Features that are no money are float32; with `double` they stay float64, as money always does.
     """
-    dates, fits, keys = _fitting(lines, as_ofs)
     finish = partial(as_table, extra=extra, double=double)
-    if fits:
-        yield from swept(lines, dates[:fits], target, finish, keys=keys, extra=extra)
-    if dates[fits:]:
-        for _, (found,) in with_extra(by_sql.frames(lines, dates[fits:], [target]), lines, extra):
+    for dates, keys in _fitting(lines, as_ofs):
+        if keys is not None:
+            yield from swept(lines, dates, target, finish, keys=keys, extra=extra)
+            continue
+        for _, (found,) in with_extra(by_sql.frames(lines, dates, [target]), lines, extra):
             if len(found):
-                yield as_table(found, extra=extra, double=double)
+                yield finish(found)
 
 
 def as_table(frame: pd.DataFrame, *, extra: Sequence[Extra] = (), double: bool) -> pa.Table:
@@ -225,24 +226,33 @@ def _frames(
     lines: OrderLines, as_ofs: Sequence[date], targets: Sequence[Target]
 ) -> Iterator[tuple[int, list[pd.DataFrame]]]:
     """Yield, some as_of dates at a time, how many they were, and per target the frames of their rows."""
-    dates, fits, keys = _fitting(lines, as_ofs)
-    if fits:
-        yield fits, run.whole(lines, dates[:fits], targets, keys=keys)
-    if dates[fits:]:
-        yield from by_sql.frames(lines, dates[fits:], targets)
+    for dates, keys in _fitting(lines, as_ofs):
+        if keys is None:
+            yield from by_sql.frames(lines, dates, targets)
+        else:
+            yield len(dates), run.whole(lines, dates, targets, keys=keys)
 
 
-def _fitting(lines: OrderLines, as_ofs: Sequence[date]) -> tuple[list[date], int, Keys]:
-    """Return the dates, ascending, how many of them the sweep can do, and the keys of those.
+def _fitting(lines: OrderLines, as_ofs: Sequence[date]) -> list[tuple[list[date], Keys | None]]:
+    """Return the dates, ascending, in groups (one at least) that are done together, with the keys of what was known.
 
-    From a date on at which money is too large for it SQL does. Lines of the future have no say in that.
+    The sums of money of one customer are at the scale of the keys, the same at every date of a group; from a date on at
+    which they are too large for any SQL does it: None. Lines of the future have no say in that.
     """
     dates = sorted(set(as_ofs))
-    fits, keys = len(dates), keyed(lines, known_before=dates[-1])
-    if keys.most >= NARROW_LIMIT:
-        fits = bisect_left(dates, 1, key=lambda d: int(too_large(lines, known_before=d)))
-        keys = keyed(lines, known_before=dates[max(fits, 1) - 1])
-    return dates, fits, keys
+    keys = keyed(lines, known_before=dates[-1])
+    if keys.most < NARROW_LIMIT:
+        return [(dates, keys)]
+    fine, coarse = _within(lines, dates, NARROW_LIMIT), _within(lines, dates, COARSE_LIMIT)
+    groups: list[tuple[list[date], Keys | None]] = [
+        (some, keyed(lines, known_before=some[-1])) for some in (dates[:fine], dates[fine:coarse]) if some
+    ]
+    return [*groups, *([(dates[coarse:], None)] if dates[coarse:] else [])]
+
+
+def _within(lines: OrderLines, dates: Sequence[date], limit: float) -> int:
+    """Return how many of the dates, ascending, come before the money of one customer passes a limit."""
+    return bisect_left(dates, 1, key=lambda d: int(too_large(lines, limit, known_before=d)))
 
 
 def one_frame(parts: Sequence[pd.DataFrame], extra: Sequence[Extra]) -> pd.DataFrame:

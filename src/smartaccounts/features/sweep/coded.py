@@ -25,7 +25,7 @@ class Coded:
     range of customers begins, one more at the end. customers: market and customer_id by c, ascending, and `person`, equal
     for equal customer_ids; markets: where each market's customers begin, one more at the end. product_market: the market
     of each product; categories: how many there are. first_known: the first day on which a line of c was known. span: the
-    first and the last day over all lines.
+    first and the last day over all lines. scale: how much of the money in `longs` is 1 of the currency.
     """
 
     customers: pa.Table
@@ -39,6 +39,7 @@ class Coded:
     categories: int
     first_known: Ints
     span: tuple[int, int]
+    scale: float
 
     def part(self, first: int, end: int) -> Coded:
         """Return the customers `[first, end)` alone."""
@@ -83,6 +84,7 @@ def coded(lines: OrderLines, keys: Keys) -> Coded:
         categories=len(keys.categories),
         first_known=customers["first_known"].to_numpy().astype(np.int32),
         span=laid.span,
+        scale=float(keys.scale),
     )
 
 

@@ -45,7 +45,7 @@ def write_customers(
     fade = np.exp(-np.arange(span + 1) / plan.fading_days[:, None])
     months = np.searchsorted(plan.ages, [*MONTHS, 365]).astype(np.int64)
     customers.swept(
-        *where, held.offsets, held.ints, held.longs, len(flagged(held.given)), dates.as_ofs, dates.history,
+        *where, held.offsets, held.ints, held.longs, len(flagged(held.given)), held.scale, dates.as_ofs, dates.history,
         seen.row_of, plan.instructions, plan.ages, months, plan.fading, fade, answer.into(plan.names), answer.values, baskets
     )  # fmt: skip
 
@@ -57,7 +57,7 @@ def write_spent(
     names = [name for name, total in totals.items() if total is not None]
     ages = np.array([(t.newest, t.oldest) for t in totals.values() if t is not None], dtype=np.int64)
     customers.spent(
-        *where, held.offsets, held.ints, held.longs, seen.dates.as_ofs[0], seen.row_of[0], ages, answer.into(names),
+        *where, held.offsets, held.ints, held.longs, held.scale, seen.dates.as_ofs[0], seen.row_of[0], ages, answer.into(names),
         answer.values
     )  # fmt: skip
 
@@ -69,7 +69,7 @@ def write_items(
     lines, as_ofs = (held.offsets, held.ints, held.longs), seen.dates.as_ofs
     if not answer.absent.issuperset(products.ASSORTED):
         into = answer.into(products.ASSORTED)
-        products.assorted(*where, *lines, as_ofs, seen.row_of, baskets, known, into, answer.values)
+        products.assorted(*where, *lines, held.scale, as_ofs, seen.row_of, baskets, known, into, answer.values)
     if not answer.absent.issuperset(products.CATEGORISED):
         into = answer.into(products.CATEGORISED)
         products.categorised(*where, *lines, held.categories, as_ofs, seen.row_of, into, answer.values)

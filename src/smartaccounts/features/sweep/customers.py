@@ -30,8 +30,6 @@ from smartaccounts.features.sweep.program import (
 _AMOUNT, _GROSS, _RETURNED, _LINES, _RETURN_LINES, _IS_ORDER = range(6)
 _PRODUCT_GROSS, _PRODUCT_LINES, _BOUGHT, _GAPS, _GAP, _GAP_SQUARED = range(6, 12)
 _FIXED = len(FIXED)
-_SCALE = 1e9
-
 Array = npt.NDArray[Any]
 
 
@@ -47,8 +45,8 @@ def earliest(ints: Array, as_ofs: Array, found: Array) -> None:
 
 @compiled
 def spent(
-    first: int, end: int, offsets: Array, ints: Array, longs: Array, as_of: int, row_of: Array, ages: Array,
-    into: Array, answers: Array
+    first: int, end: int, offsets: Array, ints: Array, longs: Array, scale: float, as_of: int, row_of: Array,
+    ages: Array, into: Array, answers: Array
 ) -> None:  # fmt: skip
     """Write what the customers `[first, end)` spent, at one as_of: totals as `swept` has them, without a look at days.
 
@@ -66,7 +64,7 @@ def spent(
                     if ages[k, 0] < age <= ages[k, 1]:
                         sums[k] += longs[i, AMOUNT]
         for k in range(len(ages)):
-            answers[into[k], row_of[c]] = _rounded(sums[k] / _SCALE)
+            answers[into[k], row_of[c]] = _rounded(sums[k] / scale)
 
 
 @compiled
@@ -209,7 +207,16 @@ def _days(
 
 @compiled
 def _own(
-    own: Array, n: int, as_of: int, days: Array, total: Array, most: Array, bought: Array, at: Array, place: Array
+    own: Array,
+    n: int,
+    as_of: int,
+    scale: float,
+    days: Array,
+    total: Array,
+    most: Array,
+    bought: Array,
+    at: Array,
+    place: Array,
 ) -> None:
     """Compute OWN_RULES in their order; `at[place[m]]` are the days older than m months of 30 days, of a year last."""
     for k in range(len(own)):
@@ -224,17 +231,17 @@ def _own(
         largest = max(largest, most[d, 0])
         gross = max(gross, most[d, 1])
     if year < n:
-        own[1] = largest / _SCALE
-    own[2] = most[n - 1, 2] / _SCALE
+        own[1] = largest / scale
+    own[2] = most[n - 1, 2] / scale
     all_gross = total[n, _GROSS] - total[year, _GROSS]
     if all_gross > 0:
         own[3] = float(gross) / float(all_gross)
     first, last = bought[n - 1, 0], bought[n - 1, 1]
     if first < 0:
         return
-    own[0] = _rounded(total[bought[n - 1, 2], _AMOUNT] / _SCALE)
-    own[4] = _rounded((total[first + 1, _GROSS] - total[first, _GROSS]) / _SCALE)
-    own[5] = _rounded((total[last + 1, _GROSS] - total[last, _GROSS]) / _SCALE)
+    own[0] = _rounded(total[bought[n - 1, 2], _AMOUNT] / scale)
+    own[4] = _rounded((total[first + 1, _GROSS] - total[first, _GROSS]) / scale)
+    own[5] = _rounded((total[last + 1, _GROSS] - total[last, _GROSS]) / scale)
     own[6] = as_of - days[first]
     own[7] = as_of - days[last]
     for m in range(12):
@@ -253,8 +260,8 @@ def _own(
 
 @compiled
 def _executed(
-    instructions: Array, history: int, n: int, as_of: int, total: Array, faded: Array, since: Array,
-    fade: Array,     at: Array, own: Array, answer: Array
+    instructions: Array, history: int, n: int, as_of: int, scale: float, total: Array, faded: Array, since: Array,
+    fade: Array, at: Array, own: Array, answer: Array
 ) -> None:  # fmt: skip
     """Execute the program for one customer at one as_of."""
     for f in range(len(instructions)):
@@ -265,7 +272,7 @@ def _executed(
             pass
         elif what == MONEY:
             if history >= instructions[f, 8]:
-                value = _rounded(one / _SCALE)
+                value = _rounded(one / scale)
         elif what == COUNT:
             if history >= instructions[f, 8]:
                 value = float(one)
@@ -277,16 +284,16 @@ def _executed(
                 k = instructions[f, 2]
                 value = faded[n - 1, k] * fade[k, as_of - since[n - 1, k]]
                 if what == FADED_MONEY:
-                    value /= _SCALE
+                    value /= scale
         else:
             m = instructions[f, 4]
             other = total[at[instructions[f, 5]], m] - total[at[instructions[f, 6]], m]
             if what == DIFFERENCE:
-                value = _rounded((float(one) - float(other)) / _SCALE)
+                value = _rounded((float(one) - float(other)) / scale)
             elif other > 0:
                 money = instructions[f, 7]
-                above = _rounded(one / _SCALE) if money & 2 else float(one)
-                below = _rounded(other / _SCALE) if money & 1 else float(other)
+                above = _rounded(one / scale) if money & 2 else float(one)
+                below = _rounded(other / scale) if money & 1 else float(other)
                 value = above / below
                 if what == REST:
                     value = 1.0 - value
@@ -312,6 +319,7 @@ def swept(
     ints: Array,
     longs: Array,
     flags: int,
+    scale: float,
     as_ofs: Array,
     history: Array,
     row_of: Array,
@@ -327,7 +335,7 @@ def swept(
     """Sweep the customers `[first, end)`.
 
     as_ofs ascending; row_of[a, c] is the row of `answers` (columns x rows) that is written, -1: none; into[f] the
-    column. flags: how many measures are `flagged`. baskets[a, c] is what the customer bought of products in the last 365
+    column. flags: how many measures are `flagged`; scale: of money. baskets[a, c] is what the customer bought of products in the last 365
     days, scaled, and in how many lines.
     """
     most_lines = longest(first, end, offsets)
@@ -380,7 +388,7 @@ def swept(
                 year = at[months[13]]
                 baskets[a, c, 0] = total[n, _PRODUCT_GROSS] - total[year, _PRODUCT_GROSS]
                 baskets[a, c, 1] = total[n, _PRODUCT_LINES] - total[year, _PRODUCT_LINES]
-                _own(own, n, as_of, days, total, most, bought, at, months)
-                _executed(instructions, history[a], n, as_of, total, faded, since, fade, at, own, answer)
+                _own(own, n, as_of, scale, days, total, most, bought, at, months)
+                _executed(instructions, history[a], n, as_of, scale, total, faded, since, fade, at, own, answer)
                 for f in range(len(answer)):
                     answers[into[f], row_of[a, c]] = answer[f]

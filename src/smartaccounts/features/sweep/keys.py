@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from smartaccounts.engine.duckdb import reading
-from smartaccounts.engine.sql import NARROW_LIMIT
+from smartaccounts.engine.sql import COARSE_SCALE, MONEY_SCALE, NARROW_LIMIT
 from smartaccounts.features.sweep.kept import Kept, damaged, kept
 from smartaccounts.features.sweep.numbers import most
 from smartaccounts.features.sweep.scatter import UNSEEN, numbered, slotted
@@ -63,6 +63,11 @@ class Keys:
     kept: Kept | None = None
 
     @property
+    def scale(self) -> str:
+        """Return the finest scale at which the sums of money fit 64 bits; too coarse where none does."""
+        return MONEY_SCALE if self.most < NARROW_LIMIT else COARSE_SCALE
+
+    @property
     def most(self) -> float:
         """Return the largest sum of money over one customer."""
         return float(pc.max(self.customers["most"]).as_py() or 0)
@@ -79,11 +84,11 @@ class Keys:
 _KEYS = {"c": "customer_id", "product": "product_id", "category": "category"}
 
 
-def too_large(lines: OrderLines, *, known_before: date) -> bool:
-    """Say whether a sum of scaled money over what was known of one customer by then could pass 64 bits."""
+def too_large(lines: OrderLines, limit: float, *, known_before: date) -> bool:
+    """Say whether a sum of money over what was known of one customer by then could pass a limit."""
     largest = f"SELECT {most(lines.provided)} AS most FROM {lines.table} WHERE known_day < {day_number(known_before)}"
     asked = (largest, f"SELECT MAX(most) FROM ({largest} GROUP BY market, customer_id) sums")  # the first is cheap
-    return all((lines.engine.rows(sql)[0][0] or 0) >= NARROW_LIMIT for sql in asked)
+    return all((lines.engine.rows(sql)[0][0] or 0) >= limit for sql in asked)
 
 
 def keyed(lines: OrderLines, *, known_before: date | None) -> Keys:

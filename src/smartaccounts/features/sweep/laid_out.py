@@ -150,6 +150,6 @@ def _changed() -> InputError:
 
 def _batches(lines: OrderLines, keys: Keys) -> Iterator[Columns]:
     """Yield the lines, some at a time: the hashes of their keys, their day and known day, flags, the columns of `longs`."""
-    sql = f"SELECT {', '.join([*keys.hashes(), *numbers(lines.provided)])} FROM {keys.source} l"
+    sql = f"SELECT {', '.join([*keys.hashes(), *numbers(lines.provided, keys.scale)])} FROM {keys.source} l"
     for batch in lines.engine.batches(sql, rows=BATCH):
         yield [column.to_numpy() for column in batch.columns]

@@ -27,14 +27,14 @@ def width(provided: Iterable[str]) -> int:
     return FIRST_GIVEN + len(names) - len(flagged(names))
 
 
-def numbers(provided: Iterable[str]) -> list[str]:
+def numbers(provided: Iterable[str], scale: str = MONEY_SCALE) -> list[str]:
     """Return day, known day and flags, and then the columns of `Coded.longs`, for a source with these contract columns."""
     have = set(provided)
     names, digital = given(have), is_digital("l.channel")
     holds = {n: GIVEN[n][1].format(digital=digital) for n in names}
     bits = [f"CASE WHEN {holds[n]} THEN {1 << i} ELSE 0 END" for i, n in enumerate(flagged(names))]
     measures = [
-        f"CASE WHEN {holds[n]} THEN {scaled(GIVEN[n][0], NARROW)} ELSE 0 END AS {n}"
+        f"CASE WHEN {holds[n]} THEN {scaled(GIVEN[n][0], NARROW, scale)} ELSE 0 END AS {n}"
         for n in names
         if n not in flagged(names)
     ]
@@ -43,7 +43,7 @@ def numbers(provided: Iterable[str]) -> list[str]:
         "l.known_day",
         f"CAST({' + '.join(bits) or '0'} AS INTEGER) AS flags",
         "CAST(hash(l.order_id) >> 1 AS BIGINT) AS ordered",
-        f"{scaled('l.amount', NARROW)} AS amount",
+        f"{scaled('l.amount', NARROW, scale)} AS amount",
         f"{_log('l.unit_price') if 'unit_price' in have else _NO_LOG_SQL} AS ln_price",
         f"{_log('l.quantity') if 'quantity' in have else _NO_LOG_SQL} AS ln_quantity",
         *measures,
@@ -59,4 +59,4 @@ def most(provided: Iterable[str]) -> str:
 
 
 def _log(value: str) -> str:
-    return f"CASE WHEN {value} > 0 THEN CAST(ROUND(LN({value}) * {MONEY_SCALE}) AS BIGINT) ELSE {_NO_LOG_SQL} END"
+    return f"CASE WHEN {value} > 0 THEN CAST(ROUND(LN({value}) * 1e9) AS BIGINT) ELSE {_NO_LOG_SQL} END"

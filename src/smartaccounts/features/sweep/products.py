@@ -44,7 +44,7 @@ CATEGORISED = ("categories_365d", "categories_91d", "category_largest_share_365d
 """Columns that `categorised` writes, in its order."""
 
 Array = npt.NDArray[Any]
-_SCALE = 1e9
+_LOG_SCALE = 1e9
 _YEAR = 365
 
 
@@ -133,8 +133,8 @@ def _unit(bound: float) -> Any:
 
 @compiled
 def assorted(
-    first: int, end: int, offsets: Array, ints: Array, longs: Array, as_ofs: Array, row_of: Array, baskets: Array,
-    known: Array, into: Array, answers: Array
+    first: int, end: int, offsets: Array, ints: Array, longs: Array, scale: float, as_ofs: Array, row_of: Array,
+    baskets: Array, known: Array, into: Array, answers: Array
 ) -> None:  # fmt: skip
     """Write the columns ASSORTED; baskets as `customers.swept` leaves them; known: products x as_ofs x 4; into: the row of `answers` of each,
     -1: it is not written.
@@ -159,7 +159,7 @@ def assorted(
             priced, counted = 0, 0
             for f in range(5):
                 gaps[f] = 0
-            one, money = _unit(float(baskets[a, c, 1])), _unit(baskets[a, c, 0] / _SCALE)
+            one, money = _unit(float(baskets[a, c, 1])), _unit(baskets[a, c, 0] / scale)
             lifted = True
             i = 0 if baskets[a, c, 1] else stop
             while i < stop:
@@ -191,15 +191,15 @@ def assorted(
                         lifts[1] += whole
                     if oldest <= 91:
                         lifts[2] += whole
-                weight = spent / _SCALE
+                weight = spent / scale
                 if with_price > 0:
-                    gap = float(ln_price) / with_price / _SCALE - known[product, a, MARKET_PRICE]
+                    gap = float(ln_price) / with_price / _LOG_SCALE - known[product, a, MARKET_PRICE]
                     prices += 1
                     gaps[0] += np.int64(np.rint(gap * one))
                     gaps[1] += np.int64(np.rint(gap * weight * money))
                     priced += spent
                 if with_quantity > 0:
-                    gap = float(ln_quantity) / with_quantity / _SCALE - known[product, a, MARKET_QUANTITY]
+                    gap = float(ln_quantity) / with_quantity / _LOG_SCALE - known[product, a, MARKET_QUANTITY]
                     quantities += 1
                     gaps[2] += np.int64(np.rint(gap * one))
                     gaps[3] += np.int64(np.rint(gap * weight * money))
@@ -219,10 +219,10 @@ def assorted(
                     answer[13] = lifts[0] / one
                     answer[14] = highest_lift
             if prices:
-                answer[15] = gaps[1] / money / (priced / _SCALE)
+                answer[15] = gaps[1] / money / (priced / scale)
                 answer[16] = gaps[0] / one / prices
             if quantities:
-                answer[17] = gaps[3] / money / (counted / _SCALE)
+                answer[17] = gaps[3] / money / (counted / scale)
                 answer[18] = gaps[2] / one / quantities
                 answer[20] = highest_quantity
             if recent:
