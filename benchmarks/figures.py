@@ -2,8 +2,8 @@
 
     python -m benchmarks.figures [--only spark ...] [--list]
 
-runs the benchmarks one after the other at the size that the figures are asked for (20 and 100 million order lines; two
-to three hours on two cores, 40 GB of disk where TMPDIR points, 16 GB of memory), shows what they print, and ends with a
+runs the benchmarks one after the other at the size that the figures are asked for (20 and 100 million order lines; three
+to four hours on two cores, 40 GB of disk where TMPDIR points, 16 GB of memory), shows what they print, and ends with a
 table in Markdown: asked, measured, reached or not, command. What `train` takes at that size and CatBoost, which takes
 hours, are left out (`benchmarks.training --way "CatBoost's defaults"`). The real order
 histories and Java are needed for `training` and `spark`; `peers` makes an environment with pip. Exit 1 where a
@@ -57,7 +57,7 @@ def _alike(history: str) -> tuple[Figure, Figure]:
     )
 
 
-WAYS = "LightGBM's defaults", "same rows, same rounds", "the recipe", "XGBoost's defaults"
+TRAINED = "LightGBM's defaults", "same rows, same rounds", "the recipe", "XGBoost's defaults"
 
 RUNS: dict[str, tuple[Figure, ...]] = {
     "performance --large 2300000": (
@@ -75,7 +75,7 @@ RUNS: dict[str, tuple[Figure, ...]] = {
     "peers --sample 2000": (
         Figure("Featuretools over ours, per value", 1000, r"^Featuretools .* ([\d.]+) x$", at_least=True),
     ),
-    shlex.join(["training", "--repeats", "1", *(word for way in WAYS for word in ("--way", way))]): (
+    shlex.join(["training", "--repeats", "1", *(word for way in TRAINED for word in ("--way", way))]): (
         *_alike("online_retail"),
         *_alike("iowa_suppliers"),
     ),

@@ -139,7 +139,7 @@ def _without_room(error: duckdb.OutOfMemoryException) -> PipelineError:
         return disk_full("what does not fit into memory", Path(tempfile.gettempdir()))
     return PipelineError(
         f"Expected memory for what the database must hold at once, got too little: {said}.",
-        hint="Allow more --memory.",
+        hint="Allow more --memory; on Spark, set spark.partitions to more than there are.",
     )
 
 

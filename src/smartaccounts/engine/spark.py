@@ -7,7 +7,7 @@ import re
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -17,7 +17,7 @@ from smartaccounts import errors
 from smartaccounts.engine.memory import memory_bytes
 
 try:
-    from py4j.protocol import Py4JError
+    from py4j.protocol import Py4JError, Py4JJavaError
     from pyspark import StorageLevel, TaskContext
     from pyspark.errors import PySparkException
     from pyspark.sql import DataFrame, SparkSession
@@ -36,7 +36,9 @@ OverPart = Callable[[int, Batches], Iterable[pa.Table]]
 
 _LINES_A_PART = 500_000
 _ROWS_FETCHED = 50_000
-"""Of a snapshot so many rows are fetched as one part: 30 MB, of which the driver holds several copies."""
+"""Of a snapshot so many rows are fetched as one part: 60 MB, of which the driver holds several copies."""
+_GONE = (Py4JError, ConnectionError, EOFError)
+"""What comes of Java, and what comes where it is no more."""
 
 
 class Frame:
@@ -125,7 +127,7 @@ class Frame:
             return self.data.toArrow()
 
     def tuples(self) -> Iterator[tuple[Any, ...]]:
-        """Bring the rows here, one part after another; for what is large, in few rows."""
+        """Bring the rows here, one part after another; for few rows with large values."""
         with explained():
             yield from map(tuple, self.data.toLocalIterator())
 
@@ -148,7 +150,8 @@ class Frame:
         try:
             yield self
         finally:
-            self.data.unpersist()
+            with suppress(*_GONE):  # what went wrong before is what is to be said
+                self.data.unpersist()
 
 
 class Spark:
@@ -165,7 +168,8 @@ class Spark:
     def close(self) -> None:
         """Stop the session if it is an own one."""
         if self._own:
-            self.session.stop()
+            with suppress(*_GONE):
+                self.session.stop()
 
     def table(self, name: str) -> Frame:
         """Return a table that the session knows."""
@@ -188,20 +192,13 @@ class Spark:
 
 @contextmanager
 def opened(*, master: str, settings: Mapping[str, str]) -> Iterator[Spark]:
-    """Yield a session; an own one is stopped at the end of the block. PipelineError where Spark itself fails."""
+    """Yield a session; an own one is stopped at the end of the block."""
+    spark = Spark(master=master, settings=settings)
     try:
-        spark = Spark(master=master, settings=settings)
-        try:
-            with _quiet():
-                yield spark
-        finally:
-            spark.close()
-    except (Py4JError, ConnectionError) as error:  # the second: it is gone, whatever is asked of it
-        raise errors.PipelineError(
-            f"Expected Spark to run to the end, got {_first_line(_first(error))}.",
-            hint="It may need more memory: spark.settings: {spark.driver.memory: 8g} in the pipeline file, or "
-            "spark.executor.memory on a cluster; docs/scale.md says how much.",
-        ) from error
+        with _quiet():
+            yield spark
+    finally:
+        spark.close()
 
 
 def _cores(session: SparkSession) -> int:
@@ -219,11 +216,12 @@ def _started(master: str, settings: Mapping[str, str]) -> SparkSession:
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.execution.arrow.maxRecordsPerBatch": "65536",
         "spark.sql.files.maxPartitionBytes": "32MB",  # what workers do not read themselves: work for every core
-        "spark.driver.maxResultSize": "0",  # what is brought here is a date's rows, once it was computed
+        "spark.driver.maxResultSize": "0",  # what is brought here comes part by part
     }
+    if master == "local" or master.startswith("local["):  # all work is in this one process of Java
+        own["spark.driver.memory"] = f"{max(1024, memory_bytes(None) // 2**21)}m"  # a quarter of the machine
     if master.startswith("local"):
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # the workers are of this machine
-        own["spark.driver.memory"] = f"{memory_bytes(None) // 2**21}m"  # a quarter of the machine: all work is there
         own["spark.sql.shuffle.partitions"] = str(max(32, 2 * (os.cpu_count() or 1)))  # of 200 most would be empty
     build = SparkSession.builder.master(master).appName("smartaccounts")
     for key, value in {**own, **settings}.items():
@@ -232,7 +230,7 @@ def _started(master: str, settings: Mapping[str, str]) -> SparkSession:
         return build.getOrCreate()
     except (PySparkException, RuntimeError, OSError) as error:
         raise errors.PipelineError(
-            f"Expected Spark to start, got {_first_line(error)} with spark.master {master!r}.",
+            f"Expected Spark to start, got {_one_line(_said(error))} with spark.master {master!r}.",
             hint="Spark needs Java 17: is `java` on the PATH, or JAVA_HOME set?",
         ) from None
 
@@ -242,30 +240,48 @@ _OURS = re.compile(r"smartaccounts\.errors\.(\w+): (.*?)\s*(?:\n\s*(?:SQLSTATE|a
 
 @contextmanager
 def explained(where: str = "") -> Iterator[None]:
-    """Make an error of ours in a worker that error here; with `where`, what Spark says of a source an InputError."""
+    """Make an error of ours in a worker that error here; with `where`, what Spark says of a source an InputError.
+
+    PipelineError for what Java says and Spark does not know, and where Spark is gone.
+    """
     try:
         yield
-    except PySparkException as error:
-        ours = _OURS.search(str(error))
+    except (PySparkException, *_GONE) as error:
+        said = _said(error)
+        ours = _OURS.search(said)
         if ours is not None and isinstance(kind := getattr(errors, ours[1], None), type):
             message, _, hint = ours[2].partition("\nHint: ")
             raise kind(message, hint=hint) from None
-        if not where:
+        if where and isinstance(error, PySparkException | Py4JJavaError):
+            raise errors.InputError(
+                f"Expected order lines that Spark can read, got {_one_line(said)} in {where}."
+            ) from None
+        if isinstance(error, PySparkException):
             raise
-        raise errors.InputError(
-            f"Expected order lines that Spark can read, got {_first_line(error)} in {where}."
-        ) from None
+        raise errors.PipelineError(
+            f"Expected Spark to run to the end, got {_one_line(said)}.",
+            hint=_MORE_MEMORY if not isinstance(error, Py4JJavaError) or _SHORT.search(said) else "",
+        ) from error
 
 
-def _first(error: BaseException) -> BaseException:
-    """Return what failed first: what is asked of a Spark that is gone fails too."""
-    while error.__context__ is not None:
-        error = error.__context__
-    return error
+_SHORT = re.compile("OutOfMemory|shut down")
+_MORE_MEMORY = (
+    "It may need more memory: spark.settings: {spark.driver.memory: 8g} in the pipeline file, spark.executor.memory on "
+    "a cluster; a session of your own gets it where you start it, in a new Python."
+)
 
 
-def _first_line(error: BaseException) -> str:
-    return " ".join(str(error).strip().splitlines()[:1])
+def _said(error: Exception) -> str:
+    """Return the text of an error; that of Java's own is with Java, which may be gone."""
+    try:
+        text = error.java_exception.toString() if isinstance(error, Py4JJavaError) else str(error)
+    except _GONE:
+        text = getattr(error, "errmsg", "")
+    return str(text).strip() or type(error).__name__
+
+
+def _one_line(said: str) -> str:
+    return said.splitlines()[0].removesuffix(".")
 
 
 @contextmanager

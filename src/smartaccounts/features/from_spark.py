@@ -22,14 +22,14 @@ from smartaccounts.features.extra import Extra
 from smartaccounts.features.families import CATALOGUE
 from smartaccounts.features.on_spark import snapshot_on_spark
 from smartaccounts.features.snapshot import KEY, STANDING, Snapshot, latest, one_frame, snapshots
-from smartaccounts.orders.on_spark import SparkLines, opened, packed
+from smartaccounts.orders.on_spark import SparkLines, packed, table_of
 
 if TYPE_CHECKING:
     from smartaccounts.engine.spark import Frame
 
 _MADE = pa.schema([("as_of", pa.date32()), ("content", pa.binary())])
 _FLAGS = ["active", "eligible"]
-_AMOUNTS = STANDING[len(_FLAGS) :]
+_AMOUNTS = [name for name in STANDING if name not in _FLAGS]
 
 
 @snapshots.register
@@ -43,7 +43,8 @@ def _brought(
 ) -> tuple[Snapshot, ...]:
     """Compute on the cluster, for one target after another, and bring the rows here.
 
-    A row per customer and as_of, whatever the number of lines: about 1.2 KB each, in a table of `lines.engine.room`.
+    A row per customer and as_of, whatever the number of lines: about 1.2 KB of numbers each, in a table of
+    `lines.engine.room`; who it is, some 40 bytes, stays in memory.
     """
     made = []
     for target in targets:
@@ -57,7 +58,9 @@ def _brought(
 def _latest(
     lines: SparkLines, earlier: date, as_of: date, target: Target, *, extra: Sequence[Extra] = ()
 ) -> tuple[Snapshot, Snapshot]:
-    """Compute both dates on the cluster; of the earlier one nothing but the standing comes here."""
+    """Compute both dates on the cluster; of the earlier one nothing but the standing comes here, features of the
+    pipeline file are computed of both.
+    """
     with _computed(lines, [earlier, as_of], target, extra, standing_alone=[earlier]) as there:
         then, now = (d for d in there.dates if d < as_of), (d for d in there.dates if d == as_of)
         stood = there.table([*then], _AMOUNTS)
@@ -88,7 +91,7 @@ class _There:
         table, others = self.empty((len(numbers), ends[-1])), [_OTHERS.empty_table()]
         for done, day in enumerate(dates, start=1):
             came = self.frame.where(f"as_of = DATE '{day}'").tuples()
-            pieces = (opened(bytes(content)) for _, content in came)
+            pieces = (table_of(bytes(content)) for _, content in came)
             others.append(_placed(pieces, numbers, table[:, ends[done - 1] : ends[done]]))
             step(done)
         told = pa.concat_tables(others).to_pandas(date_as_object=False)
@@ -107,11 +110,13 @@ def _placed(pieces: Iterable[pa.Table], numbers: Sequence[str], table: npt.NDArr
     with scattered(table):
         for piece in pieces:
             rows = slice(done, done + piece.num_rows)
+            done = rows.stop
+            if done > table.shape[1]:
+                break
             for values, name in zip(table, numbers, strict=True):
                 values[rows] = piece[name].to_numpy()
             release(table)
             others.append(piece.select(_OTHERS.names).cast(_OTHERS))
-            done = rows.stop
     if done != table.shape[1]:
         raise AssertionError(f"{done} rows came of {table.shape[1]} that were counted")
     told = pa.concat_tables(others)

@@ -344,10 +344,10 @@ def packed(table: pa.Table) -> bytes:
 
 def unpacked(batches: Iterable[pa.RecordBatch]) -> list[pa.Table]:
     """Return the tables of packed rows."""
-    return [opened(content.as_buffer()) for batch in batches for content in batch["content"]]
+    return [table_of(content.as_buffer()) for batch in batches for content in batch["content"]]
 
 
-def opened(content: bytes | pa.Buffer) -> pa.Table:
+def table_of(content: bytes | pa.Buffer) -> pa.Table:
     """Return the table that was `packed`."""
     return pa.ipc.open_stream(content).read_all()
 

@@ -69,7 +69,7 @@ def test_a_database_without_room_says_so() -> None:
 def test_a_database_without_memory_says_so() -> None:
     with Engine("400MB") as engine, pytest.raises(PipelineError, match="Expected memory for what the database") as said:
         engine.rows("SELECT len(list(range)) FROM range(60000000)")
-    assert said.value.hint == "Allow more --memory."
+    assert "--memory" in said.value.hint
 
 
 def in_files() -> float:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from smartaccounts.engine.threads import threads
-from smartaccounts.errors import InputError, PipelineError
+from smartaccounts.errors import HistoryError, InputError, PipelineError
 
 pytestmark = pytest.mark.slow
 
@@ -89,23 +89,74 @@ def test_an_open_session_is_taken_and_left_open(cluster: Any) -> None:
     assert cluster.made(pa.table({"key": [1, 2]})).rows() == 2
 
 
-class Ending:
-    """A session whose Java process is gone in the middle: nothing that is asked of it answers."""
+class Said:
+    """An exception of Java's, as long as Java is there to be asked."""
 
-    def __init__(self, **_: Any) -> None:
+    _target_id = "o1"
+
+    def __init__(self, text: str | None) -> None:
+        self.text = text
+
+    def toString(self) -> str:  # noqa: N802 - Java's name
+        if self.text is None:
+            raise ConnectionRefusedError(111, "Connection refused")
+        return self.text
+
+
+def java(text: str | None) -> Exception:
+    made: Exception = pytest.importorskip("py4j.protocol").Py4JJavaError("An error occurred.", Said(text))
+    return made
+
+
+@pytest.mark.parametrize(
+    ("make", "said", "memory"),
+    [
+        (lambda: java("java.lang.OutOfMemoryError: Java heap space"), "got java.lang.OutOfMemoryError: Java", True),
+        (lambda: java("java.io.IOException: No space left\n\tat x"), "got java.io.IOException: No space left.", False),
+        (lambda: java(None), "got An error occurred.", False),
+        (lambda: ConnectionRefusedError(111, "Connection refused"), "Connection refused", True),
+        (EOFError, "got EOFError.", True),
+    ],
+    ids=["heap", "disk", "gone", "refused", "end"],
+)
+def test_what_java_says_is_said(make: Any, said: str, *, memory: bool) -> None:
+    engine = pytest.importorskip("smartaccounts.engine.spark")
+    with pytest.raises(PipelineError, match=said) as raised, engine.explained():
+        raise make()
+    assert ("spark.driver.memory" in raised.value.hint) == memory
+
+
+def test_a_source_that_java_cannot_reach_is_named() -> None:
+    engine = pytest.importorskip("smartaccounts.engine.spark")
+    with (
+        pytest.raises(InputError, match=r"got java\.lang\.ClassNotFoundException: S3A in s3a://a/b"),
+        engine.explained("s3a://a/b"),
+    ):
+        raise java("java.lang.ClassNotFoundException: S3A")
+
+
+class Ended:
+    """A session, and a frame of one, whose Java is gone: nothing that is asked of it answers."""
+
+    def persist(self, _: Any) -> None:
         pass
 
-    def close(self) -> None:
+    def unpersist(self) -> None:
         raise ConnectionRefusedError(111, "Connection refused")
 
+    stop = unpersist
 
-def test_a_spark_that_ends_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+
+@pytest.mark.parametrize("error", [HistoryError("Expected history, got none."), KeyboardInterrupt()])
+def test_what_went_wrong_first_is_what_is_said(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
     engine = pytest.importorskip("smartaccounts.engine.spark")
-    protocol = pytest.importorskip("py4j.protocol")
-    monkeypatch.setattr(engine, "Spark", Ending)
+    monkeypatch.setattr(engine.SparkSession, "getActiveSession", lambda: None)
+    monkeypatch.setattr(engine.SparkSession, "_instantiatedSession", None)
+    monkeypatch.setattr(engine, "_started", lambda *_: Ended())
     with (
-        pytest.raises(PipelineError, match="got Answer from Java side is empty") as said,
+        pytest.raises(type(error)) as raised,
         engine.opened(master="local[1]", settings={}),
+        engine.Frame(Ended()).kept(),
     ):
-        raise protocol.Py4JNetworkError("Answer from Java side is empty")
-    assert "spark.driver.memory" in said.value.hint
+        raise error
+    assert raised.value is error

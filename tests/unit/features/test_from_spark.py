@@ -59,6 +59,7 @@ def test_rows_ascend_by_market_and_customer(
     np.testing.assert_array_equal(table[1], [77, 0, -1, -2, -3, np.nan, -5, 77])
 
 
-def test_rows_that_do_not_come_are_no_rows_of_something_else() -> None:
-    with pytest.raises(AssertionError, match="4 rows came of 6"):
-        _placed([piece(0, 4)], NUMBERS, np.empty((2, 6)))
+@pytest.mark.parametrize(("came", "counted"), [(4, 6), (6, 4)])
+def test_as_many_rows_come_as_were_counted(came: int, counted: int) -> None:
+    with pytest.raises(AssertionError, match=f"{came} rows came of {counted}"):
+        _placed([piece(0, came)], NUMBERS, np.empty((2, counted)))

@@ -232,7 +232,7 @@ def test_executors_that_die_change_nothing(cluster: Any, tmp_path: Path) -> None
 
     apart = on_spark(source, path=str(tmp_path / "lines.parquet"), partitions=PARTS)
     with ThreadPoolExecutor(1) as beside:
-        beside.submit(kill_when_writing)
+        watched = beside.submit(kill_when_writing)
         try:
             also, found = written(
                 apart, dates, tmp_path / "spark.parquet", double=True,
@@ -240,6 +240,7 @@ def test_executors_that_die_change_nothing(cluster: Any, tmp_path: Path) -> None
             )  # fmt: skip
         finally:
             over.set()
+            watched.result()
     assert len({*killed} - {None}) == 2
     assert seen[0] < PARTS, "it was killed when all was written"
     assert also == said
