@@ -2,12 +2,12 @@
 
     python -m benchmarks.figures [--only spark ...] [--list]
 
-runs the benchmarks one after the other at the size that the figures are asked for (20 and 100 million order lines; three
-to four hours on two cores, 40 GB of disk where TMPDIR points, 16 GB of memory), shows what they print, and ends with a
-table in Markdown: asked, measured, reached or not, command. What `train` takes at that size and CatBoost, which takes
-hours, are left out (`benchmarks.training --way "CatBoost's defaults"`). The real order
-histories and Java are needed for `training` and `spark`; `peers` makes an environment with pip. Exit 1 where a
-benchmark failed or printed no such figure; a figure that is not reached is no failure.
+runs the benchmarks one after the other at the size that the figures are asked for (20 and 100 million order lines;
+some four hours on two cores, 40 GB of disk where TMPDIR points, 16 GB of memory), shows what they print, and ends
+with a table in Markdown: asked, measured, reached or not, command. What `train` takes at that size and CatBoost,
+which takes hours, are left out (`benchmarks.training --way "CatBoost's defaults"`). The real order histories and Java
+are needed for `training` and `spark`; `peers` makes an environment with pip. Exit 1 where a benchmark failed or
+printed no such figure; a figure that is not reached is no failure.
 """
 
 from __future__ import annotations
