@@ -243,9 +243,12 @@ def _fitting(lines: OrderLines, as_ofs: Sequence[date]) -> list[tuple[list[date]
     keys = keyed(lines, known_before=dates[-1])
     if keys.most < NARROW_LIMIT:
         return [(dates, keys)]
-    fine, coarse = _within(lines, dates, NARROW_LIMIT), _within(lines, dates, COARSE_LIMIT)
+    fine = _within(lines, dates, NARROW_LIMIT)
+    coarse = len(dates) if keys.most < COARSE_LIMIT else _within(lines, dates, COARSE_LIMIT)
     groups: list[tuple[list[date], Keys | None]] = [
-        (some, keyed(lines, known_before=some[-1])) for some in (dates[:fine], dates[fine:coarse]) if some
+        (some, keys if some[-1] == dates[-1] else keyed(lines, known_before=some[-1]))
+        for some in (dates[:fine], dates[fine:coarse])
+        if some
     ]
     return [*groups, *([(dates[coarse:], None)] if dates[coarse:] else [])]
 
