@@ -49,8 +49,7 @@ def _brought(
     made = []
     for target in targets:
         with _computed(lines, as_ofs, target, extra) as there:
-            frame = there.table(there.dates, [*_AMOUNTS, *CATALOGUE, *(e.name for e in extra)], step)
-            made.append(Snapshot(one_frame([frame], extra), target, there.absent, tuple(extra)))
+            made.append(there.snapshot(there.dates, step))
     return tuple(made)
 
 
@@ -62,11 +61,9 @@ def _latest(
     pipeline file are computed of both.
     """
     with _computed(lines, [earlier, as_of], target, extra, standing_alone=[earlier]) as there:
-        then, now = (d for d in there.dates if d < as_of), (d for d in there.dates if d == as_of)
-        stood = there.table([*then], _AMOUNTS)
-        frame = there.table([*now], [*_AMOUNTS, *CATALOGUE, *(e.name for e in extra)])
-        made = Snapshot(one_frame([frame], extra), target, there.absent, tuple(extra))
-        return made.of_table(one_frame([stood], extra)[[*KEY, *STANDING]]), made
+        now = there.snapshot([d for d in there.dates if d == as_of])
+        stood = there.table([d for d in there.dates if d == earlier], _AMOUNTS)
+        return now.of_table(one_frame([stood], extra)[[*KEY, *STANDING]]), now
 
 
 @dataclass(frozen=True)
@@ -76,12 +73,19 @@ class _There:
     rows: dict[date, int]
     frame: Frame
     absent: tuple[str, ...]
+    target: Target
+    extra: tuple[Extra, ...]
     empty: Empty
 
     @property
     def dates(self) -> list[date]:
         """Return the dates that have rows, ascending."""
         return sorted(self.rows)
+
+    def snapshot(self, dates: Sequence[date], step: Callable[[int], None] = lambda _: None) -> Snapshot:
+        """Bring the snapshot of some of the dates here; `step` is told how many are done."""
+        frame = self.table(dates, [*_AMOUNTS, *CATALOGUE, *(e.name for e in self.extra)], step)
+        return Snapshot(one_frame([frame], self.extra), self.target, self.absent, self.extra)
 
     def table(
         self, dates: Sequence[date], numbers: Sequence[str], step: Callable[[int], None] = lambda _: None
@@ -144,7 +148,7 @@ def _computed(
     ):
         frame.rows()  # computed where the parts lie, before they are read in few
         few = frame.in_few(max(there.rows.values(), default=0))
-        yield _There(there.rows, few, there.absent, lines.engine.room.table)
+        yield _There(there.rows, few, there.absent, target, tuple(extra), lines.engine.room.table)
 
 
 def _by_date(rows: pa.Table, *, standing_alone: frozenset[date]) -> pa.Table:
