@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-MONEY_SCALE = "1e9"
-"""Amounts are summed as integers of 1e-9 of the currency."""
+MONEY_SCALE, COARSE_SCALE = "1e9", "1e6"
+"""Amounts are summed as integers of 1e-9 of the currency; by the sweep, where those are too large, as millionths."""
 
-
-COARSE_SCALE = "1e6"
-"""The scale of the sweep where sums pass NARROW_LIMIT."""
+LOG_SCALE = "1e9"
+"""Logs are summed as integers of 1e-9."""
 
 WIDE, NARROW = "DECIMAL(38, 0)", "BIGINT"
-"""Integer types for scaled money; NARROW is faster, and holds sums up to NARROW_LIMIT of the currency."""
+"""Integer types for scaled money; NARROW is faster."""
 
 NARROW_LIMIT, COARSE_LIMIT = 9e9, 9e12
+"""Up to these sums of the currency NARROW holds, at MONEY_SCALE and at COARSE_SCALE."""
 
 
 def scaled(value: str, integer: str = WIDE, scale: str = MONEY_SCALE) -> str:

@@ -7,7 +7,7 @@ from datetime import date
 
 import pandas as pd
 
-from smartaccounts.engine.sql import NARROW, NARROW_LIMIT, WIDE, scaled
+from smartaccounts.engine.sql import LOG_SCALE, NARROW, NARROW_LIMIT, WIDE, scaled
 from smartaccounts.features.channels import is_digital
 from smartaccounts.features.sweep.measures import COSTED, LISTED
 from smartaccounts.orders.contract import OrderLines
@@ -16,7 +16,7 @@ from smartaccounts.timeline import day_number
 
 def _log(value: str) -> str:
     """A log as an integer of 1e-9; null where the value is not above zero."""
-    return f"CASE WHEN {value} > 0 THEN CAST(ROUND(LN({value}) * 1e9) AS BIGINT) END"
+    return f"CASE WHEN {value} > 0 THEN CAST(ROUND(LN({value}) * {LOG_SCALE}) AS BIGINT) END"
 
 
 def build(lines: OrderLines) -> None:
@@ -111,10 +111,10 @@ def see(lines: OrderLines, as_ofs: Sequence[date], *, horizon_days: int) -> None
     run("""CREATE OR REPLACE TABLE seen_orders AS
         SELECT s.as_of, s.as_of - o.day AS age, o.*, s.first_day, s.last_day, s.history_days
         FROM orders o JOIN seen s ON s.c = o.c WHERE o.known_day < s.as_of AND o.day < s.as_of""")
-    run("""CREATE OR REPLACE TABLE baskets AS
+    run(f"""CREATE OR REPLACE TABLE baskets AS
         SELECT a.as_of, i.c, i.p, a.as_of - MIN(i.day) AS first_age, a.as_of - MAX(i.day) AS last_age, SUM(i.lines) AS lines,
-          SUM(i.gross) AS gross, CAST(SUM(i.ln_price) AS DOUBLE) / SUM(i.prices) / 1e9 AS ln_price,
-          CAST(SUM(i.ln_quantity) AS DOUBLE) / SUM(i.quantities) / 1e9 AS ln_quantity,
+          SUM(i.gross) AS gross, CAST(SUM(i.ln_price) AS DOUBLE) / SUM(i.prices) / {LOG_SCALE} AS ln_price,
+          CAST(SUM(i.ln_quantity) AS DOUBLE) / SUM(i.quantities) / {LOG_SCALE} AS ln_quantity,
           SUM(i.ln_price) AS sum_price, SUM(i.prices) AS prices, SUM(i.ln_quantity) AS sum_quantity, SUM(i.quantities) AS quantities
         FROM items i CROSS JOIN as_ofs a
         WHERE i.known_day < a.as_of AND i.day < a.as_of AND i.day >= a.as_of - 365
@@ -127,12 +127,12 @@ def see(lines: OrderLines, as_ofs: Sequence[date], *, horizon_days: int) -> None
     run("""CREATE OR REPLACE TABLE basket_market AS
         SELECT as_of, market, CAST(SUM(is_large) AS DOUBLE) / COUNT(*) AS large_share
         FROM basket_buyers GROUP BY as_of, market""")
-    run("""CREATE OR REPLACE TABLE product_standing AS
+    run(f"""CREATE OR REPLACE TABLE product_standing AS
         SELECT *, PERCENT_RANK() OVER (PARTITION BY as_of, market ORDER BY buyers DESC) AS popularity
         FROM (
           SELECT b.as_of, b.p, u.market, COUNT(*) AS buyers, SUM(u.is_large) AS large_buyers,
-            CAST(SUM(b.sum_price) AS DOUBLE) / SUM(b.prices) / 1e9 AS ln_price,
-            CAST(SUM(b.sum_quantity) AS DOUBLE) / SUM(b.quantities) / 1e9 AS ln_quantity
+            CAST(SUM(b.sum_price) AS DOUBLE) / SUM(b.prices) / {LOG_SCALE} AS ln_price,
+            CAST(SUM(b.sum_quantity) AS DOUBLE) / SUM(b.quantities) / {LOG_SCALE} AS ln_quantity
           FROM baskets b JOIN basket_buyers u ON u.as_of = b.as_of AND u.c = b.c
           GROUP BY b.as_of, b.p, u.market) by_product""")
     run("""CREATE OR REPLACE TABLE seen_categories AS

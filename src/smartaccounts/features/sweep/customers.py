@@ -30,6 +30,7 @@ from smartaccounts.features.sweep.program import (
 _AMOUNT, _GROSS, _RETURNED, _LINES, _RETURN_LINES, _IS_ORDER = range(6)
 _PRODUCT_GROSS, _PRODUCT_LINES, _BOUGHT, _GAPS, _GAP, _GAP_SQUARED = range(6, 12)
 _FIXED = len(FIXED)
+
 Array = npt.NDArray[Any]
 
 
@@ -207,17 +208,9 @@ def _days(
 
 @compiled
 def _own(
-    own: Array,
-    n: int,
-    as_of: int,
-    scale: float,
-    days: Array,
-    total: Array,
-    most: Array,
-    bought: Array,
-    at: Array,
-    place: Array,
-) -> None:
+    own: Array, n: int, as_of: int, scale: float, days: Array, total: Array, most: Array, bought: Array, at: Array,
+    place: Array
+) -> None:  # fmt: skip
     """Compute OWN_RULES in their order; `at[place[m]]` are the days older than m months of 30 days, of a year last."""
     for k in range(len(own)):
         own[k] = np.nan
@@ -335,8 +328,8 @@ def swept(
     """Sweep the customers `[first, end)`.
 
     as_ofs ascending; row_of[a, c] is the row of `answers` (columns x rows) that is written, -1: none; into[f] the
-    column. flags: how many measures are `flagged`; scale: of money. baskets[a, c] is what the customer bought of products in the last 365
-    days, scaled, and in how many lines.
+    column. flags: how many measures are `flagged`; scale: of money. baskets[a, c] is what the customer bought of
+    products in the last 365 days, scaled, and in how many lines.
     """
     most_lines = longest(first, end, offsets)
     measures = _FIXED + longs.shape[1] - FIRST_GIVEN + flags

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from smartaccounts.engine.sql import MONEY_SCALE, NARROW, scaled
+from smartaccounts.engine.sql import LOG_SCALE, MONEY_SCALE, NARROW, scaled
 from smartaccounts.features.channels import is_digital
 from smartaccounts.features.sweep.measures import GIVEN, flagged, given
 
@@ -59,4 +59,4 @@ def most(provided: Iterable[str]) -> str:
 
 
 def _log(value: str) -> str:
-    return f"CASE WHEN {value} > 0 THEN CAST(ROUND(LN({value}) * 1e9) AS BIGINT) ELSE {_NO_LOG_SQL} END"
+    return f"CASE WHEN {value} > 0 THEN CAST(ROUND(LN({value}) * {LOG_SCALE}) AS BIGINT) ELSE {_NO_LOG_SQL} END"

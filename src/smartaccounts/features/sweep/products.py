@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from smartaccounts.engine.compiled import compiled
+from smartaccounts.engine.sql import LOG_SCALE
 from smartaccounts.features.sweep.numbers import AMOUNT, CATEGORY, DAY, KNOWN, LN_PRICE, LN_QUANTITY, NO_LOG, PRODUCT
 from smartaccounts.features.sweep.ordering import longest
 
@@ -44,7 +45,7 @@ CATEGORISED = ("categories_365d", "categories_91d", "category_largest_share_365d
 """Columns that `categorised` writes, in its order."""
 
 Array = npt.NDArray[Any]
-_LOG_SCALE = 1e9
+_LOG_SCALE = float(LOG_SCALE)
 _YEAR = 365
 
 

@@ -8,6 +8,7 @@ from queue import SimpleQueue
 import numpy as np
 import numpy.typing as npt
 
+from smartaccounts.engine.sql import LOG_SCALE
 from smartaccounts.engine.threads import threads
 from smartaccounts.features.assortment import PRIOR_CUSTOMERS
 from smartaccounts.features.sweep import market, products
@@ -93,7 +94,7 @@ def known_of(
             (products.MARKET_PRICE, products.SUM_PRICE, products.PRICES),
             (products.MARKET_QUANTITY, products.SUM_QUANTITY, products.QUANTITIES),
         ):
-            known[..., to] = counted[..., logs] / counted[..., number] / 1e9
+            known[..., to] = counted[..., logs] / counted[..., number] / float(LOG_SCALE)
     bounds = np.searchsorted(product_market, np.arange(shares.shape[1] + 1))
     for a in range(counted.shape[1]):
         for first, end in pairwise(bounds):
