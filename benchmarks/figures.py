@@ -13,16 +13,13 @@ printed no such figure; a figure that is not reached is no failure.
 from __future__ import annotations
 
 import argparse
-import os
-import platform
 import re
 import shlex
 import subprocess
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 
-import psutil
+from benchmarks.machine import machine
 
 
 @dataclass(frozen=True)
@@ -58,6 +55,7 @@ def _alike(history: str) -> tuple[Figure, Figure]:
 
 
 TRAINED = "LightGBM's defaults", "same rows, same rounds", "the recipe", "XGBoost's defaults"
+"""The ways of `benchmarks.training` that are run."""
 
 RUNS: dict[str, tuple[Figure, ...]] = {
     "performance --large 2300000": (
@@ -89,18 +87,6 @@ RUNS: dict[str, tuple[Figure, ...]] = {
         Figure("Spark over embedded, 20 million lines, start-up apart", 4, r"([\d.]+) x without start-up"),
     ),
 }  # fmt: skip
-
-
-def machine() -> str:
-    """Return what the figures were measured on."""
-    try:
-        said = re.search(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
-    except OSError:
-        said = None
-    memory = psutil.virtual_memory().total / 1e9
-    return (
-        f"{said[1] if said else platform.processor()}, {os.cpu_count()} cores, {memory:.0f} GB, {platform.platform()}"
-    )
 
 
 def said_by(command: list[str]) -> tuple[str, bool]:

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -28,6 +27,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
+from benchmarks.machine import machine
 from benchmarks.supplier import AS_OFS, supplier
 
 PRODUCT = str(Path(sys.executable).with_name("smartaccounts"))
@@ -127,8 +127,7 @@ def main() -> None:
     os.environ["SMARTACCOUNTS_THREADS"] = str(asked.threads)
     with tempfile.TemporaryDirectory() as name:
         pipeline, made = supplier(Path(name) / "usual", customers=asked.customers, years=asked.years)
-        machine = f"{platform.machine()}, {os.cpu_count()} cores, {asked.threads} used"
-        print(f"{machine}; {made.line_count:,} lines, {made.customers:,} customers", flush=True)
+        print(f"{machine()}, {asked.threads} used; {made.line_count:,} lines, {made.customers:,} customers", flush=True)
         runs: dict[str, list[Cost]] = {}
         for _ in range(asked.repeats):
             for what, command in commands(pipeline, made.lines, asked.threads).items():

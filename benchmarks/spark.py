@@ -11,14 +11,13 @@ embedded engine, and compares the snapshots to the last bit: exit 1 where they d
 from __future__ import annotations
 
 import argparse
-import os
-import platform
 import statistics
 import tempfile
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from benchmarks.machine import machine
 from benchmarks.performance import PRODUCT, cost
 from benchmarks.supplier import AS_OFS, supplier
 
@@ -52,7 +51,7 @@ def main() -> None:
         folder = Path(name)
         file, made = supplier(folder / "large", customers=asked.customers, years=asked.years)
         small, _ = supplier(folder / "small", customers=200, years=asked.years)
-        print(f"{platform.machine()}, {os.cpu_count()} cores; {made.line_count:,} lines", flush=True)
+        print(f"{machine()}; {made.line_count:,} lines", flush=True)
         found: dict[str, list[float]] = {}
         for _ in range(asked.repeats):
             found.setdefault("embedded", []).append(features(file, folder / "embedded.parquet", master=None))
