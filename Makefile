@@ -9,6 +9,7 @@ setup: .venv/ready
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m smartaccounts.workflow.compile
 	@touch $@
 
 demo: setup          ## simulate a supplier, train, leave a growth list in data/demo

@@ -1,18 +1,135 @@
-"""How functions are compiled: once per machine (numba keeps the code beside the module), free of Python's lock."""
+"""How functions are compiled: for the types that their parameters declare, once per machine, free of Python's lock.
+
+Nothing else is compiled later: an array of another type is a TypeError, not another ten seconds.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from itertools import product
+from threading import Event, Lock
+from typing import Annotated, Any, TypeVar, cast, get_args, get_type_hints
 
-from numba import njit
+import numpy as np
+from numba import from_dtype, njit, types
+from numba.core.dispatcher import Dispatcher
+from numpy.typing import NDArray
 
+from smartaccounts.engine.threads import threads
+
+_WRITTEN, _STRIDED = "written", "strided"
+_SCALARS = {int: types.int64, float: types.float64, bool: types.boolean}
+
+T = TypeVar("T")
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+Ints = Annotated[NDArray[np.int32], 1]
+IntTable = Annotated[NDArray[np.int32], 2]
+Longs = Annotated[NDArray[np.int64], 1]
+LongTable = Annotated[NDArray[np.int64], 2]
+LongCube = Annotated[NDArray[np.int64], 3]
+Hashes = Annotated[NDArray[np.uint64], 1]
+Bools = Annotated[NDArray[np.bool_], 1]
+ByteTable = Annotated[NDArray[np.int8], 2]
+Singles = Annotated[NDArray[np.float32], 1]
+SingleTable = Annotated[NDArray[np.float32], 2]
+Floats = Annotated[NDArray[np.float64], 1]
+FloatTable = Annotated[NDArray[np.float64], 2]
+FloatCube = Annotated[NDArray[np.float64], 3]
+"""Arrays of so many dimensions that lie in one piece and are only read."""
+Out = Annotated[T, _WRITTEN]
+"""An array that is written to."""
+Strided = Annotated[T, _STRIDED]
+"""An array whose numbers may lie apart, such as a column of a table."""
+Column = TypeVar("Column", Ints, Longs)
+Table = TypeVar("Table", IntTable, LongTable)
+
+_waiting: dict[str, list[Dispatcher]] = {}
+_lock = Lock()
 
 
 def compiled(function: Function) -> Function:
-    """Compile a function on its first call; it takes numbers and arrays only.
+    """Compile a function when `ready` is called; it takes numbers and arrays of the kinds above.
 
-    Call it in another thread than the first: a Ctrl-C in the middle of a compilation would be lost in LLVM's callbacks.
+    A type variable stands for each of its types, the same in all of its places.
     """
-    return cast("Function", njit(cache=True, nogil=True)(function))
+    made = njit(cache=True, nogil=True)(function)
+    if isinstance(made, Dispatcher):  # numba's NUMBA_DISABLE_JIT=1 leaves Python
+        _waiting.setdefault(function.__module__, []).append(made)
+    return cast("Function", made)
+
+
+def ready() -> None:
+    """Compile the functions of all modules that were imported, or load what numba kept beside the module.
+
+    Where nothing is kept, the largest module is compiled in a process beside this one. Not in the first thread: there a
+    Ctrl-C in the middle of a compilation would be lost in LLVM's callbacks.
+    """
+    with _lock:
+        modules = {name: _waiting.pop(name) for name in list(_waiting)}
+        if not modules:
+            return
+        stop = Event()
+        with ThreadPoolExecutor(1) as pool:
+            try:
+                pool.submit(_compile, modules, stop).result()
+            except BaseException:
+                stop.set()
+                raise
+
+
+def _compile(modules: Mapping[str, list[Dispatcher]], stop: Event) -> None:
+    largest = max(modules, key=lambda m: sum(len(f.py_func.__code__.co_code) for f in modules[m]))
+    beside: subprocess.Popen[bytes] | None = None
+    try:
+        for module in sorted(modules, key=largest.__eq__):  # what others call was imported first
+            if beside is not None and module == largest:
+                beside.wait()
+            for function in modules[module]:
+                for signature in signatures(function.py_func):
+                    if stop.is_set():
+                        return
+                    function.compile(signature)
+                function.disable_compile()
+                if beside is None and module != largest and function.stats.cache_misses and threads() > 1:
+                    beside = _beside(largest)
+    finally:
+        if beside is not None:
+            beside.terminate()
+            beside.wait()
+
+
+def _beside(module: str) -> subprocess.Popen[bytes]:
+    """Start to compile a module in another process; one that fails leaves the work to this one."""
+    code = f"import {module}; from {__name__} import ready; ready()"
+    nothing = subprocess.DEVNULL
+    return subprocess.Popen([sys.executable, "-c", code], stdin=nothing, stdout=nothing, stderr=nothing)
+
+
+def signatures(function: Callable[..., Any]) -> Iterator[tuple[types.Type, ...]]:
+    """Yield the types of a function's parameters as numba knows them, for each choice of its type variables.
+
+    >>> def found(places: Longs, table: Out[Table], at: int) -> None: ...
+    >>> [str(t) for t in next(signatures(found))]
+    ['readonly array(int64, 1d, C)', 'array(int32, 2d, C)', 'int64']
+    """
+    hints = get_type_hints(function, include_extras=True)
+    hints.pop("return", None)
+    variables = [v for v in (Column, Table) if any(v in (h, *get_args(h)) for h in hints.values())]
+    for chosen in product(*(v.__constraints__ for v in variables)):
+        yield tuple(_numba(h, dict(zip(variables, chosen, strict=True))) for h in hints.values())
+
+
+def _numba(hint: Any, chosen: Mapping[Any, Any]) -> types.Type:
+    if hint in _SCALARS:
+        return _SCALARS[hint]
+    array, *said = get_args(chosen.get(hint, hint))
+    if array in chosen:
+        array, *more = get_args(chosen[array])
+        said += more
+    (dtype,) = get_args(get_args(array)[1])
+    dimensions = next(n for n in said if isinstance(n, int))
+    return types.Array(from_dtype(np.dtype(dtype)), dimensions, "A" if _STRIDED in said else "C", _WRITTEN not in said)

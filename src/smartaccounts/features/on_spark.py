@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from smartaccounts.config import Target
+from smartaccounts.engine.compiled import ready
 from smartaccounts.engine.sql import NARROW_LIMIT
 from smartaccounts.errors import InputError
 from smartaccounts.features.extra import Extra, absent_extra, beside, extra_frame
@@ -154,7 +155,8 @@ class _Part:
 
 
 def _part(carried: Iterator[pa.RecordBatch] | pa.Table) -> _Part | None:
-    """Return the part that came in pieces; None where none did."""
+    """Return the part that came in pieces, and have the code that sweeps over it; None where none did."""
+    ready()
     batches = carried.to_batches() if isinstance(carried, pa.Table) else list(carried)
     pieces = {
         number.as_py(): content.as_buffer()

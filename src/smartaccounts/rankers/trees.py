@@ -17,9 +17,20 @@ import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
-from smartaccounts.engine.compiled import compiled
+from smartaccounts.engine.compiled import (
+    Bools,
+    Floats,
+    FloatTable,
+    Hashes,
+    Longs,
+    Out,
+    Singles,
+    SingleTable,
+    Strided,
+    compiled,
+    ready,
+)
 from smartaccounts.engine.threads import threads
-from smartaccounts.rankers.base import Floats
 
 LEAVES = 64
 """As many leaves as a number has bits: trees with more are LightGBM's."""
@@ -47,20 +58,21 @@ class Splits(NamedTuple):
     leaves: trees x 64, what a leaf adds, at the place that SPREAD gives its bit.
     """
 
-    column: NDArray[np.int64]
-    threshold: NDArray[np.float32]
-    unknown: NDArray[np.bool_]
-    kept: NDArray[np.uint64]
-    begins: NDArray[np.int64]
-    leaves: Floats
+    column: Longs
+    threshold: Singles
+    unknown: Bools
+    kept: Hashes
+    begins: Longs
+    leaves: FloatTable
 
     def raw(self, matrix: NDArray[np.float32]) -> Floats:
         """Return what all trees add up to, for each row of a matrix."""
+        ready()
         out = np.zeros(len(matrix))
         ends = np.linspace(0, len(matrix), threads() + 1).astype(np.int64)
 
         def part(first: int, end: int) -> None:
-            _added(matrix[first:end], self, out[first:end])
+            _added(matrix[first:end], *self, out[first:end])
 
         with ThreadPoolExecutor(threads()) as pool:
             list(pool.map(part, ends[:-1], ends[1:]))
@@ -159,8 +171,11 @@ def _read(node: Node, found: list[Split], values: list[float]) -> None:
 
 
 @compiled
-def _added(matrix: NDArray[np.float32], trees: Splits, out: Floats) -> None:
-    """Add what each tree says of each row to `out`, in the order of the trees."""
+def _added(
+    matrix: Strided[SingleTable], column: Longs, threshold: Singles, unknown: Bools, kept: Hashes, begins: Longs,
+    leaves: FloatTable, out: Out[Floats],
+) -> None:  # fmt: skip
+    """Add what each tree of the `Splits` says of each row to `out`, in the order of the trees."""
     block, left = np.zeros((matrix.shape[1], BLOCK), np.float32), np.empty(BLOCK, np.uint64)
     for first in range(0, len(matrix), BLOCK):
         rows = min(BLOCK, len(matrix) - first)
@@ -168,11 +183,11 @@ def _added(matrix: NDArray[np.float32], trees: Splits, out: Floats) -> None:
             for c in range(matrix.shape[1]):
                 value = matrix[first + r, c]
                 block[c, r] = ZERO if abs(value) <= NOTHING else value
-        for t in range(len(trees.begins) - 1):
+        for t in range(len(begins) - 1):
             left[:] = EVERY
-            for s in range(trees.begins[t], trees.begins[t + 1]):
-                values, limit, rest = block[trees.column[s]], trees.threshold[s], trees.kept[s]
-                if trees.unknown[s]:
+            for s in range(begins[t], begins[t + 1]):
+                values, limit, rest = block[column[s]], threshold[s], kept[s]
+                if unknown[s]:
                     for r in range(BLOCK):
                         left[r] &= EVERY if values[r] <= limit else rest
                 else:
@@ -180,4 +195,4 @@ def _added(matrix: NDArray[np.float32], trees: Splits, out: Floats) -> None:
                         left[r] &= rest if values[r] > limit else EVERY
             for r in range(rows):
                 lowest = left[r] & (~left[r] + np.uint64(1))
-                out[first + r] += trees.leaves[t, (lowest * SPREAD) >> HIGHEST]
+                out[first + r] += leaves[t, (lowest * SPREAD) >> HIGHEST]

@@ -10,9 +10,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from smartaccounts.engine.compiled import Ints, Longs, ready
 from smartaccounts.engine.memory import release
 from smartaccounts.features.sweep.keys import Keys
-from smartaccounts.features.sweep.laid_out import Ints, Longs, bounds_of, joined, laid_out, offsets_of
+from smartaccounts.features.sweep.laid_out import bounds_of, joined, laid_out, offsets_of
 from smartaccounts.features.sweep.measures import given
 from smartaccounts.orders.contract import OrderLines
 
@@ -65,6 +66,7 @@ def coded(lines: OrderLines, keys: Keys) -> Coded:
 
     InputError where they are not those of which the keys were made: a file has changed.
     """
+    ready()
     customers, names = keys.customers, given(lines.provided)
     offsets = offsets_of(customers["lines"].to_numpy())
     bounds = bounds_of(offsets)

@@ -66,10 +66,24 @@ def write_items(
     held: Coded, seen: Seen, baskets: Baskets, known: npt.NDArray[np.float64], answer: Answer, where: tuple[int, int]
 ) -> None:
     """Write the columns of assortment, position and categories; `known` as of `sold.known_of`."""
-    lines, as_ofs = (held.offsets, held.ints, held.longs), seen.dates.as_ofs
+    as_ofs = seen.dates.as_ofs
     if not answer.absent.issuperset(products.ASSORTED):
         into = answer.into(products.ASSORTED)
-        products.assorted(*where, *lines, held.scale, as_ofs, seen.row_of, baskets, known, into, answer.values)
+        products.assorted(
+            *where,
+            held.offsets,
+            held.ints,
+            held.longs,
+            held.scale,
+            as_ofs,
+            seen.row_of,
+            baskets,
+            known,
+            into,
+            answer.values,
+        )
     if not answer.absent.issuperset(products.CATEGORISED):
         into = answer.into(products.CATEGORISED)
-        products.categorised(*where, *lines, held.categories, as_ofs, seen.row_of, into, answer.values)
+        products.categorised(
+            *where, held.offsets, held.ints, held.longs, held.categories, as_ofs, seen.row_of, into, answer.values
+        )

@@ -10,9 +10,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from smartaccounts.engine.compiled import compiled
+from smartaccounts.engine.compiled import Bools, Floats, FloatTable, IntTable, LongCube, Longs, LongTable, Out, compiled
 from smartaccounts.features.sweep.measures import FIXED
 from smartaccounts.features.sweep.numbers import AMOUNT, DAY, FIRST_GIVEN, FLAGS, KNOWN, ORDER, PRODUCT
 from smartaccounts.features.sweep.ordering import longest, ordered
@@ -31,11 +30,9 @@ _AMOUNT, _GROSS, _RETURNED, _LINES, _RETURN_LINES, _IS_ORDER = range(6)
 _PRODUCT_GROSS, _PRODUCT_LINES, _BOUGHT, _GAPS, _GAP, _GAP_SQUARED = range(6, 12)
 _FIXED = len(FIXED)
 
-Array = npt.NDArray[Any]
-
 
 @compiled
-def earliest(ints: Array, as_ofs: Array, found: Array) -> None:
+def earliest(ints: IntTable, as_ofs: Longs, found: Out[Longs]) -> None:
     """Lower `found` to the first day of the lines that were known at an as_of, ascending, and not at the one before."""
     for i in range(len(ints)):
         for a in range(len(as_ofs)):
@@ -46,8 +43,8 @@ def earliest(ints: Array, as_ofs: Array, found: Array) -> None:
 
 @compiled
 def spent(
-    first: int, end: int, offsets: Array, ints: Array, longs: Array, scale: float, as_of: int, row_of: Array,
-    ages: Array, into: Array, answers: Array
+    first: int, end: int, offsets: Longs, ints: IntTable, longs: LongTable, scale: float, as_of: int, row_of: Longs,
+    ages: LongTable, into: Longs, answers: Out[FloatTable]
 ) -> None:  # fmt: skip
     """Write what the customers `[first, end)` spent, at one as_of: totals as `swept` has them, without a look at days.
 
@@ -75,7 +72,14 @@ def _rounded(value: float) -> Any:
 
 
 @compiled
-def _orders(ints: Array, longs: Array, by_order: Array, row_day: Array, row_known: Array, row: Array) -> int:
+def _orders(
+    ints: IntTable,
+    longs: LongTable,
+    by_order: Out[Longs],
+    row_day: Out[Longs],
+    row_known: Out[Longs],
+    row: Out[LongTable],
+) -> int:
     """Write one row per (order, day, known); `by_order` are the places of the lines by order. Return how many rows."""
     n = len(ints)
     # within an order by (known, day): nearly always one day, so an insertion sort does
@@ -125,21 +129,10 @@ def _orders(ints: Array, longs: Array, by_order: Array, row_day: Array, row_know
 
 @compiled
 def _days(
-    rows: int,
-    by_day: Array,
-    row_day: Array,
-    row_known: Array,
-    row: Array,
-    as_of: int,
-    fading: Array,
-    fade: Array,
-    days: Array,
-    total: Array,
-    faded: Array,
-    since: Array,
-    most: Array,
-    bought: Array,
-) -> int:
+    rows: int, by_day: Longs, row_day: Longs, row_known: Longs, row: LongTable, as_of: int, fading: Longs, fade: FloatTable,
+    days: Out[Longs], total: Out[LongTable], faded: Out[FloatTable], since: Out[LongTable], most: Out[LongTable],
+    bought: Out[LongTable],
+) -> int:  # fmt: skip
     """Lay out the days of the rows known before as_of, of days before it; return how many.
 
     total[d + 1] are the totals of the days up to d, faded[d] what is left of all amounts on the day since[d], most[d] the largest
@@ -208,8 +201,8 @@ def _days(
 
 @compiled
 def _own(
-    own: Array, n: int, as_of: int, scale: float, days: Array, total: Array, most: Array, bought: Array, at: Array,
-    place: Array
+    own: Out[Floats], n: int, as_of: int, scale: float, days: Longs, total: LongTable, most: LongTable, bought: LongTable, at: Longs,
+    place: Longs
 ) -> None:  # fmt: skip
     """Compute OWN_RULES in their order; `at[place[m]]` are the days older than m months of 30 days, of a year last."""
     for k in range(len(own)):
@@ -253,8 +246,8 @@ def _own(
 
 @compiled
 def _executed(
-    instructions: Array, history: int, n: int, as_of: int, scale: float, total: Array, faded: Array, since: Array,
-    fade: Array, at: Array, own: Array, answer: Array
+    instructions: LongTable, history: int, n: int, as_of: int, scale: float, total: LongTable, faded: FloatTable, since: LongTable,
+    fade: FloatTable, at: Longs, own: Floats, answer: Out[Floats]
 ) -> None:  # fmt: skip
     """Execute the program for one customer at one as_of."""
     for f in range(len(instructions)):
@@ -294,7 +287,7 @@ def _executed(
 
 
 @compiled
-def _in_flight(rows: int, row_day: Array, row_known: Array, as_ofs: Array, in_flight: Array) -> None:
+def _in_flight(rows: int, row_day: Longs, row_known: Longs, as_ofs: Longs, in_flight: Out[Bools]) -> None:
     """Say of every as_of whether a row of a day before it was not known yet."""
     in_flight[:] = False
     for r in range(rows):
@@ -308,22 +301,22 @@ def _in_flight(rows: int, row_day: Array, row_known: Array, as_ofs: Array, in_fl
 def swept(
     first: int,
     end: int,
-    offsets: Array,
-    ints: Array,
-    longs: Array,
+    offsets: Longs,
+    ints: IntTable,
+    longs: LongTable,
     flags: int,
     scale: float,
-    as_ofs: Array,
-    history: Array,
-    row_of: Array,
-    instructions: Array,
-    ages: Array,
-    months: Array,
-    fading: Array,
-    fade: Array,
-    into: Array,
-    answers: Array,
-    baskets: Array,
+    as_ofs: Longs,
+    history: Longs,
+    row_of: LongTable,
+    instructions: LongTable,
+    ages: Longs,
+    months: Longs,
+    fading: Longs,
+    fade: FloatTable,
+    into: Longs,
+    answers: Out[FloatTable],
+    baskets: Out[LongCube],
 ) -> None:
     """Sweep the customers `[first, end)`.
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from smartaccounts.engine.compiled import Ints, Longs
 from smartaccounts.engine.memory import Room, release
 from smartaccounts.engine.threads import threads
 from smartaccounts.errors import InputError
@@ -19,8 +20,6 @@ from smartaccounts.features.sweep.numbers import CATEGORY, DAY, FLAGS, PRODUCT, 
 from smartaccounts.features.sweep.scatter import UNSEEN, by_code, filed, merged, placed, queued, settled
 from smartaccounts.orders.contract import OrderLines
 
-Ints = npt.NDArray[np.int32]
-Longs = npt.NDArray[np.int64]
 Columns = list[npt.NDArray[Any]]
 
 BATCH = 1 << 18
@@ -81,8 +80,8 @@ def joined(lines: OrderLines, keys: Keys, held: Kept, offsets: Longs) -> Laid:
         begins = kept_offsets[first : end + 1] - kept_offsets[first]
         customers, more_codes = places[0][first:end], more.ints[:, PRODUCT]
         merged(customers, begins, columns[PRODUCT], more_offsets, more_codes, offsets, at, to)
-        settled(np.concatenate(columns[: FLAGS + 1]), at, ints)
-        settled(np.concatenate(columns[FLAGS + 1 :]), at, longs)
+        settled(np.stack(columns[: FLAGS + 1]), at, ints)
+        settled(np.stack(columns[FLAGS + 1 :]), at, longs)
         release(ints, longs)
 
     with ThreadPoolExecutor(threads()) as pool:
@@ -109,7 +108,7 @@ def _placed(batches: Iterator[Columns], keys: Keys, offsets: Longs, bounds: Long
             raise _changed()
         for some, table in (([c], whose), ([*columns[3:5], product, category, columns[5]], ints), (columns[6:], longs)):
             for k, values in enumerate(some):
-                filed(values, order, begins, free, starts, k, table)
+                filed(values, order, begins, free, starts, k, table.shape[1], table.reshape(-1))
         free[:] += np.diff(begins)
         release(whose, ints, longs)
 
@@ -123,7 +122,7 @@ def _placed(batches: Iterator[Columns], keys: Keys, offsets: Longs, bounds: Long
         by_code(begins, columns[PRODUCT], rows)
         days = int(columns[DAY].min()), int(columns[DAY].max())
         for table in (ints, longs):
-            settled(table[lines].reshape(-1).copy(), rows, table[lines])
+            settled(table[lines].reshape(-1, n).copy(), rows, table[lines])
         release(whose, ints, longs)
         return days
 

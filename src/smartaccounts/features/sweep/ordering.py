@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy.typing as npt
-
-from smartaccounts.engine.compiled import compiled
+from smartaccounts.engine.compiled import Longs, Out, Strided, compiled
 
 _RUN = 16
 
 
 @compiled
-def longest(first: int, end: int, offsets: npt.NDArray[Any]) -> Any:
+def longest(first: int, end: int, offsets: Longs) -> Any:
     """Return the most lines of a customer of `[first, end)`, 1 at least: the room that ordering them takes."""
     most = 1
     for c in range(first, end):
@@ -21,7 +19,7 @@ def longest(first: int, end: int, offsets: npt.NDArray[Any]) -> Any:
 
 
 @compiled
-def ordered(keys: npt.NDArray[Any], n: int, places: npt.NDArray[Any], spare: npt.NDArray[Any]) -> None:
+def ordered(keys: Strided[Longs], n: int, places: Out[Longs], spare: Out[Longs]) -> None:
     """Write to `places[:n]` the places 0 .. n - 1 in ascending order of `keys`, equal keys as they came.
 
     Insertion sort of short runs, then merges; `spare` has room for n places too.

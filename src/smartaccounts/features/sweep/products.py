@@ -5,9 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from smartaccounts.engine.compiled import compiled
+from smartaccounts.engine.compiled import (
+    ByteTable,
+    FloatCube,
+    FloatTable,
+    IntTable,
+    LongCube,
+    Longs,
+    LongTable,
+    Out,
+    compiled,
+)
 from smartaccounts.engine.sql import LOG_SCALE
 from smartaccounts.features.sweep.numbers import AMOUNT, CATEGORY, DAY, KNOWN, LN_PRICE, LN_QUANTITY, NO_LOG, PRODUCT
 from smartaccounts.features.sweep.ordering import longest
@@ -44,13 +53,14 @@ ASSORTED = (
 CATEGORISED = ("categories_365d", "categories_91d", "category_largest_share_365d")
 """Columns that `categorised` writes, in its order."""
 
-Array = npt.NDArray[Any]
 _LOG_SCALE = float(LOG_SCALE)
 _YEAR = 365
 
 
 @compiled
-def _purchases(begin: int, end: int, ints: Array, longs: Array, item: Array, paid: Array) -> Any:
+def _purchases(
+    begin: int, end: int, ints: IntTable, longs: LongTable, item: Out[LongTable], paid: Out[LongTable]
+) -> Any:
     """Write one customer's purchases of products, by product; return how many.
 
     item: product, day, known day. paid: scaled money, logs of price and of quantity as in `Coded.longs`.
@@ -69,7 +79,7 @@ def _purchases(begin: int, end: int, ints: Array, longs: Array, item: Array, pai
 
 
 @compiled
-def _basket(i: int, end: int, item: Array, paid: Array, as_of: int) -> Any:
+def _basket(i: int, end: int, item: LongTable, paid: LongTable, as_of: int) -> Any:
     """Read one product's purchases of the 365 days from row i on.
 
     Returns the row after them; lines, days since the first and the last, gross; sum and count of logs of prices, and of
@@ -97,7 +107,7 @@ def _basket(i: int, end: int, item: Array, paid: Array, as_of: int) -> Any:
 
 @compiled
 def weighed(
-    first: int, end: int, offsets: Array, ints: Array, longs: Array, as_ofs: Array, large: Array, counts: Array
+    first: int, end: int, offsets: Longs, ints: IntTable, longs: LongTable, as_ofs: Longs, large: ByteTable, counts: Out[LongCube]
 ) -> None:  # fmt: skip
     """Count the buyers of every product at every as_of.
 
@@ -134,8 +144,8 @@ def _unit(bound: float) -> Any:
 
 @compiled
 def assorted(
-    first: int, end: int, offsets: Array, ints: Array, longs: Array, scale: float, as_ofs: Array, row_of: Array,
-    baskets: Array, known: Array, into: Array, answers: Array
+    first: int, end: int, offsets: Longs, ints: IntTable, longs: LongTable, scale: float, as_ofs: Longs, row_of: LongTable,
+    baskets: LongCube, known: FloatCube, into: Longs, answers: Out[FloatTable]
 ) -> None:  # fmt: skip
     """Write the columns ASSORTED; baskets as `customers.swept` leaves them; known: products x as_ofs x 4; into: the row of `answers` of each,
     -1: it is not written.
@@ -237,14 +247,14 @@ def assorted(
 def categorised(
     first: int,
     end: int,
-    offsets: Array,
-    ints: Array,
-    longs: Array,
+    offsets: Longs,
+    ints: IntTable,
+    longs: LongTable,
     categories: int,
-    as_ofs: Array,
-    row_of: Array,
-    into: Array,
-    answers: Array,
+    as_ofs: Longs,
+    row_of: LongTable,
+    into: Longs,
+    answers: Out[FloatTable],
 ) -> None:
     """Write the columns CATEGORISED; the codes of the lines are below `categories`."""
     spent, newest = np.zeros(categories, np.int64), np.empty(categories, np.int64)

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
-from smartaccounts.engine.compiled import compiled
+from smartaccounts.engine.compiled import Column, Hashes, Ints, Longs, Out, Strided, Table, compiled
 from smartaccounts.features.sweep.ordering import longest, ordered
 
 UNSEEN = -1
 
-Array = npt.NDArray[Any]
-
 
 @compiled
-def slotted(hashes: Array, slots: Array) -> None:
+def slotted(hashes: Hashes, slots: Out[Ints]) -> None:
     """Write the place of each hash to a free slot; `slots` are a power of two, more than there are hashes, all UNSEEN."""
     mask = np.uint64(len(slots) - 1)
     for i in range(len(hashes)):
@@ -27,7 +22,7 @@ def slotted(hashes: Array, slots: Array) -> None:
 
 
 @compiled
-def numbered(asked: Array, hashes: Array, slots: Array, found: Array) -> None:
+def numbered(asked: Hashes, hashes: Hashes, slots: Ints, found: Out[Ints]) -> None:
     """Write the place of each hash that is asked for among `hashes`, UNSEEN where it is not there."""
     mask = np.uint64(len(slots) - 1)
     for i in range(len(asked)):
@@ -40,7 +35,7 @@ def numbered(asked: Array, hashes: Array, slots: Array, found: Array) -> None:
 
 
 @compiled
-def queued(c: Array, range_of: Array, order: Array, begins: Array) -> bool:
+def queued(c: Ints, range_of: Ints, order: Out[Ints], begins: Out[Longs]) -> bool:
     """Write the places of lines of the customers `c`, range by range as they come, and where each range begins among them.
 
     Say whether there is a customer for each; `begins` are zeros, one more than there are ranges.
@@ -60,21 +55,22 @@ def queued(c: Array, range_of: Array, order: Array, begins: Array) -> bool:
 
 
 @compiled
-def filed(values: Array, order: Array, begins: Array, free: Array, starts: Array, column: int, table: Array) -> None:
+def filed(
+    values: Column, order: Ints, begins: Longs, free: Longs, starts: Longs, column: int, width: int, table: Out[Column]
+) -> None:
     """Write a column of some `queued` lines to the free rows of their ranges.
 
-    Of each range `table` has one column after the other for now.
+    Of each range `table`, `width` numbers a line, has one column after the other for now.
     """
-    width, flat = table.shape[1], table.reshape(-1)
     for r in range(len(begins) - 1):
         to = starts[r] * width + column * (starts[r + 1] - starts[r]) + free[r] - starts[r]
         for k in range(begins[r], begins[r + 1]):
-            flat[to] = values[order[k]]
+            table[to] = values[order[k]]
             to += 1
 
 
 @compiled
-def placed(c: Array, free: Array, ends: Array, rows: Array) -> bool:
+def placed(c: Ints, free: Out[Longs], ends: Longs, rows: Out[Longs]) -> bool:
     """Write the next free row of each line's customer, and move `free` on; say whether there was room for all."""
     for i in range(len(c)):
         if free[c[i]] >= ends[c[i]]:
@@ -85,7 +81,7 @@ def placed(c: Array, free: Array, ends: Array, rows: Array) -> bool:
 
 
 @compiled
-def by_code(begins: Array, codes: Array, rows: Array) -> None:
+def by_code(begins: Longs, codes: Ints, rows: Out[Longs]) -> None:
     """Change the rows of lines so that those of each customer, from its row in `begins` on, ascend by their code."""
     n, most = len(rows), longest(0, len(begins) - 1, begins)
     line_at = np.empty(n, np.int64)
@@ -102,18 +98,17 @@ def by_code(begins: Array, codes: Array, rows: Array) -> None:
 
 
 @compiled
-def settled(columns: Array, rows: Array, table: Array) -> None:
+def settled(columns: Table, rows: Longs, table: Out[Table]) -> None:
     """Write some lines, one column after the other, to their rows of `table`."""
-    n, width = len(rows), table.shape[1]
-    for i in range(n):
-        for k in range(width):
-            table[rows[i], k] = columns[k * n + i]
+    for i in range(len(rows)):
+        for k in range(len(columns)):
+            table[rows[i], k] = columns[k, i]
 
 
 @compiled
 def merged(
-    customers: Array, begins: Array, codes: Array, more_begins: Array, more_codes: Array,
-    starts: Array, rows: Array, more_rows: Array,
+    customers: Longs, begins: Longs, codes: Ints, more_begins: Longs, more_codes: Strided[Ints], starts: Longs,
+    rows: Out[Longs], more_rows: Out[Longs],
 ) -> None:  # fmt: skip
     """Write to which rows the lines of some customers go, and more lines of the same, so that both ascend by their code.
 
