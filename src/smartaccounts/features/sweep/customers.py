@@ -326,15 +326,10 @@ def swept(
     """
     most_lines = longest(first, end, offsets)
     measures = _FIXED + longs.shape[1] - FIRST_GIVEN + flags
-    by_order, by_day, spare = (
-        np.empty(most_lines, np.int64),
-        np.empty(most_lines, np.int64),
-        np.empty(most_lines, np.int64),
-    )
-    row_day = np.empty(most_lines, np.int64)
-    row_known = np.empty(most_lines, np.int64)
+    room = np.empty((7, most_lines), np.int64)
+    orders, by_order, by_day, spare = room[0], room[1], room[2], room[3]
+    row_day, row_known, days = room[4], room[5], room[6]
     row = np.empty((most_lines, measures), np.int64)
-    days = np.empty(most_lines, np.int64)
     total = np.empty((most_lines + 1, measures), np.int64)
     faded = np.empty((most_lines, len(fading)), np.float64)
     since = np.empty((most_lines, len(fading)), np.int64)
@@ -347,7 +342,9 @@ def swept(
     baskets[:, first:end] = 0
     for c in range(first, end):
         low, high = offsets[c], offsets[c + 1]
-        ordered(longs[low:high, ORDER], high - low, by_order, spare)
+        for i in range(low, high):
+            orders[i - low] = longs[i, ORDER]
+        ordered(orders, high - low, by_order, spare)
         rows = _orders(ints[low:high], longs[low:high], by_order, row_day, row_known, row)
         ordered(row_day, rows, by_day, spare)
         _in_flight(rows, row_day, row_known, as_ofs, in_flight)

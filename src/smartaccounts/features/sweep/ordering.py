@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from smartaccounts.engine.compiled import Longs, Out, Strided, compiled
+from smartaccounts.engine.compiled import Longs, Out, compiled
 
 _RUN = 16
 
@@ -19,7 +19,7 @@ def longest(first: int, end: int, offsets: Longs) -> Any:
 
 
 @compiled
-def ordered(keys: Strided[Longs], n: int, places: Out[Longs], spare: Out[Longs]) -> None:
+def ordered(keys: Longs, n: int, places: Out[Longs], spare: Out[Longs]) -> None:
     """Write to `places[:n]` the places 0 .. n - 1 in ascending order of `keys`, equal keys as they came.
 
     Insertion sort of short runs, then merges; `spare` has room for n places too.
