@@ -83,6 +83,9 @@ RUNS: dict[str, tuple[Figure, ...]] = {
     "ledger --lines 148000000 --customers 500000 --files 200 --repeats 1 --only-list": (
         Figure("a week into a ledger and a list, over a list from all files", 0.15, r"^a list, with .*: ([\d.]+) x"),
     ),
+    "first_start": (
+        Figure("the first start, which compiles, seconds", 10, r"^first start: ([\d.]+) s"),
+    ),
     "spark": (
         Figure("Spark over embedded, 20 million lines, start-up apart", 4, r"([\d.]+) x without start-up"),
     ),

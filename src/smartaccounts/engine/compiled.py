@@ -56,16 +56,20 @@ def compiled(function: Function) -> Function:
 
     A type variable stands for each of its types, the same in all of its places.
     """
-    made = njit(cache=True, nogil=True)(function)
+    try:
+        made = njit(cache=True, nogil=True)(function)
+    except RuntimeError:  # no folder may be written to: a read-only image, a user without a home
+        made = njit(nogil=True)(function)
     if isinstance(made, Dispatcher):  # numba's NUMBA_DISABLE_JIT=1 leaves Python
         _waiting.setdefault(function.__module__, []).append(made)
     return cast("Function", made)
 
 
 def ready() -> None:
-    """Compile the functions of all modules that were imported, or load what numba kept beside the module.
+    """Compile the functions of all modules that were imported, or load what numba kept of them.
 
-    Where nothing is kept, the largest module is compiled in a process beside this one. Not in the first thread: there a
+    It keeps them in NUMBA_CACHE_DIR, beside the module or in the user's cache, whichever can be written to first. Where
+    nothing is kept yet, the largest module is compiled in a process beside this one. Not in the first thread: there a
     Ctrl-C in the middle of a compilation would be lost in LLVM's callbacks.
     """
     with _lock:
@@ -94,7 +98,8 @@ def _compile(modules: Mapping[str, list[Dispatcher]], stop: Event) -> None:
                         return
                     function.compile(signature)
                 function.disable_compile()
-                if beside is None and module != largest and function.stats.cache_misses and threads() > 1:
+                new = function.stats.cache_path is not None and function.stats.cache_misses
+                if new and beside is None and module != largest and threads() > 1:
                     beside = _beside(largest)
     finally:
         if beside is not None:

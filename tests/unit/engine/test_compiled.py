@@ -10,6 +10,7 @@ from threading import Event
 
 import numpy as np
 import pytest
+from numba.core import caching
 
 from smartaccounts.engine import compiled as module
 from smartaccounts.engine.compiled import Column, Longs, Out, Strided, compiled, ready, signatures
@@ -80,6 +81,21 @@ def test_an_interruption_ends_it_between_two_functions() -> None:
     waiting = {__name__: module._waiting.pop(__name__)}
     module._compile(waiting, stop)
     assert not never.overloads  # type: ignore[attr-defined]
+
+
+def test_where_no_folder_can_be_written_to_it_is_compiled_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(caching._CacheLocator, "ensure_cache_path", refused)
+
+    @compiled
+    def last(numbers: Longs) -> int:
+        return numbers[-1]
+
+    ready()
+    assert last(np.arange(4)) == 3
+    assert last.stats.cache_path is None  # type: ignore[attr-defined]
 
 
 @pytest.mark.slow
