@@ -1,10 +1,11 @@
 """How functions are compiled: for the types that their parameters declare, once per machine, free of Python's lock.
 
-Nothing else is compiled later: an array of another type is a TypeError, not another ten seconds.
+Nothing else is compiled later: an array of another type is a TypeError, not another ten seconds; a number is converted.
 """
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -65,53 +66,63 @@ def compiled(function: Function) -> Function:
     return cast("Function", made)
 
 
-def ready() -> None:
-    """Compile the functions of all modules that were imported, or load what numba kept of them.
+def ready(*modules: str) -> None:
+    """Compile the functions of some modules, else of all that were imported, or load what numba kept of them.
 
     It keeps them in NUMBA_CACHE_DIR, beside the module or in the user's cache, whichever can be written to first. Where
     nothing is kept yet, the largest module is compiled in a process beside this one. Not in the first thread: there a
     Ctrl-C in the middle of a compilation would be lost in LLVM's callbacks.
     """
     with _lock:
-        modules = {name: _waiting.pop(name) for name in list(_waiting)}
-        if not modules:
+        asked = {name: _waiting.pop(name) for name in modules or list(_waiting) if name in _waiting}
+        if not asked:
             return
         stop = Event()
         with ThreadPoolExecutor(1) as pool:
             try:
-                pool.submit(_compile, modules, stop).result()
+                pool.submit(_compile, asked, stop).result()
             except BaseException:
                 stop.set()
+                pool.shutdown()
+                _waiting.update({name: functions for name, functions in asked.items() if functions})
                 raise
 
 
 def _compile(modules: Mapping[str, list[Dispatcher]], stop: Event) -> None:
+    """Compile functions and take them out of the lists."""
     largest = max(modules, key=lambda m: sum(len(f.py_func.__code__.co_code) for f in modules[m]))
     beside: subprocess.Popen[bytes] | None = None
     try:
         for module in sorted(modules, key=largest.__eq__):  # what others call was imported first
-            if beside is not None and module == largest:
-                beside.wait()
-            for function in modules[module]:
+            while module == largest and beside is not None and beside.poll() is None and not stop.wait(0.05):
+                pass
+            new = False
+            while modules[module]:
+                function = modules[module][0]
                 for signature in signatures(function.py_func):
                     if stop.is_set():
                         return
                     function.compile(signature)
                 function.disable_compile()
-                new = function.stats.cache_path is not None and function.stats.cache_misses
-                if new and beside is None and module != largest and threads() > 1:
-                    beside = _beside(largest)
+                new = new or (function.stats.cache_path is not None and bool(function.stats.cache_misses))
+                del modules[module][0]
+            if new and beside is None and module != largest and threads() > 1:
+                beside = _beside(largest)
     finally:
         if beside is not None:
             beside.terminate()
             beside.wait()
 
 
-def _beside(module: str) -> subprocess.Popen[bytes]:
+def _beside(module: str) -> subprocess.Popen[bytes] | None:
     """Start to compile a module in another process; one that fails leaves the work to this one."""
     code = f"import {module}; from {__name__} import ready; ready()"
-    nothing = subprocess.DEVNULL
-    return subprocess.Popen([sys.executable, "-c", code], stdin=nothing, stdout=nothing, stderr=nothing)
+    command = [sys.executable, "-P", "-c", code]  # without the modules of the folder that a command runs in
+    nothing, alone = subprocess.DEVNULL, {**os.environ, "SMARTACCOUNTS_THREADS": "1"}
+    try:
+        return subprocess.Popen(command, stdin=nothing, stdout=nothing, stderr=nothing, env=alone)
+    except OSError:
+        return None
 
 
 def signatures(function: Callable[..., Any]) -> Iterator[tuple[types.Type, ...]]:

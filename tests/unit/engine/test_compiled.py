@@ -11,6 +11,7 @@ from threading import Event
 import numpy as np
 import pytest
 from numba.core import caching
+from numba.core.errors import TypingError
 
 from smartaccounts.engine import compiled as module
 from smartaccounts.engine.compiled import Column, Longs, Out, Strided, compiled, ready, signatures
@@ -80,7 +81,31 @@ def test_an_interruption_ends_it_between_two_functions() -> None:
 
     waiting = {__name__: module._waiting.pop(__name__)}
     module._compile(waiting, stop)
+    assert waiting[__name__] == [never]
     assert not never.overloads  # type: ignore[attr-defined]
+
+
+def test_what_could_not_be_compiled_waits_for_the_next_call() -> None:
+    @compiled
+    def first(numbers: Longs) -> int:
+        return numbers[0]
+
+    @compiled
+    def wrong(numbers: Longs) -> int:
+        return numbers.nothing_of_this_name  # type: ignore[attr-defined, no-any-return]
+
+    for _ in range(2):
+        with pytest.raises(TypingError):
+            ready(__name__)
+        assert module._waiting.pop(__name__) == [wrong]
+        module._waiting[__name__] = [wrong]
+    assert first(np.arange(3)) == 0
+    del module._waiting[__name__]
+
+
+def test_a_process_that_cannot_be_started_leaves_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/no/such/python")
+    assert module._beside("smartaccounts.features.sweep.customers") is None
 
 
 def test_where_no_folder_can_be_written_to_it_is_compiled_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,7 +118,7 @@ def test_where_no_folder_can_be_written_to_it_is_compiled_all_the_same(monkeypat
     def last(numbers: Longs) -> int:
         return numbers[-1]
 
-    ready()
+    ready(__name__)
     assert last(np.arange(4)) == 3
     assert last.stats.cache_path is None  # type: ignore[attr-defined]
 

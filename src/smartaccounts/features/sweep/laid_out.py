@@ -126,7 +126,7 @@ def _placed(batches: Iterator[Columns], keys: Keys, offsets: Longs, bounds: Long
         release(whose, ints, longs)
         return days
 
-    # a Ctrl-C while numba compiles is lost in a callback of LLVM: it never comes to another thread than the first
+    # never in the first thread: there a Ctrl-C would be lost, should numba have to compile something yet
     with ThreadPoolExecutor(threads()) as pool:
         indexes = pool.submit(keys.indexes).result()
         for columns in batches:
