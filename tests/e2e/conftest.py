@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import shutil
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,12 @@ def new_store(folder: Path, template: Path) -> None:
     """Put an empty store into a folder."""
     (folder / "mlruns").mkdir()
     shutil.copy(template, folder / "mlruns" / "mlflow.db")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ctrl_c() -> None:
+    """Have commands that tests start hear Ctrl-C, though a shell has what runs in the background ignore it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
