@@ -11,17 +11,13 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
-import subprocess
-import sys
-import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from benchmarks.performance import PRODUCT, cost
 from benchmarks.supplier import AS_OFS, supplier
 
 from smartaccounts.engine.threads import threads
-
-PRODUCT = str(Path(sys.executable).with_name("smartaccounts"))
 
 
 def main() -> None:
@@ -37,19 +33,12 @@ def main() -> None:
         command = [PRODUCT, "features", str(pipeline), *AS_OFS, "--out", str(out)]
         first, second = [], []
         for i in range(asked.repeats):
-            environment = {**os.environ, "NUMBA_CACHE_DIR": str(folder / f"compiled{i}")}
-            first.append(seconds(command, environment))
-            second.append(seconds(command, environment))
+            os.environ["NUMBA_CACHE_DIR"] = str(folder / f"compiled{i}")
+            first.append(cost(command).clock)
+            second.append(cost(command).clock)
     one, other = statistics.median(first), statistics.median(second)
     print(f"{lines.line_count:,} lines, {len(AS_OFS) // 2} as_of dates, {threads()} threads")
     print(f"first start: {one:.1f} s; second: {other:.1f} s")
-
-
-def seconds(command: list[str], environment: dict[str, str]) -> float:
-    """Run a command, return how long it took."""
-    began = time.perf_counter()
-    subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - began
 
 
 if __name__ == "__main__":

@@ -89,29 +89,32 @@ def ready(*modules: str) -> None:
 
 
 def _compile(modules: Mapping[str, list[Dispatcher]], stop: Event) -> None:
-    """Compile functions and take them out of the lists."""
     largest = max(modules, key=lambda m: sum(len(f.py_func.__code__.co_code) for f in modules[m]))
     beside: subprocess.Popen[bytes] | None = None
     try:
         for module in sorted(modules, key=largest.__eq__):  # what others call was imported first
             while module == largest and beside is not None and beside.poll() is None and not stop.wait(0.05):
                 pass
-            new = False
-            while modules[module]:
-                function = modules[module][0]
-                for signature in signatures(function.py_func):
-                    if stop.is_set():
-                        return
-                    function.compile(signature)
-                function.disable_compile()
-                new = new or (function.stats.cache_path is not None and bool(function.stats.cache_misses))
-                del modules[module][0]
+            new = _compile_each(modules[module], stop)
             if new and beside is None and module != largest and threads() > 1:
                 beside = _beside(largest)
     finally:
         if beside is not None:
             beside.terminate()
             beside.wait()
+
+
+def _compile_each(functions: list[Dispatcher], stop: Event) -> bool:
+    """Compile functions and take them out of the list; say whether one was not kept before and is now."""
+    new = False
+    while functions and not stop.is_set():
+        function = functions[0]
+        for signature in signatures(function.py_func):
+            function.compile(signature)
+        function.disable_compile()
+        new = new or (function.stats.cache_path is not None and bool(function.stats.cache_misses))
+        del functions[0]
+    return new
 
 
 def _beside(module: str) -> subprocess.Popen[bytes] | None:
@@ -134,18 +137,26 @@ def signatures(function: Callable[..., Any]) -> Iterator[tuple[types.Type, ...]]
     """
     hints = get_type_hints(function, include_extras=True)
     hints.pop("return", None)
-    variables = [v for v in (Column, Table) if any(v in (h, *get_args(h)) for h in hints.values())]
+    variables = dict.fromkeys(v for h in hints.values() for v in _variables(h))
     for chosen in product(*(v.__constraints__ for v in variables)):
-        yield tuple(_numba(h, dict(zip(variables, chosen, strict=True))) for h in hints.values())
+        choice = dict(zip(variables, chosen, strict=True))
+        yield tuple(_numba(_chosen(h, choice)) for h in hints.values())
 
 
-def _numba(hint: Any, chosen: Mapping[Any, Any]) -> types.Type:
+def _variables(hint: Any) -> tuple[TypeVar, ...]:
+    return (hint,) if isinstance(hint, TypeVar) else getattr(hint, "__parameters__", ())
+
+
+def _chosen(hint: Any, choice: Mapping[TypeVar, Any]) -> Any:
+    if isinstance(hint, TypeVar):
+        return choice[hint]
+    variables = _variables(hint)
+    return hint[tuple(choice[v] for v in variables)] if variables else hint
+
+
+def _numba(hint: Any) -> types.Type:
     if hint in _SCALARS:
         return _SCALARS[hint]
-    array, *said = get_args(chosen.get(hint, hint))
-    if array in chosen:
-        array, *more = get_args(chosen[array])
-        said += more
+    array, dimensions, *said = get_args(hint)
     (dtype,) = get_args(get_args(array)[1])
-    dimensions = next(n for n in said if isinstance(n, int))
     return types.Array(from_dtype(np.dtype(dtype)), dimensions, "A" if _STRIDED in said else "C", _WRITTEN not in said)

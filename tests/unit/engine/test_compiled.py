@@ -82,7 +82,7 @@ def test_an_interruption_ends_it_between_two_functions() -> None:
     waiting = {__name__: module._waiting.pop(__name__)}
     module._compile(waiting, stop)
     assert waiting[__name__] == [never]
-    assert not never.overloads  # type: ignore[attr-defined]
+    assert not never.overloads
 
 
 def test_what_could_not_be_compiled_waits_for_the_next_call() -> None:
@@ -92,7 +92,7 @@ def test_what_could_not_be_compiled_waits_for_the_next_call() -> None:
 
     @compiled
     def wrong(numbers: Longs) -> int:
-        return numbers.nothing_of_this_name  # type: ignore[attr-defined, no-any-return]
+        return numbers.nothing_of_this_name
 
     for _ in range(2):
         with pytest.raises(TypingError):
@@ -120,7 +120,7 @@ def test_where_no_folder_can_be_written_to_it_is_compiled_all_the_same(monkeypat
 
     ready(__name__)
     assert last(np.arange(4)) == 3
-    assert last.stats.cache_path is None  # type: ignore[attr-defined]
+    assert last.stats.cache_path is None
 
 
 @pytest.mark.slow

@@ -66,24 +66,13 @@ def write_items(
     held: Coded, seen: Seen, baskets: Baskets, known: npt.NDArray[np.float64], answer: Answer, where: tuple[int, int]
 ) -> None:
     """Write the columns of assortment, position and categories; `known` as of `sold.known_of`."""
-    as_ofs = seen.dates.as_ofs
     if not answer.absent.issuperset(products.ASSORTED):
-        into = answer.into(products.ASSORTED)
         products.assorted(
-            *where,
-            held.offsets,
-            held.ints,
-            held.longs,
-            held.scale,
-            as_ofs,
-            seen.row_of,
-            baskets,
-            known,
-            into,
-            answer.values,
-        )
+            *where, held.offsets, held.ints, held.longs, held.scale, seen.dates.as_ofs, seen.row_of, baskets, known,
+            answer.into(products.ASSORTED), answer.values
+        )  # fmt: skip
     if not answer.absent.issuperset(products.CATEGORISED):
-        into = answer.into(products.CATEGORISED)
         products.categorised(
-            *where, held.offsets, held.ints, held.longs, held.categories, as_ofs, seen.row_of, into, answer.values
-        )
+            *where, held.offsets, held.ints, held.longs, held.categories, seen.dates.as_ofs, seen.row_of,
+            answer.into(products.CATEGORISED), answer.values
+        )  # fmt: skip

@@ -73,13 +73,8 @@ def _rounded(value: float) -> Any:
 
 @compiled
 def _orders(
-    ints: IntTable,
-    longs: LongTable,
-    by_order: Out[Longs],
-    row_day: Out[Longs],
-    row_known: Out[Longs],
-    row: Out[LongTable],
-) -> int:
+    ints: IntTable, longs: LongTable, by_order: Out[Longs], row_day: Out[Longs], row_known: Out[Longs], row: Out[LongTable]
+) -> int:  # fmt: skip
     """Write one row per (order, day, known); `by_order` are the places of the lines by order. Return how many rows."""
     n = len(ints)
     # within an order by (known, day): nearly always one day, so an insertion sort does
