@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -21,6 +22,7 @@ from tests.postgres import Server, binaries, started
 
 os.environ["SMARTACCOUNTS_THREADS"] = "1"  # before anything opens an engine: the runs beside us want their core
 
+from smartaccounts.engine import interrupt
 from smartaccounts.engine.duckdb import Engine
 from smartaccounts.orders.contract import COLUMNS, Intake, OrderLines
 from smartaccounts.timeline import day_number, from_day_number
@@ -40,6 +42,16 @@ _HELD = tuple(column.held_as for column in COLUMNS)
 _DTYPES = {"string": "str", "day": "int32", "double": "float64"}
 
 MakeLines = Callable[..., OrderLines]
+
+
+@pytest.fixture
+def remembered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Take Ctrl-C as commands do, also where whoever started the tests has it ignored (a job in the background)."""
+    monkeypatch.setattr(interrupt, "_heard", [])
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    interrupt.remember()
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def lines_of(

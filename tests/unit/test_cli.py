@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import NoReturn
@@ -17,7 +19,7 @@ from smartaccounts.cli import app as application
 from smartaccounts.cli.app import run
 from smartaccounts.cli.models import _shown
 from smartaccounts.cli.terminal import dates, print_json, progress, table
-from smartaccounts.errors import HistoryError
+from smartaccounts.errors import HistoryError, InputError
 from smartaccounts.evaluation.intervals import Interval
 from smartaccounts.features.snapshot import CATALOGUE
 
@@ -209,21 +211,22 @@ def test_an_as_of_without_enough_history_is_named_beside_those_that_have(
     assert json.loads(capsys.readouterr().out)["as_of"] == ["2020-12-01"]
 
 
-@pytest.mark.parametrize("made", [ImportError("initialization failed"), RuntimeError("Error calling __set_name__")])
-def test_a_ctrl_c_while_a_library_is_imported_is_an_interruption(
+@pytest.mark.usefixtures("remembered")
+@pytest.mark.parametrize("made", [ImportError("initialization failed"), InputError("no table"), OSError("cut off")])
+def test_what_a_library_makes_of_a_ctrl_c_is_an_interruption(
     made: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Extension modules make errors of their own of it."""
-
     def interrupted(*_: object, **__: object) -> None:
-        try:
-            raise KeyboardInterrupt
-        except KeyboardInterrupt as pressed:
-            raise made from pressed
+        with suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        raise made
 
     monkeypatch.setattr("smartaccounts.cli.app.app", interrupted)
     assert run(["--help"]) == 130
-    assert "Interrupted" in capsys.readouterr().err
+    assert capsys.readouterr() == ("", "Interrupted: nothing half written was left.\n")
+
+
+def test_a_fault_without_a_ctrl_c_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("smartaccounts.cli.app.app", lambda *_, **__: {}["absent"])
     with pytest.raises(KeyError):
         run(["--help"])

@@ -8,6 +8,7 @@ import typer
 
 from smartaccounts.cli import compare, data, ledger, lists, models, search
 from smartaccounts.engine.heap import give_back_at_once
+from smartaccounts.engine.interrupt import pressed, remember
 from smartaccounts.errors import SmartAccountsError
 
 WRONG, INTERRUPTED = 2, 130
@@ -26,6 +27,7 @@ for group in (lists, models, compare, search, data, ledger):
 
 def main() -> None:
     """Run a command: exit 0 done, 1 the answer is no, 2 wrong use or bad input, 130 interrupted."""
+    remember()
     give_back_at_once()
     sys.exit(run(sys.argv[1:]))
 
@@ -34,30 +36,30 @@ def run(arguments: list[str]) -> int:
     """Run a command and return its exit code; a user's mistake is a text on stderr, never a traceback."""
     try:
         code = app(arguments, prog_name="smartaccounts", standalone_mode=False)
-    except SmartAccountsError as error:
-        typer.echo(f"Error: {error}", err=True)
-        return WRONG
-    except OSError as error:  # a disk that is full, a folder that is not ours: no mistake of the program
-        what = error.strerror or str(error)
-        typer.echo(f"Error: Expected to read and write files, got {what} in {error.filename or 'a file'}.", err=True)
-        return WRONG
-    except typer.TyperException as error:
-        return _shown(error)
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     except Exception as error:
-        if not _of_interrupt(error):
+        code = INTERRUPTED if pressed() else _told(error)  # what a library made of a Ctrl-C is one
+        if code is None:
             raise
-        code = INTERRUPTED
     if code == INTERRUPTED:  # typer makes an exit code of Ctrl-C
         typer.echo("Interrupted: nothing half written was left.", err=True)
     return code if isinstance(code, int) else 0
 
 
-def _of_interrupt(error: BaseException) -> bool:
-    """Say whether an error is what a library that was being imported made of a Ctrl-C."""
-    cause = error.__cause__ or error.__context__
-    return isinstance(cause, KeyboardInterrupt) or (cause is not None and _of_interrupt(cause))
+def _told(error: Exception) -> int | None:
+    """Print a mistake of the user's and return the exit code; none for a fault of the program."""
+    match error:
+        case SmartAccountsError():
+            typer.echo(f"Error: {error}", err=True)
+        case OSError():  # a disk that is full, a folder that is not ours: no mistake of the program
+            what, where = error.strerror or str(error), error.filename or "a file"
+            typer.echo(f"Error: Expected to read and write files, got {what} in {where}.", err=True)
+        case typer.TyperException():
+            return _shown(error)
+        case _:
+            return None
+    return WRONG
 
 
 def _shown(error: typer.TyperException) -> int:

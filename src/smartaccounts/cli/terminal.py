@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from smartaccounts.engine.interrupt import heed
+
 if TYPE_CHECKING:
     from smartaccounts.config import Pipeline
 
@@ -60,6 +62,7 @@ def progress(what: str, *, verbose: bool = False) -> Iterator[Callable[[str], No
         task = bar.add_task(what)
 
         def step(done: str) -> None:
+            heed()
             bar.update(task, description=f"{what}: {done}")
             if verbose:
                 console.print(f"{what}: {done}", highlight=False)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 import duckdb
 from pyarrow import default_memory_pool as arrow_memory
 
+from smartaccounts.engine.interrupt import heed, pressed
 from smartaccounts.engine.memory import Room, disk_full, memory_bytes
 from smartaccounts.engine.scratch import Scratch
 from smartaccounts.engine.threads import threads
@@ -99,7 +100,8 @@ class Engine:
     @contextmanager
     def lent(self, name: str, data: pd.DataFrame | pa.Table) -> Iterator[None]:
         """Know a frame or an Arrow table by a name inside the block, where it is; nothing is copied."""
-        self._con.register(name, data)
+        with _interruptible():
+            self._con.register(name, data)
         try:
             yield
         finally:
@@ -121,13 +123,14 @@ class Engine:
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Make KeyboardInterrupt of Ctrl-C again, which comes out of a running statement as an error of DuckDB's."""
+    """Make KeyboardInterrupt of Ctrl-C again, which comes out of DuckDB as an error of its own, or not at all."""
+    heed()
     try:
         yield
     except duckdb.OutOfMemoryException as error:
         raise _without_room(error) from error
-    except (duckdb.InterruptException, RuntimeError) as error:
-        if isinstance(error, duckdb.InterruptException) or str(error) == "Query interrupted":
+    except (duckdb.Error, RuntimeError) as error:
+        if pressed() or isinstance(error, duckdb.InterruptException) or str(error) == "Query interrupted":
             raise KeyboardInterrupt from None
         raise
 

@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 import pyarrow as pa
 
 from smartaccounts import errors
+from smartaccounts.engine.interrupt import remember_still
 from smartaccounts.engine.memory import memory_bytes
 
 try:
@@ -227,12 +228,14 @@ def _started(master: str, settings: Mapping[str, str]) -> SparkSession:
     for key, value in {**own, **settings}.items():
         build = build.config(key, value)
     try:
-        return build.getOrCreate()
+        spark = build.getOrCreate()
     except (PySparkException, RuntimeError, OSError) as error:
         raise errors.PipelineError(
             f"Expected Spark to start, got {_one_line(_said(error))} with spark.master {master!r}.",
             hint="Spark needs Java 17: is `java` on the PATH, or JAVA_HOME set?",
         ) from None
+    remember_still()
+    return spark
 
 
 _OURS = re.compile(r"smartaccounts\.errors\.(\w+): (.*?)\s*(?:\n\s*(?:SQLSTATE|at )|$)", re.DOTALL)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
+from smartaccounts.engine.interrupt import heed
 from smartaccounts.errors import PipelineError
 
 
@@ -25,6 +26,7 @@ def staged(folder: Path) -> Iterator[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         inside = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder))
         yield inside
+        heed()
         for file in sorted(inside.iterdir()):
             file.replace(folder / file.name)
     except OSError as error:
@@ -54,6 +56,7 @@ def written_beside(file: Path) -> Iterator[Path]:
     beside = file.with_name(f".{file.name}.partial")
     try:
         yield beside
+        heed()
         beside.replace(file)
     finally:
         beside.unlink(missing_ok=True)
@@ -70,6 +73,7 @@ def folder_beside(folder: Path) -> Iterator[Path]:
     try:
         beside.mkdir()
         yield beside
+        heed()
         if not folder.exists():
             beside.replace(folder)
             return
