@@ -284,7 +284,7 @@ def _stood(rows: pa.Table, *, asked: _Asked) -> pa.Table:
     history = as_of - (as_of if first is None else first)
     at = {name: rows[name].to_numpy() for name in level_names(asked.target)}
     values = stood(Rows(at, starts, person, history), asked.target)
-    columns = {name: np.asarray(column, dtype=np.float64) for name, column in values.items()}
+    columns = {name: np.asarray(column, dtype=np.float64) for name, column in values}
     stands, part = pa.table({"c": rows["c"], **columns}), rows["part"].to_numpy()
     order = np.argsort(part, kind="stable")
     cuts = np.split(order, np.flatnonzero(np.diff(part[order])) + 1)

@@ -32,9 +32,12 @@ def percent_rank(values: Floats | Longs) -> Floats:
         return np.zeros(len(values))
     order = np.argsort(values)
     ascending = values[order]
-    alike = np.append(False, ascending[1:] == ascending[:-1])
+    first = np.arange(len(values))
+    first[1:][ascending[1:] == ascending[:-1]] = 0
+    del ascending
+    np.maximum.accumulate(first, out=first)
     below = np.empty(len(values))
-    below[order] = np.maximum.accumulate(np.where(alike, 0, np.arange(len(values)))) / (len(values) - 1)
+    below[order] = first / (len(values) - 1)
     return below
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,7 +30,7 @@ PEERS = tuple(f.name for f in family.PEERS.features)
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows of one as_of: features by name, where markets begin, who the customer is in whatever market."""
+    """The rows of one as_of: features by name, where markets begin, who the customer is in whatever market (from 0)."""
 
     columns: Mapping[str, Floats]
     starts: Longs
@@ -38,57 +38,56 @@ class Rows:
     history_days: int
 
 
-def peers(rows: Rows) -> dict[str, Floats]:
-    """Return the columns of the family, by name."""
+def peers(rows: Rows) -> Iterator[tuple[str, Floats]]:
+    """Yield the columns of the family by name, one after another: all customers at once are many."""
     column, starts, history = rows.columns, rows.starts, rows.history_days
 
     def ranked(name: str) -> Floats:
-        return np.concatenate(over_markets(starts, lambda s: percent_rank(column[name][s])))
+        values = column[name]
+        return np.concatenate(over_markets(starts, lambda s: percent_rank(values[s])))
 
     def total(name: str) -> Floats:
-        return spread(starts, over_markets(starts, lambda s: exact_sum(column[name][s], 1e6)))
+        values = column[name]
+        return np.array(over_markets(starts, lambda s: exact_sum(values[s], 1e6)), dtype=np.float64)
+
+    def size(name: str) -> Floats:
+        return quotient(column[name] * spread(starts, np.diff(starts)), spread(starts, total(name)))
 
     def count(which: npt.NDArray[np.bool_]) -> Floats:
-        return spread(starts, over_markets(starts, lambda s: which[s].sum()))
+        return np.array(over_markets(starts, lambda s: which[s].sum()), dtype=np.float64)
 
-    customers = spread(starts, np.diff(starts))
+    def everywhere(value: float) -> Floats:
+        return np.full(int(starts[-1]), value)
+
+    rank, size_365d, elsewhere = ranked("spend_365d"), size("spend_365d"), Elsewhere(rows.person)
+    yield "rank_spend_365d", rank
+    yield "rank_spend_91d", ranked("spend_91d")
+    yield "rank_spend_decay_180d", ranked("spend_decay_180d")
+    yield "spend_to_mean_365d", size_365d
+    yield "history_days", everywhere(history)
     active = column["spend_182d"] > 0
-    young = active & (column["tenure_days"] <= 182)
-    active_182d, young_182d = count(active), count(young)
-    year, quarter, half = total("spend_365d"), total("spend_91d"), total("spend_182d")
-    ahead, behind = total("spend_year_ago_ahead_182d"), total("spend_year_ago_behind_182d")
-    rank = ranked("spend_365d")
-    elsewhere = Elsewhere(rows.person)
-    size = quotient(column["spend_365d"] * customers, year)
-    return {
-        "rank_spend_365d": rank,
-        "rank_spend_91d": ranked("spend_91d"),
-        "rank_spend_decay_180d": ranked("spend_decay_180d"),
-        "spend_to_mean_365d": size,
-        "history_days": np.full(len(rank), float(history)),
-        "market_customers": active_182d,
-        "market_growth_182d": quotient(half, total("spend_prior_182d"))
-        if history >= 364
-        else np.full(len(rank), np.nan),
-        "market_season_182d": quotient(ahead, behind),
-        "market_ahead_to_now_182d": quotient(ahead, half),
-        "market_young_share_182d": quotient(young_182d, active_182d),
-        "markets_elsewhere": elsewhere.markets,
-        "rank_elsewhere_365d": quotient(elsewhere.sum(rank), elsewhere.markets),
-        "size_elsewhere_365d": np.where(elsewhere.markets > 0, elsewhere.sum(size), np.nan),
-        "size_elsewhere_91d": np.where(
-            elsewhere.markets > 0, elsewhere.sum(quotient(column["spend_91d"] * customers, quarter)), np.nan
-        ),
-    }
+    active_182d, young_182d = count(active), count(active & (column["tenure_days"] <= 182))
+    half, ahead = total("spend_182d"), total("spend_year_ago_ahead_182d")
+    growth = quotient(half, total("spend_prior_182d"))
+    yield "market_customers", spread(starts, active_182d)
+    yield "market_growth_182d", spread(starts, growth) if history >= 364 else everywhere(np.nan)
+    yield "market_season_182d", spread(starts, quotient(ahead, total("spend_year_ago_behind_182d")))
+    yield "market_ahead_to_now_182d", spread(starts, quotient(ahead, half))
+    yield "market_young_share_182d", spread(starts, quotient(young_182d, active_182d))
+    markets = elsewhere.markets
+    yield "markets_elsewhere", markets
+    yield "rank_elsewhere_365d", quotient(elsewhere.sum(rank), markets)
+    yield "size_elsewhere_365d", np.where(markets > 0, elsewhere.sum(size_365d), np.nan)
+    yield "size_elsewhere_91d", np.where(markets > 0, elsewhere.sum(size("spend_91d")), np.nan)
 
 
 class Elsewhere:
     """The rows of the same customer in other markets."""
 
     def __init__(self, person: Longs) -> None:
-        """Number the customers, whatever their market; `markets` are the others of each row."""
-        _, self._who, counts = np.unique(person, return_inverse=True, return_counts=True)
-        self.markets: Floats = (counts[self._who] - 1).astype(np.float64)
+        """Note who is where; `markets` are the others of each row."""
+        self._who = person
+        self.markets: Floats = (np.bincount(person)[person] - 1).astype(np.float64)
         self._several = np.flatnonzero(self.markets > 0)
 
     def sum(self, values: Floats) -> Floats:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
@@ -95,6 +95,30 @@ def _own(lines: OrderLines, held: Coded, dates: Dates, extra: Sequence[Extra]) -
 
 
 @dataclass(frozen=True)
+class _Columns(Mapping[str, npt.NDArray[np.float64]]):
+    """Some rows of columns by name; a column is copied each time that it is asked for."""
+
+    names: Sequence[str]
+    columns: npt.NDArray[np.float64]
+    rows: npt.NDArray[np.intp]
+
+    def __getitem__(self, name: str) -> npt.NDArray[np.float64]:
+        """Return a column; KeyError where there is none of that name."""
+        if name not in self.names:
+            raise KeyError(name)
+        found: npt.NDArray[np.float64] = self.columns[self.names.index(name)][self.rows]
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the names."""
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        """Return how many columns there are."""
+        return len(self.names)
+
+
+@dataclass(frozen=True)
 class _Market:
     """Everybody at every as_of. table: columns x as_ofs x customers, the levels first, then how each stands in its market."""
 
@@ -102,6 +126,7 @@ class _Market:
     dates: Dates
     target: Target
     absent: frozenset[str]
+    room: Room
     table: npt.NDArray[np.float64]
     baskets: Baskets
 
@@ -111,7 +136,7 @@ class _Market:
         shape = (len(dates.as_ofs), len(held.first_known))
         columns = max(len(level_names(target)), len(STOOD))
         table, baskets = room.empty((columns, *shape), np.float64), room.empty((*shape, 2), np.int64)
-        return cls(held, dates, target, absent, table, baskets)
+        return cls(held, dates, target, absent, room, table, baskets)
 
     def level(self, first: int, end: int) -> None:
         """Sweep some customers for what their market must know of them."""
@@ -127,12 +152,15 @@ class _Market:
     def stand(self, a: int) -> None:
         """Put how everybody stands at an as_of in the place of the levels."""
         here = np.flatnonzero(self.held.first_known < self.dates.as_ofs[a])
-        at = {name: self.table[i, a][here] for i, name in enumerate(level_names(self.target))}
-        starts = np.searchsorted(here, self.held.markets)
-        found = stood(Rows(at, starts, self.held.persons[here], int(self.dates.history[a])), self.target)
-        for i, name in enumerate(STOOD):
-            self.table[i, a][here] = found[name]
-        release(self.table)
+        at = _Columns(level_names(self.target), self.table[:, a], here)
+        rows = Rows(at, np.searchsorted(here, self.held.markets), self.held.persons[here], int(self.dates.history[a]))
+        found = self.room.empty((len(STOOD), len(here)), np.float64)
+        for name, values in stood(rows, self.target):
+            found[STOOD.index(name)] = values
+            release(found, self.table)
+        for column, values in zip(self.table[:, a], found, strict=False):
+            column[here] = values
+            release(found, self.table)
 
     def rows(self, first: int, end: int, known: npt.NDArray[np.float64], own: Own, empty: Empty) -> pd.DataFrame:
         """Return the rows of some customers, in a table that `empty` makes."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from itertools import pairwise
 from typing import Any
@@ -70,7 +70,7 @@ def _standing(held: Coded, dates: Dates, target: Target) -> pd.DataFrame:
     if seen.rows:
         over_ranges(held, lambda *where: write_spent(held, seen, totals, answer, where))
     starts = np.searchsorted(seen.customer, held.markets)
-    stood = [standing.standing(dict(answer.columns()), starts, int(h), target) for h in dates.history]
+    stood = [dict(standing.standing(dict(answer.columns()), starts, int(h), target)) for h in dates.history]
     columns = stood[0] if stood else dict.fromkeys(STANDING, np.zeros(0))
     return pd.concat([_keys(held, seen, slice(0, seen.rows)), pd.DataFrame(columns)], axis=1)
 
@@ -84,11 +84,11 @@ def _rows(lines: OrderLines, held: Coded, dates: Dates, targets: Sequence[Target
         here = seen.customer[rows]
         at = {name: values[rows] for name, values in answer.columns()}
         starts = np.searchsorted(here, held.markets)
-        for name, values in peers(Rows(at, starts, held.persons[here], history)).items():
+        for name, values in peers(Rows(at, starts, held.persons[here], history)):
             at[name][:] = values
         for i, target in enumerate(targets):
             spent = {name: at[f"{i} {name}"] for name in standing.totals(target)}
-            for name, values in standing.standing(spent, starts, history, target).items():
+            for name, values in standing.standing(spent, starts, history, target):
                 at[f"{i} {name}"][:] = values
         release(answer.values)
     frames = []
@@ -119,9 +119,10 @@ def level_names(target: Target) -> list[str]:
     return [*LEVELS, *standing.totals(target)]
 
 
-def stood(rows: Rows, target: Target) -> Columns:
-    """Return the columns STOOD of the rows of one as_of, by name; `rows` have those of `level_names`."""
-    return peers(rows) | standing.standing(rows.columns, rows.starts, rows.history_days, target)
+def stood(rows: Rows, target: Target) -> Iterator[tuple[str, npt.NDArray[Any]]]:
+    """Yield the columns STOOD of the rows of one as_of, by name, one after another; `rows` have those of `level_names`."""
+    yield from peers(rows)
+    yield from standing.standing(rows.columns, rows.starts, rows.history_days, target)
 
 
 def levels(held: Coded, seen: Seen, target: Target, answer: Answer, baskets: Baskets) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from smartaccounts.config import Target
 from smartaccounts.features.sweep.market import Floats, Longs, exact_sum, over_markets, spread
@@ -24,8 +25,10 @@ def totals(target: Target) -> dict[str, Total | None]:
     }
 
 
-def standing(spent: Mapping[str, Floats], starts: Longs, history_days: int, target: Target) -> dict[str, Any]:
-    """Return active, eligible, key_spend, small_spend, spend_h, spend_before_h and season_h, by name."""
+def standing(
+    spent: Mapping[str, Floats], starts: Longs, history_days: int, target: Target
+) -> Iterator[tuple[str, npt.NDArray[Any]]]:
+    """Yield active, eligible, key_spend, small_spend, spend_h, spend_before_h and season_h, by name, one after another."""
     now = spent["spend_h"]
     active = now > 0
 
@@ -39,20 +42,23 @@ def standing(spent: Mapping[str, Floats], starts: Longs, history_days: int, targ
 
     key, small = (spread(starts, bar) for bar in np.array(over_markets(starts, bars)).reshape(-1, 2).T)
 
-    def season(rows: slice) -> float:
-        ahead, behind, held = (exact_sum(spent[n][rows], 1e6) for n in ("spend_ahead", "spend_behind", "spend_h"))
+    def total(name: str) -> list[float]:
+        values = spent[name]
+        return over_markets(starts, lambda s: exact_sum(values[s], 1e6))
+
+    def season(ahead: float, behind: float, held: float) -> float:
         if history_days >= 365 + target.horizon_days and ahead > 0 and behind > 0:
             return ahead / behind
         return ahead / held if history_days >= 365 and ahead > 0 and held > 0 else np.nan
 
+    yield "active", active
+    before = spent["spend_before_h"]
     with np.errstate(invalid="ignore"):
-        eligible = (now < small) & (spent["spend_before_h"] < key) & (spent["spend_alive"] > 0)
-    return {
-        "active": active,
-        "eligible": eligible,
-        "key_spend": key,
-        "small_spend": small,
-        "spend_h": now,
-        "spend_before_h": spent["spend_before_h"],
-        "season_h": spread(starts, over_markets(starts, season)),
-    }
+        eligible = (now < small) & (before < key) & (spent["spend_alive"] > 0)
+    yield "eligible", eligible
+    yield "key_spend", key
+    yield "small_spend", small
+    yield "spend_h", now
+    yield "spend_before_h", before
+    sums = zip(*(total(name) for name in ("spend_ahead", "spend_behind", "spend_h")), strict=True)
+    yield "season_h", spread(starts, [season(*of) for of in sums])
