@@ -45,13 +45,18 @@ MakeLines = Callable[..., OrderLines]
 
 
 @pytest.fixture
-def remembered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Take Ctrl-C as commands do, also where whoever started the tests has it ignored (a job in the background)."""
+def heard(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Take Ctrl-C as Python does, also where whoever started the tests has it ignored (a job in the background)."""
     monkeypatch.setattr(interrupt, "_heard", [])
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    interrupt.remember()
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def remembered(heard: None) -> None:
+    """Take it as commands do."""
+    interrupt.remember()
 
 
 def lines_of(

@@ -94,6 +94,7 @@ def test_a_fault_of_the_program_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -
         run(["check", "any.yaml"])
 
 
+@pytest.mark.usefixtures("heard")
 def test_main_exits_with_the_code(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.argv", ["smartaccounts", "nonsense"])
     with pytest.raises(SystemExit) as stop:

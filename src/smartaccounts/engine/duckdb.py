@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+_ROWS = 1 << 16
+
+
 class Engine:
     """One private in-memory database that spills to a folder of its own, held open until `close`.
 
@@ -86,6 +89,11 @@ class Engine:
         """Return the answer of one statement as an Arrow table."""
         with _interruptible():
             return self._con.sql(sql, params=list(values)).to_arrow_table()
+
+    def arrow_in_room(self, sql: str) -> pa.Table:
+        """Return the answer of one statement as an Arrow table that lies in the room."""
+        with _interruptible():
+            return self.room.arrow(self._con.sql(sql).to_arrow_reader(_ROWS))
 
     def batches(self, sql: str, *, rows: int) -> Iterator[pa.RecordBatch]:
         """Yield the answer of one statement in Arrow batches of about so many rows."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import mmap
 import os
 import re
@@ -9,12 +10,14 @@ import tempfile
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from smartaccounts.errors import PipelineError
 
@@ -30,6 +33,12 @@ EmptyOf = Callable[[Sequence[int], npt.DTypeLike], npt.NDArray[Any]]
 
 _OURS: weakref.WeakSet[mmap.mmap] = weakref.WeakSet()
 """The files behind arrays of a Room: what others map may not be what their file says."""
+
+_TABLES: weakref.WeakSet[mmap.mmap] = weakref.WeakSet()
+"""The files behind tables of a Room."""
+
+_SMALL = 4
+"""A table that is not counted may take one in so many of what a Room has left."""
 
 
 def memory_bytes(said: str | None) -> int:
@@ -75,6 +84,31 @@ class Room:
         """Return a table of numbers, as `empty` does."""
         return self.empty(shape, np.float64)
 
+    def arrow(self, batches: pa.RecordBatchReader) -> pa.Table:
+        """Return batches as a table: in memory where it is small against what is left; PipelineError as of `empty`."""
+        here, size = [], 0
+        for batch in batches:
+            here.append(batch)
+            size += batch.nbytes
+            if size > self._left // _SMALL:
+                return self._filed_table(here, batches)
+        return pa.Table.from_batches(here, batches.schema)
+
+    def _filed_table(self, first: Sequence[pa.RecordBatch], rest: pa.RecordBatchReader) -> pa.Table:
+        try:
+            with tempfile.TemporaryFile(dir=self._folder) as file:
+                with pa.ipc.new_file(file, rest.schema) as writer:
+                    for batch in chain(first, rest):
+                        writer.write_batch(batch)
+                file.flush()
+                mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:  # of those who make the batches, say
+                raise
+            raise disk_full("the customers", self._folder) from error
+        _TABLES.add(mapped)
+        return pa.ipc.open_file(pa.BufferReader(pa.py_buffer(mapped))).read_all()
+
     def _filed(self, shape: tuple[int, ...], dtype: np.dtype[Any], size: int) -> npt.NDArray[Any]:
         with tempfile.TemporaryFile(dir=self._folder) as file:
             try:
@@ -93,6 +127,12 @@ def release(*arrays: npt.NDArray[Any]) -> None:
     """Let the system take back the memory of arrays that a Room has in a file: their values stay."""
     for array in arrays:
         _advise(array, mmap.MADV_DONTNEED)
+
+
+def release_tables() -> None:
+    """Do as `release` does with all tables that a Room has in a file."""
+    for file in list(_TABLES):
+        file.madvise(mmap.MADV_DONTNEED)
 
 
 @contextmanager

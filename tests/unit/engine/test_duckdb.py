@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -39,15 +38,7 @@ def test_another_text_is_refused(said: str, monkeypatch: pytest.MonkeyPatch) -> 
         Engine()
 
 
-@pytest.fixture
-def _heard() -> Iterator[None]:
-    """Take a Ctrl-C as Python does, also where whoever started the tests has it ignored (a job in the background)."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.mark.usefixtures("_heard")
+@pytest.mark.usefixtures("heard")
 @pytest.mark.parametrize("ask", ["run", "rows", "frame", "arrow"])
 def test_an_interruption_is_an_interruption(ask: str) -> None:
     with Engine() as engine:
@@ -59,7 +50,7 @@ def test_an_interruption_is_an_interruption(ask: str) -> None:
         assert engine.rows("SELECT 1") == [(1,)]
 
 
-@pytest.mark.usefixtures("_heard")
+@pytest.mark.usefixtures("heard")
 def test_an_interrupted_file_is_not_left(tmp_path: Path) -> None:
     with Engine() as engine:
         stop = threading.Timer(0.2, os.kill, [os.getpid(), signal.SIGINT])

@@ -43,6 +43,7 @@ def test_arrays_that_are_gone_give_their_memory_back() -> None:
     assert given_back < 10
 
 
+@pytest.mark.usefixtures("heard")
 def test_every_command_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[bool] = []
     monkeypatch.setattr(app, "give_back_at_once", lambda: said.append(True))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from types import FrameType
@@ -16,13 +16,6 @@ import pytest
 from smartaccounts.engine.duckdb import Engine
 from smartaccounts.engine.interrupt import heed, pressed, remember, remember_still
 from smartaccounts.outputs.staged import folder_beside, staged, written_beside
-
-
-@pytest.fixture
-def _as_python_does() -> Iterator[None]:
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 def press() -> None:
@@ -46,7 +39,7 @@ def test_it_is_raised_and_remembered() -> None:
         heed()
 
 
-@pytest.mark.usefixtures("_as_python_does")
+@pytest.mark.usefixtures("heard")
 def test_a_library_that_is_imported_hears_it_as_ever() -> None:
     dropped()
     assert not pressed()
@@ -54,7 +47,7 @@ def test_a_library_that_is_imported_hears_it_as_ever() -> None:
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-@pytest.mark.usefixtures("_as_python_does")
+@pytest.mark.usefixtures("heard")
 def test_where_it_is_ignored_it_stays_so() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     remember()
@@ -109,10 +102,10 @@ def test_what_duckdb_makes_of_it_is_an_interruption() -> None:
         engine.load("t", Pressed(pa.table({"a": [1]})))  # type: ignore[arg-type]
 
 
-@pytest.mark.usefixtures("_as_python_does")
+@pytest.mark.usefixtures("heard")
 def test_of_itself_duckdb_makes_another_error_of_it() -> None:
     """Else what is tested above would be of no use."""
-    with duckdb.connect() as connection:
+    with duckdb.connect(config={"threads": 1}) as connection:
         connection.register("t", Pressed(pa.table({"a": [1]})))
         with pytest.raises(duckdb.Error):
             connection.execute("SELECT * FROM t")

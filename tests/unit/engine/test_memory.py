@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from smartaccounts.engine.duckdb import Engine
-from smartaccounts.engine.memory import Room, memory_bytes, release, scattered
+from smartaccounts.engine.memory import Room, memory_bytes, release, release_tables, scattered
 from smartaccounts.errors import PipelineError
 
 
@@ -44,6 +45,44 @@ def test_values_in_a_file_stay_when_released_and_the_file_has_no_name(tmp_path: 
     release(array, array[1, 10:20], np.zeros(3))
     assert array.sum() == 3000 * 2999 / 2
     assert list(tmp_path.iterdir()) == []
+
+
+BATCH = pa.record_batch({"who": ["a", "b", None], "n": [1, 2, 3]})
+
+
+def batches(number: int) -> pa.RecordBatchReader:
+    return pa.RecordBatchReader.from_batches(BATCH.schema, [BATCH] * number)
+
+
+@pytest.mark.parametrize("number", [0, 1, 1000])
+def test_a_table_is_the_same_in_memory_and_in_a_file(number: int, tmp_path: Path) -> None:
+    expected = pa.Table.from_batches([BATCH] * number, BATCH.schema)
+    before = pa.total_allocated_bytes()
+    for room in (Room(0, tmp_path), Room(10**6, tmp_path)):
+        found = room.arrow(batches(number))
+        release_tables()
+        assert found.equals(expected)
+        assert list(tmp_path.iterdir()) == []
+    del found, expected
+    assert pa.total_allocated_bytes() == before
+
+
+def test_a_large_table_is_not_in_memory(tmp_path: Path) -> None:
+    large = pa.record_batch({"n": np.arange(1 << 17)})
+    before = pa.total_allocated_bytes()
+    for room, held in ((Room(1 << 20, tmp_path), 0), (Room(1 << 23, tmp_path), large.nbytes)):
+        copies = pa.RecordBatchReader.from_batches(large.schema, (large.take(np.arange(len(large))) for _ in range(1)))
+        found = room.arrow(copies)
+        assert found.nbytes == large.nbytes
+        assert held <= pa.total_allocated_bytes() - before <= 1.1 * held
+        del found, copies
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_table_on_a_full_disk_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("smartaccounts.engine.memory.tempfile.TemporaryFile", lambda **_: Path("/dev/full").open("r+b"))
+    with pytest.raises(PipelineError, match=r"Expected room on disk for the customers, got too little in"):
+        Room(0, tmp_path).arrow(batches(10_000))
 
 
 def test_what_others_map_is_left_alone(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from smartaccounts.engine.compiled import Ints, Longs, ready
-from smartaccounts.engine.memory import release
+from smartaccounts.engine.memory import release, release_tables
 from smartaccounts.features.sweep.keys import Keys
 from smartaccounts.features.sweep.laid_out import bounds_of, joined, laid_out, offsets_of
 from smartaccounts.features.sweep.measures import given
@@ -71,9 +71,10 @@ def coded(lines: OrderLines, keys: Keys) -> Coded:
     offsets = offsets_of(customers["lines"].to_numpy())
     bounds = bounds_of(offsets)
     laid = laid_out(lines, keys, offsets, bounds) if keys.kept is None else joined(lines, keys, keys.kept, offsets)
-    markets = customers["market"].combine_chunks().dictionary_encode()
-    sold_in = pc.index_in(keys.products["market"], value_set=markets.dictionary)  # a market may have no products
-    starts = np.flatnonzero(np.diff(np.asarray(markets.indices), prepend=-1))
+    markets = pc.value_counts(customers["market"])  # ascending, as the customers are
+    sold_in = pc.index_in(keys.products["market"], value_set=markets.field("values"))  # a market may have no products
+    first_known = customers["first_known"].to_numpy().astype(np.int32)
+    release_tables()
     return Coded(
         customers=customers.select(["market", "customer_id", "person"]),
         offsets=offsets,
@@ -81,10 +82,10 @@ def coded(lines: OrderLines, keys: Keys) -> Coded:
         ints=laid.ints,
         longs=laid.longs,
         given=names,
-        markets=np.append(starts, len(customers)).astype(np.int64),
+        markets=offsets_of(markets.field("counts").to_numpy()),
         product_market=sold_in.to_numpy().astype(np.int32),
         categories=len(keys.categories),
-        first_known=customers["first_known"].to_numpy().astype(np.int32),
+        first_known=first_known,
         span=laid.span,
         scale=float(keys.scale),
     )

@@ -143,7 +143,7 @@ def _keyed(lines: OrderLines, known_before: date | None, held: Kept | None) -> K
 
     def table(name: str, more: str = "") -> pa.Table:
         column = _KEYS[name]
-        return engine.arrow(f"""SELECT market, {column}, {more}kept, {_hash(column, salt)} AS hash FROM swept_{name}
+        return engine.arrow_in_room(f"""SELECT market, {column}, {more}kept, {_hash(column, salt)} AS hash FROM swept_{name}
             WHERE {column} IS NOT NULL ORDER BY market, {column}""")
 
     whose = table("c", "lines, first_known, most, DENSE_RANK() OVER (ORDER BY customer_id) - 1 AS person, ")

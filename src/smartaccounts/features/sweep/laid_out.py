@@ -37,7 +37,9 @@ class Laid(NamedTuple):
 
 def offsets_of(counts: Longs) -> Longs:
     """Return where the lines of each customer begin, and where the last ones end."""
-    return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    offsets = np.zeros(len(counts) + 1, dtype=np.int64)
+    np.cumsum(counts, out=offsets[1:])
+    return offsets
 
 
 def bounds_of(offsets: Longs) -> Longs:
