@@ -80,7 +80,8 @@ def test_a_large_table_is_not_in_memory(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 def test_a_table_on_a_full_disk_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("smartaccounts.engine.memory.tempfile.TemporaryFile", lambda **_: Path("/dev/full").open("r+b"))
+    full = Path("/dev/full").open("r+b")  # noqa: SIM115 - what is tested closes it
+    monkeypatch.setattr("smartaccounts.engine.memory.tempfile.TemporaryFile", lambda **_: full)
     with pytest.raises(PipelineError, match=r"Expected room on disk for the customers, got too little in"):
         Room(0, tmp_path).arrow(batches(10_000))
 
