@@ -59,10 +59,10 @@ def peers(rows: Rows) -> Iterator[tuple[str, Floats]]:
     def everywhere(value: float) -> Floats:
         return np.full(int(starts[-1]), value)
 
-    rank, size_365d, elsewhere = ranked("spend_365d"), size("spend_365d"), Elsewhere(rows.person)
-    yield "rank_spend_365d", rank
     yield "rank_spend_91d", ranked("spend_91d")
     yield "rank_spend_decay_180d", ranked("spend_decay_180d")
+    rank, size_365d = ranked("spend_365d"), size("spend_365d")
+    yield "rank_spend_365d", rank
     yield "spend_to_mean_365d", size_365d
     yield "history_days", everywhere(history)
     active = column["spend_182d"] > 0
@@ -74,6 +74,7 @@ def peers(rows: Rows) -> Iterator[tuple[str, Floats]]:
     yield "market_season_182d", spread(starts, quotient(ahead, total("spend_year_ago_behind_182d")))
     yield "market_ahead_to_now_182d", spread(starts, quotient(ahead, half))
     yield "market_young_share_182d", spread(starts, quotient(young_182d, active_182d))
+    elsewhere = Elsewhere(rows.person)
     markets = elsewhere.markets
     yield "markets_elsewhere", markets
     yield "rank_elsewhere_365d", quotient(elsewhere.sum(rank), markets)

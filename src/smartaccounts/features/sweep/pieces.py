@@ -33,7 +33,7 @@ from smartaccounts.orders.contract import OrderLines
 from smartaccounts.timeline import from_day_number
 
 Made = TypeVar("Made")
-ROWS = 1 << 16
+ROWS = 1 << 15
 """Rows of a piece, at most, and of one customer at least."""
 
 
