@@ -103,7 +103,7 @@ class Room:
                 file.flush()
                 mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except OSError as error:
-            if error.errno != errno.ENOSPC:  # of those who make the batches, say
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):  # of those who make the batches, say
                 raise
             raise disk_full("the customers", self._folder) from error
         _TABLES.add(mapped)
