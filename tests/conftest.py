@@ -47,7 +47,7 @@ MakeLines = Callable[..., OrderLines]
 @pytest.fixture
 def heard(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Take Ctrl-C as Python does, also where whoever started the tests has it ignored (a job in the background)."""
-    monkeypatch.setattr(interrupt, "_heard", [])
+    monkeypatch.setattr(interrupt, "_heard", interrupt._Heard())
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from smartaccounts.config import Target
+from smartaccounts.engine.interrupt import heed
 from smartaccounts.errors import ModelError, culprits
 from smartaccounts.features.extra import Extra
 from smartaccounts.features.snapshot import CATALOGUE
@@ -103,6 +104,7 @@ def save(bundle: Bundle, folder: Path) -> None:
             (beside / name).write_text(content, encoding="utf-8")
         said = {"format": FORMAT, "version": bundle.version, "card": _card(bundle.card), "files": _digests(files)}
         (beside / CARD).write_text(json.dumps(said, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        heed()
         if folder.exists():
             folder.rename(old)
         beside.rename(folder)

@@ -53,7 +53,7 @@ class Engine:
         )
         self._con.execute("SET TimeZone='UTC'")
         # a bar would be drawn on stdout, into what --json prints; a notebook without ipywidgets has none, and no SET
-        if self.rows("SELECT current_setting('enable_progress_bar')") == [(True,)]:
+        if self._con.execute("SELECT current_setting('enable_progress_bar')").fetchall() == [(True,)]:
             self._con.execute("SET enable_progress_bar=false")
 
     def __enter__(self) -> Self:
@@ -124,6 +124,7 @@ class Engine:
         beside = path.with_name(path.name + ".partial")
         try:
             self.run(f"COPY ({sql}) TO {text(str(beside))} (FORMAT parquet, COMPRESSION zstd)")
+            heed()
             beside.replace(path)
         finally:
             beside.unlink(missing_ok=True)
@@ -135,15 +136,15 @@ def _interruptible() -> Iterator[None]:
     heed()
     try:
         yield
-    except duckdb.OutOfMemoryException as error:
-        raise _without_room(error) from error
-    except (duckdb.Error, RuntimeError) as error:
+    except (duckdb.Error, RuntimeError, OSError) as error:  # what goes wrong late in a stream is an OSError of Arrow's
         if pressed() or isinstance(error, duckdb.InterruptException) or str(error) == "Query interrupted":
             raise KeyboardInterrupt from None
+        if str(error).startswith("Out of Memory"):
+            raise _without_room(error) from error
         raise
 
 
-def _without_room(error: duckdb.OutOfMemoryException) -> PipelineError:
+def _without_room(error: Exception) -> PipelineError:
     """Return the error of a statement that had too little room: on disk, or in memory."""
     said = str(error).splitlines()[0]
     if "offload" in said:

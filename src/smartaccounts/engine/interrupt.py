@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import signal
+import threading
+from dataclasses import dataclass
 from types import FrameType
 
-_heard: list[bool] = []
-"""False for each handler that remembers, True for each Ctrl-C; empty where nothing is remembered."""
+
+@dataclass
+class _Heard:
+    remembering: bool = False
+    pressed: bool = False
+
+
+_heard = _Heard()
 
 
 def remember() -> None:
@@ -14,27 +22,27 @@ def remember() -> None:
     before = signal.getsignal(signal.SIGINT)
     if not callable(before):
         return
-    _heard.append(False)
 
     def press(number: int, frame: FrameType | None) -> None:
-        _heard.append(True)
+        _heard.pressed = True
         before(number, frame)
 
     signal.signal(signal.SIGINT, press)
+    _heard.remembering = True
 
 
 def remember_still() -> None:
-    """Remember it again, if it was: a library has put a handler of its own in place."""
-    if _heard:
+    """Remember it again, if it was: a library may have put its own handler in place, as the first thread can."""
+    if _heard.remembering and threading.current_thread() is threading.main_thread():
         remember()
 
 
 def pressed() -> bool:
     """Say whether Ctrl-C came."""
-    return any(_heard)
+    return _heard.pressed
 
 
 def heed() -> None:
     """KeyboardInterrupt where Ctrl-C came: between two steps, and before a result takes its place."""
-    if pressed():
+    if _heard.pressed:
         raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""How much memory to use, and large arrays that lie in a file where it is not enough."""
+"""How much memory to use, and large arrays and tables that lie in a file where it is not enough."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from itertools import chain
 from math import prod
 from pathlib import Path
+from threading import RLock
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,10 @@ _TABLES: weakref.WeakSet[mmap.mmap] = weakref.WeakSet()
 """The files behind tables of a Room."""
 
 _SMALL = 4
-"""A table that is not counted may take one in so many of what a Room has left."""
+"""A table of up to one part in so many of what a Room has left stays in memory, and is not counted."""
+
+_LOCK = RLock()
+"""Of what a Room has left, and of its tables; an array may be given back in the middle of anything."""
 
 
 def memory_bytes(said: str | None) -> int:
@@ -60,9 +64,9 @@ def memory_bytes(said: str | None) -> int:
 
 
 class Room:
-    """Room for large arrays: in memory up to `most` bytes, beyond that in files of `folder` that have no name.
+    """Room for large arrays and tables: in memory up to `most` bytes, beyond that in files of `folder`.
 
-    Such a file is gone with the process, however it ends.
+    Such a file has no name, and is gone with the process, however it ends.
     """
 
     def __init__(self, most: int, folder: Path) -> None:
@@ -73,10 +77,12 @@ class Room:
     def empty(self, shape: Sequence[int], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
         """Return an array whose values are not set; PipelineError where neither memory nor disk has room for it."""
         size = prod(shape) * np.dtype(dtype).itemsize
-        if size > self._left:
+        with _LOCK:
+            fits = size <= self._left
+            self._left -= size if fits else 0
+        if not fits:
             return self._filed(tuple(shape), np.dtype(dtype), size)
         array = np.empty(shape, dtype=dtype)
-        self._left -= size
         weakref.finalize(array, self._give_back, size)
         return array
 
@@ -85,7 +91,10 @@ class Room:
         return self.empty(shape, np.float64)
 
     def arrow(self, batches: pa.RecordBatchReader) -> pa.Table:
-        """Return batches as a table: in memory where it is small against what is left; PipelineError as of `empty`."""
+        """Return batches as a table: in memory where it is small against what is left, else in a file.
+
+        PipelineError where the disk has no room for it.
+        """
         here, size = [], 0
         for batch in batches:
             here.append(batch)
@@ -105,8 +114,9 @@ class Room:
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):  # of those who make the batches, say
                 raise
-            raise disk_full("the customers", self._folder) from error
-        _TABLES.add(mapped)
+            raise disk_full(f"a table of {', '.join(rest.schema.names)}", self._folder) from error
+        with _LOCK:
+            _TABLES.add(mapped)
         return pa.ipc.open_file(pa.BufferReader(pa.py_buffer(mapped))).read_all()
 
     def _filed(self, shape: tuple[int, ...], dtype: np.dtype[Any], size: int) -> npt.NDArray[Any]:
@@ -120,7 +130,8 @@ class Room:
         return array
 
     def _give_back(self, size: int) -> None:
-        self._left += size
+        with _LOCK:
+            self._left += size
 
 
 def release(*arrays: npt.NDArray[Any]) -> None:
@@ -131,7 +142,9 @@ def release(*arrays: npt.NDArray[Any]) -> None:
 
 def release_tables() -> None:
     """Do as `release` does with all tables that a Room has in a file."""
-    for file in list(_TABLES):
+    with _LOCK:
+        files = list(_TABLES)
+    for file in files:
         file.madvise(mmap.MADV_DONTNEED)
 
 

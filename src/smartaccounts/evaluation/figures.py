@@ -19,6 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from smartaccounts.engine.interrupt import heed
 from smartaccounts.evaluation.canvas import (
     COLOURS,
     FAINT,
@@ -208,6 +209,7 @@ def save(figure: Figure, path: Path) -> None:
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         beside.write_bytes(content.getvalue())
+        heed()
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
 import pytest
 
-from smartaccounts.engine.duckdb import Engine, reading
+from smartaccounts.engine.duckdb import Engine, _interruptible, reading
 from smartaccounts.engine.threads import threads
 from smartaccounts.errors import InputError, PipelineError
 
@@ -39,7 +40,7 @@ def test_another_text_is_refused(said: str, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.usefixtures("heard")
-@pytest.mark.parametrize("ask", ["run", "rows", "frame", "arrow"])
+@pytest.mark.parametrize("ask", ["run", "rows", "frame", "arrow", "arrow_in_room"])
 def test_an_interruption_is_an_interruption(ask: str) -> None:
     with Engine() as engine:
         stop = threading.Timer(0.2, os.kill, [os.getpid(), signal.SIGINT])
@@ -59,6 +60,23 @@ def test_an_interrupted_file_is_not_left(tmp_path: Path) -> None:
             engine.write_parquet(LONG, tmp_path / "x.parquet")
         stop.join()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_goes_wrong_late_in_a_stream_says_the_same() -> None:
+    """Arrow makes an OSError of it; of a memory that is too small it is hardly to be had there."""
+    late = "SELECT CASE WHEN range < 300000 THEN range ELSE error('late') END AS a FROM range(400000)"
+    with Engine() as engine, pytest.raises(OSError, match="late"):
+        list(engine.batches(late, rows=1 << 16))
+    with pytest.raises(PipelineError, match="Expected memory for what the database must hold"), _interruptible():
+        raise OSError("Out of Memory Error: could not allocate block of size 256.0 KiB")
+
+
+@pytest.mark.usefixtures("remembered")
+def test_what_a_stream_makes_of_a_ctrl_c_is_an_interruption() -> None:
+    with pytest.raises(KeyboardInterrupt), _interruptible():  # noqa: PT012 - what is tested
+        with suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        raise OSError("INTERRUPT Error: Interrupted!")
 
 
 def test_other_errors_stay_what_they_are() -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
+from datetime import date
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -12,10 +14,17 @@ from typing import NoReturn
 import duckdb
 import pyarrow as pa
 import pytest
+from tests.unit.rankers.synthetic import card
 
+from smartaccounts.bundle import Bundle, save
+from smartaccounts.cli.terminal import progress
+from smartaccounts.config import Target
 from smartaccounts.engine.duckdb import Engine
 from smartaccounts.engine.interrupt import heed, pressed, remember, remember_still
+from smartaccounts.orders.ledger import manifest
+from smartaccounts.orders.ledger.manifest import Manifest
 from smartaccounts.outputs.staged import folder_beside, staged, written_beside
+from smartaccounts.rankers.plain import PLAIN
 
 
 def press() -> None:
@@ -72,7 +81,7 @@ def test_a_handler_that_a_library_puts_in_place_is_kept() -> None:
 
 
 @pytest.mark.usefixtures("remembered")
-@pytest.mark.parametrize("ask", ["run", "rows", "frame", "arrow"])
+@pytest.mark.parametrize("ask", ["run", "rows", "frame", "arrow", "arrow_in_room"])
 def test_the_next_statement_is_not_begun(ask: str) -> None:
     with Engine() as engine:
         assert engine.rows("SELECT 1") == [(1,)]
@@ -118,3 +127,44 @@ def test_no_result_takes_its_place(writing: Callable[[Path], AbstractContextMana
         (beside / "a.csv" if beside.is_dir() else beside).write_text("whole")
         dropped()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("remembered")
+def test_no_file_of_the_database_takes_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Engine() as engine:
+        run = engine.run
+        monkeypatch.setattr(engine, "run", lambda sql: (run(sql), dropped()))
+        with pytest.raises(KeyboardInterrupt):
+            engine.write_parquet("SELECT 1", tmp_path / "out.parquet")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("remembered")
+def test_a_model_and_a_ledger_stay_what_they_were(tmp_path: Path) -> None:
+    made = card("past_h", pipeline="shop", as_of=date(2023, 1, 1), target=Target())
+    save(Bundle(PLAIN["past_h"], made), tmp_path / "model")
+    manifest.save(Manifest({}, "", (), ()), tmp_path)
+    before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+    dropped()
+    with pytest.raises(KeyboardInterrupt):
+        save(Bundle(PLAIN["past_365"], made), tmp_path / "model")
+    with pytest.raises(KeyboardInterrupt):
+        manifest.save(Manifest({}, "another", (), ()), tmp_path)
+    assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before
+
+
+@pytest.mark.usefixtures("remembered")
+def test_a_command_ends_at_its_next_step() -> None:
+    with progress("Work") as step:
+        step("one")
+        dropped()
+        with pytest.raises(KeyboardInterrupt):
+            step("two")
+
+
+@pytest.mark.usefixtures("remembered")
+def test_another_thread_leaves_the_handler_alone() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(remember_still).result()
+    assert signal.getsignal(signal.SIGINT) is before

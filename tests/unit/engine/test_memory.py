@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +41,15 @@ def test_room_in_memory_comes_back_when_an_array_is_gone(tmp_path: Path) -> None
     assert room.empty((125,), np.int64).base is None
 
 
+def test_threads_share_what_is_left(tmp_path: Path) -> None:
+    room = Room(1000, tmp_path)
+    with ThreadPoolExecutor(4) as pool:
+        arrays = list(pool.map(lambda _: room.empty((60,), np.int64), range(400)))
+    assert sum(array.base is None for array in arrays) == 2
+    del arrays
+    assert room._left == 1000
+
+
 def test_values_in_a_file_stay_when_released_and_the_file_has_no_name(tmp_path: Path) -> None:
     array = Room(0, tmp_path).empty((3, 1000), np.float64)
     array[:] = np.arange(3000).reshape(3, 1000)
@@ -57,6 +68,7 @@ def batches(number: int) -> pa.RecordBatchReader:
 @pytest.mark.parametrize("number", [0, 1, 1000])
 def test_a_table_is_the_same_in_memory_and_in_a_file(number: int, tmp_path: Path) -> None:
     expected = pa.Table.from_batches([BATCH] * number, BATCH.schema)
+    gc.collect()
     before = pa.total_allocated_bytes()
     for room in (Room(0, tmp_path), Room(10**6, tmp_path)):
         found = room.arrow(batches(number))
@@ -69,6 +81,7 @@ def test_a_table_is_the_same_in_memory_and_in_a_file(number: int, tmp_path: Path
 
 def test_a_large_table_is_not_in_memory(tmp_path: Path) -> None:
     large = pa.record_batch({"n": np.arange(1 << 17)})
+    gc.collect()
     before = pa.total_allocated_bytes()
     for room, held in ((Room(1 << 20, tmp_path), 0), (Room(1 << 23, tmp_path), large.nbytes)):
         copies = pa.RecordBatchReader.from_batches(large.schema, (large.take(np.arange(len(large))) for _ in range(1)))
@@ -82,7 +95,7 @@ def test_a_large_table_is_not_in_memory(tmp_path: Path) -> None:
 def test_a_table_on_a_full_disk_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     full = Path("/dev/full").open("r+b")  # noqa: SIM115 - what is tested closes it
     monkeypatch.setattr("smartaccounts.engine.memory.tempfile.TemporaryFile", lambda **_: full)
-    with pytest.raises(PipelineError, match=r"Expected room on disk for the customers, got too little in"):
+    with pytest.raises(PipelineError, match=r"Expected room on disk for a table of who, n, got too little in"):
         Room(0, tmp_path).arrow(batches(10_000))
 
 

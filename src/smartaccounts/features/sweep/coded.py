@@ -71,7 +71,7 @@ def coded(lines: OrderLines, keys: Keys) -> Coded:
     offsets = offsets_of(customers["lines"].to_numpy())
     bounds = bounds_of(offsets)
     laid = laid_out(lines, keys, offsets, bounds) if keys.kept is None else joined(lines, keys, keys.kept, offsets)
-    markets = pc.value_counts(customers["market"])  # ascending, as the customers are
+    markets = pc.value_counts(customers["market"])  # in the order of the customers, ascending
     sold_in = pc.index_in(keys.products["market"], value_set=markets.field("values"))  # a market may have no products
     first_known = customers["first_known"].to_numpy().astype(np.int32)
     release_tables()

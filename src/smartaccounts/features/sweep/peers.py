@@ -57,7 +57,7 @@ def peers(rows: Rows) -> Iterator[tuple[str, Floats]]:
         return np.array(over_markets(starts, lambda s: which[s].sum()), dtype=np.float64)
 
     def everywhere(value: float) -> Floats:
-        return np.full(int(starts[-1]), value)
+        return np.full(int(starts[-1]), value, dtype=np.float64)
 
     yield "rank_spend_91d", ranked("spend_91d")
     yield "rank_spend_decay_180d", ranked("spend_decay_180d")

@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from smartaccounts.engine.interrupt import heed
 from smartaccounts.errors import InputError
 
 FORMAT = 2
@@ -129,6 +130,7 @@ def save(manifest: Manifest, folder: Path) -> None:
     beside = folder / f".{MANIFEST}.partial"
     try:
         beside.write_text(json.dumps({"format": FORMAT, **asdict(manifest)}, indent=1) + "\n", encoding="utf-8")
+        heed()
         beside.replace(folder / MANIFEST)
     finally:
         beside.unlink(missing_ok=True)

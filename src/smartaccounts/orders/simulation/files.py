@@ -14,6 +14,7 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from smartaccounts.engine.interrupt import heed
 from smartaccounts.orders.simulation.catalogue import CATEGORIES, FEE_CATEGORY, Catalogue
 from smartaccounts.orders.simulation.customers import customers_table
 from smartaccounts.orders.simulation.lines import PREFIXES, Lines
@@ -54,6 +55,7 @@ def beside(*paths: Path) -> Iterator[tuple[Path, ...]]:
     partial = tuple(p.with_name(p.name + ".partial") for p in paths)
     try:
         yield partial
+        heed()
         for source, goal in zip(partial, paths, strict=True):
             source.replace(goal)
     finally:
