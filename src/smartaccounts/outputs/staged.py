@@ -51,18 +51,6 @@ def unwritable(got: str, where: Path, *, instead: str = "another --out") -> Pipe
 
 
 @contextmanager
-def written_beside(file: Path) -> Iterator[Path]:
-    """Yield a path beside `file`; on success what was written there becomes `file`, on any error it is gone."""
-    beside = file.with_name(f".{file.name}.partial")
-    try:
-        yield beside
-        heed()
-        beside.replace(file)
-    finally:
-        beside.unlink(missing_ok=True)
-
-
-@contextmanager
 def folder_beside(folder: Path) -> Iterator[Path]:
     """Yield an empty folder beside `folder`; on success it takes the place of `folder`, on any error it is gone.
 

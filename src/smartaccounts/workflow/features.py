@@ -11,12 +11,13 @@ from pathlib import Path
 
 from smartaccounts.config import Pipeline
 from smartaccounts.engine.duckdb import Engine
+from smartaccounts.engine.written import written_beside
 from smartaccounts.errors import PipelineError
 from smartaccounts.features.extra import absent_extra
 from smartaccounts.features.on_spark import snapshot_on_spark
 from smartaccounts.features.snapshot import CATALOGUE, absent_features, snapshot_tables
 from smartaccounts.orders.read import read_in_place
-from smartaccounts.outputs.staged import folder_beside, written_beside
+from smartaccounts.outputs.staged import folder_beside
 from smartaccounts.outputs.tables import PART, Parts, gather_parts, write_part
 from smartaccounts.timeline import from_day_number, too_short
 from smartaccounts.workflow.extra import checked_extra

@@ -21,9 +21,10 @@ from smartaccounts.cli.terminal import progress
 from smartaccounts.config import Target
 from smartaccounts.engine.duckdb import Engine
 from smartaccounts.engine.interrupt import heed, pressed, remember, remember_still
+from smartaccounts.engine.written import written_beside
 from smartaccounts.orders.ledger import manifest
 from smartaccounts.orders.ledger.manifest import Manifest
-from smartaccounts.outputs.staged import folder_beside, staged, written_beside
+from smartaccounts.outputs.staged import folder_beside, staged
 from smartaccounts.rankers.plain import PLAIN
 
 
@@ -108,7 +109,7 @@ class Pressed:
 @pytest.mark.usefixtures("remembered")
 def test_what_duckdb_makes_of_it_is_an_interruption() -> None:
     with Engine() as engine, pytest.raises(KeyboardInterrupt):
-        engine.load("t", Pressed(pa.table({"a": [1]})))  # type: ignore[arg-type]
+        engine.load("t", Pressed(pa.table({"a": [1]})))
 
 
 @pytest.mark.usefixtures("heard")

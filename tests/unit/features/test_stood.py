@@ -19,7 +19,12 @@ CUSTOMERS = 50_000
 def rows(starts: list[int], person: npt.NDArray[np.int64]) -> Rows:
     names = level_names(Target())
     table = np.random.default_rng(0).gamma(1.0, 100.0, (len(names), len(person))).round(2)
-    return Rows(_Columns(names, table, np.arange(len(person))), np.array(starts), person, 900)
+    return Rows(
+        _Columns({name: i for i, name in enumerate(names)}, table, np.arange(len(person))),
+        np.array(starts),
+        person,
+        900,
+    )
 
 
 @pytest.mark.parametrize(
@@ -42,7 +47,7 @@ def test_a_column_at_a_time_is_in_memory(starts: list[int], person: npt.NDArray[
 
 
 def test_columns_are_those_of_the_rows() -> None:
-    columns = _Columns(["a", "b"], np.array([[1.0, 2, 3], [4, 5, 6]]), np.array([0, 2]))
+    columns = _Columns({"a": 0, "b": 1}, np.array([[1.0, 2, 3], [4, 5, 6]]), np.array([0, 2]))
     assert {name: values.tolist() for name, values in columns.items()} == {"a": [1, 3], "b": [4, 6]}
     assert len(columns) == 2
     assert "c" not in columns

@@ -98,24 +98,27 @@ def _own(lines: OrderLines, held: Coded, dates: Dates, extra: Sequence[Extra]) -
 class _Columns(Mapping[str, npt.NDArray[np.float64]]):
     """Some rows of columns by name; a column is copied each time that it is asked for."""
 
-    names: Sequence[str]
+    place: Mapping[str, int]
     columns: npt.NDArray[np.float64]
     rows: npt.NDArray[np.intp]
 
     def __getitem__(self, name: str) -> npt.NDArray[np.float64]:
         """Return a column; KeyError where there is none of that name."""
-        if name not in self.names:
-            raise KeyError(name)
-        found: npt.NDArray[np.float64] = self.columns[self.names.index(name)][self.rows]
+        found: npt.NDArray[np.float64] = self.columns[self.place[name]][self.rows]
         return found
 
     def __iter__(self) -> Iterator[str]:
         """Yield the names."""
-        return iter(self.names)
+        return iter(self.place)
 
     def __len__(self) -> int:
         """Return how many columns there are."""
-        return len(self.names)
+        return len(self.place)
+
+
+def _places(target: Target) -> dict[str, int]:
+    """Return where the levels lie in the table of a market."""
+    return {name: i for i, name in enumerate(level_names(target))}
 
 
 @dataclass(frozen=True)
@@ -142,8 +145,7 @@ class _Market:
         """Sweep some customers for what their market must know of them."""
         part = self.held.part(first, end)
         seen = everywhere(part, self.dates, first=first, of=len(self.held.first_known))
-        place = {name: i for i, name in enumerate(level_names(self.target))}
-        answer = Answer(place, self.absent, self.table.reshape(len(self.table), -1))
+        answer = Answer(_places(self.target), self.absent, self.table.reshape(len(self.table), -1))
         baskets = no_baskets(seen)
         levels(part, seen, self.target, answer, baskets)
         self.baskets[:, first:end] = baskets
@@ -152,7 +154,7 @@ class _Market:
     def stand(self, a: int) -> None:
         """Put how everybody stands at an as_of in the place of the levels."""
         here = np.flatnonzero(self.held.first_known < self.dates.as_ofs[a])
-        at = _Columns(level_names(self.target), self.table[:, a], here)
+        at = _Columns(_places(self.target), self.table[:, a], here)
         rows = Rows(at, np.searchsorted(here, self.held.markets), self.held.persons[here], int(self.dates.history[a]))
         found = self.room.empty((len(STOOD), len(here)), np.float64)
         for name, values in stood(rows, self.target):

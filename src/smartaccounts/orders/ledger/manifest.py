@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from smartaccounts.engine.interrupt import heed
+from smartaccounts.engine.written import written_beside
 from smartaccounts.errors import InputError
 
 FORMAT = 2
@@ -127,13 +127,8 @@ def load(folder: Path) -> Manifest | None:
 
 def save(manifest: Manifest, folder: Path) -> None:
     """Write the manifest beside and rename it: from then on the ledger is what it says."""
-    beside = folder / f".{MANIFEST}.partial"
-    try:
+    with written_beside(folder / MANIFEST) as beside:
         beside.write_text(json.dumps({"format": FORMAT, **asdict(manifest)}, indent=1) + "\n", encoding="utf-8")
-        heed()
-        beside.replace(folder / MANIFEST)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _entry(content: Mapping[str, Any]) -> Entry:
