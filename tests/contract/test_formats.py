@@ -59,8 +59,7 @@ def shop(tmp_path: Path) -> Pipeline:
 @pytest.mark.parametrize("name", ["growth", "decay_180", "past_h"])
 @pytest.mark.parametrize("named", [True, False])
 def test_growth_list(fitted: dict[str, Fitted], shop: Pipeline, tmp_path: Path, name: str, named: bool) -> None:
-    keys = pd.MultiIndex.from_tuples([("", "c0001")])
-    attributes = pd.DataFrame({"name": ["Emily"]}, index=keys) if named else None
+    attributes = pd.DataFrame({"name": ["Emily"] * 70}, dtype="str") if named else None
     made = growth_list(rank(snapshot_of(70), Bundle(fitted[name], card(name))), shop, attributes=attributes)
     found = fields(made.frame, tmp_path / "growth_list.parquet")
     assert found[: len(GROWTH_LIST)] == GROWTH_LIST

@@ -95,6 +95,11 @@ class Engine:
         with _interruptible():
             return self.room.arrow(self._con.sql(sql).to_arrow_reader(_ROWS))
 
+    def frame_in_room(self, sql: str) -> pd.DataFrame:
+        """Return the answer of one statement as a frame whose texts lie in the room."""
+        with _interruptible():
+            return self.room.frame(self._con.sql(sql).to_arrow_reader(_ROWS))
+
     def batches(self, sql: str, *, rows: int) -> Iterator[pa.RecordBatch]:
         """Yield the answer of one statement in Arrow batches of about so many rows."""
         with _interruptible():

@@ -6,6 +6,7 @@ import errno
 import mmap
 import os
 import re
+import sys
 import tempfile
 import weakref
 from collections.abc import Callable, Iterator, Sequence
@@ -14,13 +15,16 @@ from itertools import chain
 from math import prod
 from pathlib import Path
 from threading import RLock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from smartaccounts.errors import PipelineError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _UNITS = {"MB": 10**6, "GB": 10**9, "MIB": 2**20, "GIB": 2**30}
 LEAST = 400 * 10**6
@@ -90,6 +94,12 @@ class Room:
         """Return a table of numbers, as `empty` does."""
         return self.empty(shape, np.float64)
 
+    def frame(self, batches: pa.RecordBatchReader) -> pd.DataFrame:
+        """Return batches as a frame whose texts lie as those of `arrow` do."""
+        kinds = [(f.name, pa.large_string() if pa.types.is_string(f.type) else f.type) for f in batches.schema]
+        made: pd.DataFrame = self.arrow(batches.cast(pa.schema(kinds))).to_pandas()  # large texts are not copied
+        return made
+
     def arrow(self, batches: pa.RecordBatchReader) -> pa.Table:
         """Return batches as a table: in memory where it is small against what is left, else in a file.
 
@@ -132,6 +142,10 @@ class Room:
     def _give_back(self, size: int) -> None:
         with _LOCK:
             self._left += size
+
+
+IN_MEMORY = Room(sys.maxsize, Path(tempfile.gettempdir()))
+"""For what is small."""
 
 
 def release(*arrays: npt.NDArray[Any]) -> None:

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 from pyarrow import default_memory_pool as arrow_memory
 
-from smartaccounts.engine.memory import Empty, release
+from smartaccounts.engine.memory import Room, release, release_tables
 from smartaccounts.features.families import CATALOGUE
 
 PIECE = 1 << 15
@@ -32,16 +33,32 @@ def pieces(frame: pd.DataFrame, kept: NDArray[np.intp] | None = None) -> Iterato
         released(frame)
 
 
-def taken(frame: pd.DataFrame, at: NDArray[np.intp], empty: Empty) -> pd.DataFrame:
-    """Return some rows of a frame, the columns of float64 last, in a table that `empty` makes."""
+def taken(frame: pd.DataFrame, at: NDArray[np.intp], room: Room) -> pd.DataFrame:
+    """Return some rows of a frame: columns of texts and, last, those of float64 lie in the room."""
     numbers = [name for name, kind in frame.dtypes.items() if kind == np.float64]
-    table = empty((len(numbers), len(at)))
+    texts = [name for name, kind in frame.dtypes.items() if isinstance(kind, pd.StringDtype)]
+    table = room.table((len(numbers), len(at)))
     for values, name in zip(table, numbers, strict=True):
         of = frame[name].to_numpy()
         np.take(of, at, out=values, mode="clip")  # any other mode makes a copy first
         release(of, values)
-    rest = frame[[name for name in frame if name not in set(numbers)]].iloc[at].reset_index(drop=True)
-    return pd.concat([rest, pd.DataFrame(table.T, columns=numbers, copy=False)], axis=1)
+    rest = frame.drop(columns=[*numbers, *texts]).iloc[at].reset_index(drop=True)
+    parts = [rest, pd.DataFrame(table.T, columns=numbers, copy=False)]
+    if texts:
+        parts.insert(0, texts_taken(pa.table({name: pa.chunked_array(frame[name]) for name in texts}), at, room))
+    return pd.concat(parts, axis=1)
+
+
+def texts_taken(table: pa.Table, at: NDArray[np.integer], room: Room) -> pd.DataFrame:
+    """Return some rows of a table of texts, in the room, some at a time."""
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for first in range(0, len(at), PIECE):
+            yield from table.take(at[first : first + PIECE]).to_batches()
+
+    found = room.frame(pa.RecordBatchReader.from_batches(table.schema, batches()))
+    release_tables()
+    return found
 
 
 def released(frame: pd.DataFrame) -> None:

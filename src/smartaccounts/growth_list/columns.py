@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
 CHANCES = ["probability", "probability_low", "probability_high"]
 POTENTIAL = ["potential_low", "potential", "potential_high"]
 PEERS = ["peers", "peer_low", "peer_middle", "peer_high"]
@@ -17,3 +23,9 @@ COLUMNS = [
 
 TAKEN = {*COLUMNS, "pipeline", "to_do"} - {"market", "name", *SHOWN_ATTRIBUTES}
 """What no attribute of growth_list.per can be called: the files have a column of that name for something else."""
+
+
+def chosen(texts: Sequence[str], at: NDArray[np.intp]) -> pd.Categorical[str]:
+    """Return for each of some places the text that is there, as a category: a million rows hold it once."""
+    codes, levels = pd.factorize(np.array(texts, dtype=object))
+    return pd.Categorical.from_codes(codes.astype(np.int16)[at], pd.Index(levels))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 import pandas as pd
 
-from smartaccounts.growth_list.branches import key_account_of
 from smartaccounts.growth_list.words import Words
 from smartaccounts.rankers.records import Records, best_quarter_before, latest_quarter, record_quarter
 
@@ -39,25 +38,17 @@ Row = dict[str, Any]
 
 
 def flags(
-    rows: pd.DataFrame,
-    everybody: pd.DataFrame,
-    *,
-    records: Records | None,
-    attributes: pd.DataFrame | None,
-    words: Words,
+    rows: pd.DataFrame, *, records: Records | None, branches: Mapping[str, Sequence[str | None]], words: Words
 ) -> list[list[str]]:
     """Return for each of `rows`, eligible rows of a snapshot, the sentences of what to beware of, the gravest first.
 
-    everybody: all rows of the snapshot of that as_of. records: what became of accounts after a record quarter, None
-    where it is not known. attributes: `name` and perhaps `address` by (market, customer_id), None without a customers
-    table.
+    records: what became of accounts after a record quarter, None where it is not known. branches: the key accounts that
+    may be the same firm (`branches.branches`).
     """
     told: list[list[str]] = [[] for _ in range(len(rows))]
-    for what in ("name", "address"):
-        if attributes is not None and what in attributes:
-            same = key_account_of(rows, everybody, attributes[what])
-            for said, other in zip(told, same, strict=True):
-                said.extend([words.say(f"flags.same_{what}", other=other)] if other else [])
+    for what, same in branches.items():
+        for said, other in zip(told, same, strict=True):
+            said.extend([words.say(f"flags.same_{what}", other=other)] if other else [])
     quarters = zip(record_quarter(rows), latest_quarter(rows), best_quarter_before(rows), strict=True)
     for said, (is_record, latest, best) in zip(told, quarters, strict=True):
         said.extend([_record(latest, best, records, words)] if is_record else [])

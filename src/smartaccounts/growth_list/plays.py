@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 
 from smartaccounts.config import Costs, Pipeline, PlayRule
 from smartaccounts.engine.duckdb import Engine, first_line, quoted, reading
+from smartaccounts.engine.memory import IN_MEMORY, Room, release
 from smartaccounts.errors import InputError, PipelineError
+from smartaccounts.growth_list.columns import chosen
 from smartaccounts.growth_list.rule_figures import KNOWN, figure
 from smartaccounts.growth_list.words import Words
 from smartaccounts.orders.keep import columns_of
@@ -23,7 +25,7 @@ from smartaccounts.orders.keep import columns_of
 EVERYBODY = "TRUE"
 ROW = "_row"
 """Where an account stands: no figure and no feature of a pipeline file is called so."""
-ROWS = 1 << 18
+ROWS = 1 << 17
 """Accounts that conditions are asked of at once."""
 
 
@@ -54,31 +56,38 @@ def check_rules(rules: tuple[PlayRule, ...], own: tuple[str, ...] = ()) -> tuple
 
 
 def plays(
-    accounts: pd.DataFrame, rules: Sequence[PlayRule], *, costs: Costs | None = None, own: Sequence[str] = ()
+    accounts: pd.DataFrame,
+    rules: Sequence[PlayRule],
+    *,
+    costs: Costs | None = None,
+    own: Sequence[str] = (),
+    room: Room = IN_MEMORY,
 ) -> pd.DataFrame:
-    """Return play and play_rule (the name of the rule that fired, else its condition), one row per account.
+    """Return play and play_rule (the name of the rule that fired, else its condition), categories, one row per account.
 
     `accounts` are the eligible rows of one snapshot, all of them (some figures compare with the others of the market),
     with probability, potential and potential_high beside; null where unknown. A condition that needs an unknown figure
-    does not fire. The last rule takes all that are left. PipelineError as `check_rules`, or where a condition fails on
-    the figures of an account.
+    does not fire. The last rule takes all that are left. The figures lie in the room. PipelineError as `check_rules`,
+    or where a condition fails on the figures of an account.
     """
     read = check_rules(tuple(rules), tuple(own))
+    names = sorted({name for of_rule in read for name in of_rule})
+    figures = room.table((len(names), len(accounts)))
+    for name, values in zip(names, figures, strict=True):
+        values[:] = figure(name, accounts, costs)
+        release(figures)
     with Engine() as engine:
-        columns = {name: figure(name, accounts, costs) for name in sorted({n for names in read for n in names})}
         fired = np.full(len(accounts), len(rules) - 1)
         for first in range(0, len(accounts), ROWS):
-            values = {n: pa.array(v.iloc[first : first + ROWS], from_pandas=True) for n, v in columns.items()}
-            at = np.arange(first, min(first + ROWS, len(accounts)))
+            some = figures[:, first : first + ROWS]
+            values = {name: pa.array(of, from_pandas=True) for name, of in zip(names, some, strict=True)}
+            at = np.arange(first, first + some.shape[1])
             engine.load("account", pa.table({ROW: at, **values}))
             for i in reversed(range(len(rules) - 1)):
                 fired[_where(rules[i], _place(i), engine)] = i
-    return pd.DataFrame(
-        {
-            "play": pd.Series([rules[i].play for i in fired], index=accounts.index, dtype="object"),
-            "play_rule": pd.Series([rule_name(rules[i]) for i in fired], index=accounts.index, dtype="object"),
-        }
-    )
+            release(figures)
+    given, fired_by = chosen([rule.play for rule in rules], fired), chosen([rule_name(rule) for rule in rules], fired)
+    return pd.DataFrame({"play": given, "play_rule": fired_by}, index=accounts.index)
 
 
 def rule_name(rule: PlayRule) -> str:
@@ -88,22 +97,22 @@ def rule_name(rule: PlayRule) -> str:
 
 def why(
     accounts: pd.DataFrame,
-    rows: NDArray[np.bool_],
+    at: NDArray[np.intp],
     rules: Sequence[PlayRule],
     *,
     words: Words,
     costs: Costs | None = None,
 ) -> list[str]:
-    """Return for each of `rows` in words, with its own figures, why it got its play.
+    """Return for the accounts at some places in words, with their own figures, why they got their play.
 
     `accounts` are those of `plays`, with play_rule beside. A rule that is not one of the default ones, word for word,
     speaks for itself.
     """
-    chosen = accounts.loc[rows, "play_rule"]
+    fired = accounts["play_rule"].iloc[at].astype("object")
     known = {rule_name(r): r for r in default_rules()}
     own = {rule_name(r): r for r in rules}
     texts: dict[Hashable, str] = {}
-    for rule, same in chosen.groupby(chosen):
+    for rule, same in fired.groupby(fired):
         key = f"plays.why.{rule}"
         if own[rule] != known.get(rule) or key not in words.messages:
             said = "plays.by_last_rule" if rule == EVERYBODY else "plays.by_rule"
@@ -112,7 +121,7 @@ def why(
         named = [name for _, name, _, _ in string.Formatter().parse(words.messages[key]) if name]
         values = {name: figure(name, accounts, costs)[same.index] for name in named}
         texts |= {at: words.say(key, **{n: v[at] for n, v in values.items()}) for at in same.index}
-    return [texts[at] for at in chosen.index]
+    return [texts[at] for at in fired.index]
 
 
 def _where(rule: PlayRule, place: str, engine: Engine) -> list[int]:

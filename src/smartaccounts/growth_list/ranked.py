@@ -10,12 +10,13 @@ import pandas as pd
 
 from smartaccounts.config import GrowthList as Settings
 from smartaccounts.config import Pipeline
-from smartaccounts.engine.memory import Empty
+from smartaccounts.engine.memory import IN_MEMORY, Room
 from smartaccounts.errors import PipelineError
 from smartaccounts.features.piecewise import released, taken
 from smartaccounts.features.spend import BLOCKS
+from smartaccounts.growth_list.branches import branches
 from smartaccounts.growth_list.capacity import profit_curve, proposed_length
-from smartaccounts.growth_list.columns import COLUMNS, SHOWN_ATTRIBUTES, TAKEN
+from smartaccounts.growth_list.columns import COLUMNS, SHOWN_ATTRIBUTES, TAKEN, chosen
 from smartaccounts.growth_list.concentration import delivered, today
 from smartaccounts.growth_list.costs import money
 from smartaccounts.growth_list.facts import Concentration, Gone, ProfitCurve
@@ -60,41 +61,43 @@ def growth_list(
     *,
     attributes: pd.DataFrame | None = None,
     previous: PreviousList | None = None,
-    empty: Empty = np.empty,
+    room: Room = IN_MEMORY,
 ) -> GrowthList:
     """Say who of a ranking is listed, and what there is to say of each.
 
-    `attributes` are those of the customers table by (market, customer_id), null where it has none. Who was listed in
-    `previous` and is only just behind takes the last places. `empty` makes the tables of numbers.
+    attributes: texts of the customers table, null where it has none, a row for each of `ranking.now`. Who was listed in
+    `previous` and is only just behind takes the last places. What there is of everybody lies in the room.
     """
     settings, said = pipeline.growth_list, words(pipeline.growth_list.language)
     now, bundle, everybody = ranking.now, ranking.bundle, ranking.now.frame
-    ranked = pd.concat([ranking.rows, _attributes(ranking.rows, attributes)], axis=1)
-    groups = _groups(ranked, attributes, settings.per)
+    ranked, shown = ranking.rows, _attributes(ranking, attributes, room)
+    groups = _groups(ranking, attributes, settings.per, room)
     curve = profit_curve(ranked, settings.costs, shown=settings.capacity)
     placed = _places(ranked, settings, curve, previous=previous, groups=groups)
     on_list = np.zeros(len(ranked), dtype=bool)
     on_list[placed.order] = placed.listed
-    played = plays(ranked, rules_of(pipeline), costs=settings.costs, own=[e.name for e in now.extra])
-    accounts = pd.concat([ranked, played, money(ranked, played["play"], settings.costs)], axis=1)
+    own = [e.name for e in now.extra]
+    played = plays(ranked, rules_of(pipeline), costs=settings.costs, own=own, room=room)
+    accounts = pd.concat([ranked, shown, played, money(ranked, played["play"], settings.costs)], axis=1)
     added = {
         "spend_12m": accounts["spend_365d"],
         "spend_prior_12m": accounts["spend_prior_365d"],
         "gap": accounts["potential"] - accounts["spend_h"],
-        "model_version": bundle.version,
         "listed": on_list,
         "keep_small": keep_small(accounts, on_list),
     }
-    told = _told(accounts, on_list, ranking, pipeline, attributes=attributes, empty=empty)
     narrow = {c: accounts[c] for c in COLUMNS if c in accounts}  # a list needs few of the features
-    frame = pd.DataFrame(narrow | added | told, index=accounts.index, copy=False)
-    frame = taken(frame, placed.order, empty).assign(rank=np.arange(1, len(frame) + 1))
+    frame = taken(pd.DataFrame(narrow | added, index=accounts.index, copy=False), placed.order, room)
+    version = chosen([bundle.version], np.zeros(len(frame), dtype=np.intp))
+    frame = frame.assign(rank=np.arange(1, len(frame) + 1), model_version=version)
     changes = compare(
         frame, previous, everybody=everybody, held=placed.held, horizon_days=pipeline.target.horizon_days, words=said
     )
-    listed = accounts.iloc[placed.order[placed.listed]].reset_index(drop=True)
+    at = placed.order[placed.listed]
+    listed = accounts.iloc[at].reset_index(drop=True)
     released(accounts)  # a file comes into memory around each row that is read
-    compared = {**frame, **changes.rows}
+    told = _told(accounts, at, ranking, pipeline, attributes=attributes, room=room)
+    compared = {**frame, **{name: _spread(texts, placed.listed) for name, texts in told.items()}, **changes.rows}
     columns = {name: compared[name] for name in COLUMNS} | _beside(groups, settings.per, placed.order)
     return GrowthList(
         frame=pd.DataFrame(columns, copy=False),
@@ -107,22 +110,15 @@ def growth_list(
     )
 
 
-def _attributes(ranked: pd.DataFrame, attributes: pd.DataFrame | None) -> pd.DataFrame:
+def _attributes(ranking: Ranking, attributes: pd.DataFrame | None, room: Room) -> pd.DataFrame:
     """Return name and SHOWN_ATTRIBUTES as texts; null where the table has none."""
-    wanted = ["name", *SHOWN_ATTRIBUTES]
-    if attributes is None:
-        return pd.DataFrame(None, index=ranked.index, columns=wanted, dtype="object")
-    return _of(ranked, attributes.reindex(columns=wanted))
+    none = pd.Series(None, index=ranking.rows.index, dtype="str")
+    shown = ["name", *SHOWN_ATTRIBUTES]
+    said = {} if attributes is None else dict(taken(attributes.filter(shown), ranking.places, room))
+    return pd.DataFrame({name: said.get(name, none) for name in shown}, copy=False)
 
 
-def _of(ranked: pd.DataFrame, attributes: pd.DataFrame) -> pd.DataFrame:
-    """Return the attributes of each row; None where there are none."""
-    keys = pd.MultiIndex.from_frame(ranked[["market", "customer_id"]])
-    found = attributes.reindex(index=keys).astype("object").reset_index(drop=True)
-    return found.where(found.notna(), None)
-
-
-def _groups(ranked: pd.DataFrame, attributes: pd.DataFrame | None, per: str | None) -> pd.Series | None:
+def _groups(ranking: Ranking, attributes: pd.DataFrame | None, per: str | None, room: Room) -> pd.Series | None:
     """Return the value of growth_list.per of each row; PipelineError where it cannot be used.
 
     The customers table has no such column, or its name is TAKEN.
@@ -130,7 +126,7 @@ def _groups(ranked: pd.DataFrame, attributes: pd.DataFrame | None, per: str | No
     if per is None or attributes is None:
         return None
     if per == "market":
-        return ranked["market"]
+        return ranking.rows["market"]
     if per not in attributes.columns:
         raise PipelineError(
             f"Expected an attribute of the customers table, got {per!r} in growth_list.per.",
@@ -141,7 +137,7 @@ def _groups(ranked: pd.DataFrame, attributes: pd.DataFrame | None, per: str | No
             f"Expected an attribute whose name is no column of a list, got {per!r} in growth_list.per.",
             hint="Map it under another name under customers.columns.",
         )
-    return _of(ranked, attributes[[per]])[per]
+    return taken(attributes[[per]], ranking.places, room)[per]
 
 
 def _beside(groups: pd.Series | None, per: str | None, order: np.ndarray) -> dict[str, pd.Series]:
@@ -175,27 +171,27 @@ def _places(
 
 def _told(
     accounts: pd.DataFrame,
-    listed: np.ndarray,
+    at: np.ndarray,
     ranking: Ranking,
     pipeline: Pipeline,
     *,
     attributes: pd.DataFrame | None,
-    empty: Empty,
-) -> dict[str, pd.Series]:
-    """Return what is said of the listed rows, null for the others."""
+    room: Room,
+) -> dict[str, Sequence[object]]:
+    """Return what is said of the accounts at some places."""
     settings, said = pipeline.growth_list, words(pipeline.growth_list.language)
-    top = accounts[listed].reset_index(drop=True)
+    top = accounts.iloc[at].reset_index(drop=True)
     bundle = ranking.bundle
     terms, extra = bundle.fitted.contributions(top), bundle.card.extra
-    of_peers = typical(terms.names, accounts, extra=extra, empty=empty)
+    of_peers = typical(terms.names, accounts, extra=extra, empty=room.table)
     given = reasons(terms, top, of_peers, most=settings.reasons, words=said, extra=extra)
-    sentences: dict[str, Sequence[object]] = {
+    same = {} if attributes is None else branches(ranking.now.frame, attributes, ranking.places[at])
+    return {
         "reasons_for": [[r.text for r in t.speaking_for] for t in given],
         "reasons_against": [[r.text for r in t.against] for t in given],
-        "flags": flags(top, ranking.now.frame, records=bundle.records, attributes=attributes, words=said),
-        "play_why": why(accounts, listed, rules_of(pipeline), words=said, costs=settings.costs),
+        "flags": flags(top, records=bundle.records, branches=same, words=said),
+        "play_why": why(accounts, at, rules_of(pipeline), words=said, costs=settings.costs),
     }
-    return {name: _spread(texts, listed) for name, texts in sentences.items()}
 
 
 def _spread(texts: Sequence[object], listed: np.ndarray) -> pd.Series:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from smartaccounts.bundle import Bundle
-from smartaccounts.engine.memory import Empty
+from smartaccounts.engine.memory import IN_MEMORY, Room
 from smartaccounts.features.piecewise import taken
 from smartaccounts.features.snapshot import Snapshot
 from smartaccounts.growth_list.columns import CHANCES, PEERS, POTENTIAL
@@ -20,25 +21,26 @@ class Ranking:
     """The eligible customers of one as_of in order.
 
     now: every customer of that as_of. bundle: the model that scored them. rows: the eligible rows of `now` by score,
-    ties by market and customer_id, with score, CHANCES, POTENTIAL (currency, in the horizon) and PEERS.
+    ties by market and customer_id, with score, CHANCES, POTENTIAL (currency, in the horizon) and PEERS. places: which
+    row of `now` each of them is.
     """
 
     now: Snapshot
     bundle: Bundle
     rows: pd.DataFrame
+    places: NDArray[np.intp]
 
 
-def rank(now: Snapshot, bundle: Bundle, *, empty: Empty = np.empty) -> Ranking:
-    """Score the eligible rows of a snapshot of one as_of and put them in order.
-
-    They are the largest table of a list; `empty` makes it, so that it may lie in a file.
-    """
-    frame = taken(now.frame, np.flatnonzero(now.frame["eligible"]), empty)
+def rank(now: Snapshot, bundle: Bundle, *, room: Room = IN_MEMORY) -> Ranking:
+    """Score the eligible rows of a snapshot of one as_of and put them in order; they lie in the room."""
+    eligible = np.flatnonzero(now.frame["eligible"])
+    frame = taken(now.frame, eligible, room)
     scored = bundle.fitted.score(frame)
     scores = _scores(scored, frame.index)
     beside = pd.concat([scores, _reach(frame, scores["probability"].to_numpy(dtype=float), bundle)], axis=1)
     order = np.argsort(-scored.score, kind="stable")  # those of a snapshot are by market and customer_id
-    return Ranking(now, bundle, pd.concat([taken(part, order, empty) for part in (frame, beside)], axis=1))
+    rows = pd.concat([taken(part, order, room) for part in (frame, beside)], axis=1)
+    return Ranking(now, bundle, rows, eligible[order])
 
 
 def _scores(scored: Scores, index: pd.Index) -> pd.DataFrame:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
 
 from smartaccounts.config import Pipeline
 from smartaccounts.engine.duckdb import Engine, quoted, reading, text
@@ -17,14 +21,29 @@ KEY = ("market", "customer_id")
 ATTRIBUTES = ("name", "segment", "region", "sales_rep", "address")
 """The columns that are always there, null where the table has none; `name` every table must have."""
 
+_KNOWN = "is in the table"
+"""No attribute is called so."""
 
-def customer_attributes(pipeline: Pipeline, engine: Engine) -> pd.DataFrame | None:
-    """Return one row per (market, customer_id), the index, from the customers table; None where the pipeline has none.
 
-    Columns are ATTRIBUTES, then whatever else `customers.columns` maps, all texts without outer blanks, null where
-    there is none. A name that is not mapped is looked for under its own. Of several rows of a key the first value in
-    the alphabet counts, column by column; rows without customer_id are left out. InputError where the file, the name
-    or a mapped column is missing.
+@dataclass(frozen=True)
+class Attributes:
+    """What the customers table says of some customers.
+
+    texts: a row for each of them, in their order; columns are ATTRIBUTES, then whatever else `customers.columns` maps,
+    all texts without outer blanks, null where there is none. known: which of them the table has, as a share (null of
+    nobody).
+    """
+
+    texts: pd.DataFrame
+    known: float
+
+
+def customer_attributes(pipeline: Pipeline, engine: Engine, customers: pd.DataFrame) -> Attributes | None:
+    """Return what the customers table says of customers, by their market and customer_id; None where there is no table.
+
+    A name that is not mapped is looked for under its own. Of several rows of a key the first value in the alphabet
+    counts, column by column. The texts lie in the engine's room. InputError where the file, the name or a mapped column
+    is missing.
     """
     table = pipeline.customers
     if table is None:
@@ -45,10 +64,15 @@ def customer_attributes(pipeline: Pipeline, engine: Engine) -> pd.DataFrame | No
             name: identifier(quoted(c), have[c], untyped=not parquet) if c in have else "CAST(NULL AS VARCHAR)"
             for name, c in sources.items()
         }
-        attributes = ", ".join(f"MIN({sql}) AS {quoted(name)}" for name, sql in said.items() if name not in KEY)
-        frame = engine.frame(
-            f"SELECT coalesce({said['market']}, '') AS market, {said['customer_id']} AS customer_id, {attributes} "
-            f"FROM {relation} WHERE {said['customer_id']} IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 2"
-        )
-    texts = frame.astype("object")
-    return texts.where(texts.notna(), None).set_index([*KEY])
+        names = [name for name in said if name not in KEY]
+        of_key = ", ".join(f"MIN({said[name]}) AS {quoted(name)}" for name in names)
+        told = ", ".join(f"told.{quoted(name)}" for name in names)
+        asked = pa.table({name: pa.chunked_array(customers[name]) for name in KEY} | {"at": np.arange(len(customers))})
+        with engine.lent("customers_asked", asked):
+            found = engine.frame_in_room(f"""
+                SELECT {told}, told.customer_id IS NOT NULL AS {quoted(_KNOWN)}
+                FROM customers_asked AS asked LEFT JOIN (
+                    SELECT coalesce({said["market"]}, '') AS market, {said["customer_id"]} AS customer_id, {of_key}
+                    FROM {relation} WHERE {said["customer_id"]} IS NOT NULL GROUP BY 1, 2
+                ) AS told USING (market, customer_id) ORDER BY asked.at""")
+    return Attributes(found[names], float(found[_KNOWN].mean()))

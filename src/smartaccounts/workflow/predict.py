@@ -26,7 +26,7 @@ from smartaccounts.growth_list.ranked import GrowthList, growth_list
 from smartaccounts.growth_list.ranking import rank
 from smartaccounts.growth_list.words import Words, words
 from smartaccounts.orders.contract import Lines
-from smartaccounts.orders.customers import customer_attributes
+from smartaccounts.orders.customers import Attributes, customer_attributes
 from smartaccounts.orders.digest import digest
 from smartaccounts.orders.source import where
 from smartaccounts.outputs.database import Table, check_table, write_table
@@ -112,23 +112,22 @@ def _predict(
         watch.lap("features")
         step("features computed")
         last = lines.last_known(as_of)
-        attributes = customer_attributes(pipeline, engine)
         if not now.frame["eligible"].any():
             raise nobody_eligible(now, [as_of])
+        attributes = customer_attributes(pipeline, engine, now.frame)
         with ThreadPoolExecutor(1) as beside:  # scores take all cores, the rest of a list one
             known = beside.submit(known_base_rate, lines, judged, earlier, known_before=as_of)
             digested = beside.submit(digest, lines, known_before=as_of)
-            ranking = rank(now, bundle, empty=engine.room.table)
-            made = growth_list(
-                ranking, pipeline, attributes=attributes, previous=before.previous, empty=engine.room.table
-            )
+            ranking = rank(now, bundle, room=engine.room)
+            texts = None if attributes is None else attributes.texts
+            made = growth_list(ranking, pipeline, attributes=texts, previous=before.previous, room=engine.room)
             del ranking  # the largest table
         base_rate, data = known.result(), digested.result()
     watch.lap("scores and reasons")
     said = words(pipeline.growth_list.language)
     warnings = (
         *_warnings(last, as_of, now, said),
-        *_strangers(now.frame, attributes, said),
+        *_strangers(attributes, said),
         *(said.say("warnings.passed_over", folder=name) for name in before.passed_over),
     )
     earlier_list = None if before.previous is None else before.previous.as_of
@@ -256,12 +255,11 @@ def _warnings(last: date, as_of: date, now: Snapshot, words: Words) -> list[str]
     return said
 
 
-def _strangers(customers: pd.DataFrame, attributes: pd.DataFrame | None, words: Words) -> list[str]:
+def _strangers(attributes: Attributes | None, words: Words) -> list[str]:
     """Say where most customers of the order lines are not in the customers table: markets or keys may differ."""
-    if attributes is None:
+    if attributes is None or attributes.known >= 0.5:
         return []
-    found = pd.MultiIndex.from_frame(customers[["market", "customer_id"]]).isin(attributes.index).mean()
-    return [words.say("warnings.strangers", known=float(found))] if found < 0.5 else []
+    return [words.say("warnings.strangers", known=attributes.known)]
 
 
 class _Watch:

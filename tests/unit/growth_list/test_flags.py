@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from tests.unit.rankers.synthetic import snapshot_of
 
 from smartaccounts.features.snapshot import CATALOGUE
-from smartaccounts.growth_list.branches import COMMON, key_account_of
+from smartaccounts.growth_list.branches import COMMON, branches, key_account_of
 from smartaccounts.growth_list.flags import flags
 from smartaccounts.growth_list.words import LANGUAGES, words
 from smartaccounts.rankers.records import Records
@@ -27,7 +28,7 @@ def rows(**figures: Any) -> pd.DataFrame:
 
 
 def told(records: Records | None = None, **figures: Any) -> list[str]:
-    (found,) = flags(rows(**figures), rows(), records=records, attributes=None, words=words("en"))
+    (found,) = flags(rows(**figures), records=records, branches={}, words=words("en"))
     return found
 
 
@@ -97,48 +98,42 @@ def test_every_flag_can_be_said_in_every_language(language: str) -> None:
         "recency_days": 200.0, "purchase_days_365d": 40.0,
     }  # fmt: skip
     one, two = rows(**everything), snapshot_of(2).frame.iloc[[1]].assign(spend_h=1e6)
-    attributes = pd.DataFrame(
-        {"name": ["Shop Ltd", "SHOP"], "address": ["1 Main St.", "1, main st"]},
-        index=pd.MultiIndex.from_tuples([("", "c0000"), ("", "c0001")]),
-    )
-    (found,) = flags(one, pd.concat([one, two]), records=WORSE, attributes=attributes, words=words(language))
+    attributes = pd.DataFrame({"name": ["Shop Ltd", "SHOP"], "address": ["1 Main St.", "1, main st"]}, dtype="str")
+    same = branches(pd.concat([one, two]), attributes, np.array([0]))
+    (found,) = flags(one, records=WORSE, branches=same, words=words(language))
     assert len(found) == 8  # a record needs a longer history
     assert found[0].count("c0001") == found[1].count("c0001") == 1
-
-
-def named(names: dict[tuple[str, str], Any]) -> pd.Series:
-    return pd.Series(list(names.values()), index=pd.MultiIndex.from_tuples(list(names)), dtype="object")
 
 
 def standing(*rows_: tuple[str, str, float]) -> pd.DataFrame:
     return pd.DataFrame(rows_, columns=["market", "customer_id", "spend_h"]).assign(key_spend=100.0)
 
 
+def same(everybody: pd.DataFrame, *names: str | None) -> list[str | None]:
+    return key_account_of(everybody, pd.Series(names, dtype="str"), np.arange(len(everybody)))
+
+
 def test_a_branch_bears_the_name_of_a_key_account_of_its_market() -> None:
     everybody = standing(("n", "a", 10), ("n", "big", 500), ("s", "a", 10), ("n", "b", 20), ("n", "none", 1))
-    names = named({
-        ("n", "a"): "Müller & Söhne GmbH & Co. KG", ("n", "big"): "MULLER, Sohne", ("s", "a"): "Müller & Söhne",
-        ("n", "b"): "Smith", ("n", "none"): None,
-    })  # fmt: skip
-    assert key_account_of(everybody, everybody, names) == ["big", None, None, None, None]
+    names = ("Müller & Söhne GmbH & Co. KG", "MULLER, Sohne", "Müller & Söhne", "Smith", None)
+    assert same(everybody, *names) == ["big", None, None, None, None]
+    assert key_account_of(everybody, pd.Series(names, dtype="str"), np.array([3, 0])) == [None, "big"]
 
 
 def test_small_customers_of_one_name_are_no_branches_of_each_other() -> None:
-    everybody = standing(("n", "a", 10), ("n", "b", 20))
-    assert key_account_of(everybody, everybody, named({("n", "a"): "Smith", ("n", "b"): "Smith"})) == [None, None]
+    assert same(standing(("n", "a", 10), ("n", "b", 20)), "Smith", "Smith") == [None, None]
 
 
-def test_a_name_that_many_bear_says_nothing() -> None:
-    many = [("n", f"c{i}", 1.0) for i in range(COMMON - 1)]
-    everybody = standing(("n", "big", 500), *many)
-    names = named({(m, c): "Cash sale" for m, c, _ in [("n", "big", 500), *many]})
-    assert set(key_account_of(everybody, everybody, names)) == {None}
-    few = everybody.iloc[:-1]
-    kept = names.iloc[:-1]
-    assert key_account_of(few, few, kept) == [None, *["big"] * (len(few) - 1)]
+def test_a_name_that_many_of_a_market_bear_says_nothing() -> None:
+    elsewhere = [("s", f"c{i}", 1.0) for i in range(COMMON)]
+    everybody = standing(("n", "big", 500), *[("n", f"c{i}", 1.0) for i in range(COMMON - 1)], *elsewhere)
+    assert set(same(everybody, *["Cash sale"] * len(everybody))) == {None}
+    fewer = everybody.drop(index=1).reset_index(drop=True)
+    found = same(fewer, *["Cash sale"] * len(fewer))
+    assert found == [None, *["big"] * (COMMON - 2), *[None] * COMMON]
 
 
 def test_legal_forms_alone_and_blanks_are_no_names() -> None:
     everybody = standing(("n", "a", 10), ("n", "big", 500))
     for text in ("GmbH", "  ", "-"):
-        assert key_account_of(everybody, everybody, named({("n", "a"): text, ("n", "big"): text})) == [None, None]
+        assert same(everybody, text, text) == [None, None]

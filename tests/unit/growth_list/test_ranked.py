@@ -55,9 +55,9 @@ def made(bundle: Bundle) -> GrowthList:
 
 
 def test_rows_in_a_file_make_the_same_list(bundle: Bundle, made: GrowthList, tmp_path: Path) -> None:
-    empty = Room(0, tmp_path).table
-    ranking = rank(ELIGIBLE, bundle, empty=empty)
-    in_file = growth_list(ranking, pipeline(capacity=12, reasons=2), empty=empty)
+    room = Room(0, tmp_path)
+    ranking = rank(ELIGIBLE, bundle, room=room)
+    in_file = growth_list(ranking, pipeline(capacity=12, reasons=2), room=room)
     for numbers in (ranking.rows["spend_365d"], in_file.frame["spend_12m"], in_file.frame["probability"]):
         lies_in = numbers.to_numpy()
         while lies_in.base is not None and not isinstance(lies_in, np.memmap):
@@ -174,8 +174,7 @@ def test_who_takes_a_place_by_having_been_listed_changes_nothing_that_is_said_of
 
 
 def test_capacity_counts_within_each_value_of_an_attribute() -> None:
-    keys = pd.MultiIndex.from_frame(ELIGIBLE.frame[["market", "customer_id"]])
-    reps = pd.DataFrame({"name": "x", "sales_rep": ["Ann", "Bob", None] * 20}, index=keys)
+    reps = pd.DataFrame({"name": "x", "sales_rep": ["Ann", "Bob", None] * 20}, dtype="str")
     settings = pipeline(capacity=2).growth_list.model_copy(update={"per": "sales_rep"})
     shop = pipeline().model_copy(update={"growth_list": settings})
     found = growth_list(rank(ELIGIBLE, plain()), shop, attributes=reps).frame
@@ -185,32 +184,30 @@ def test_capacity_counts_within_each_value_of_an_attribute() -> None:
 
 
 def test_any_attribute_that_capacity_counts_by_is_the_last_column() -> None:
-    keys = pd.MultiIndex.from_frame(ELIGIBLE.frame[["market", "customer_id"]])
-    teams = pd.DataFrame({"name": "x", "tenure_days": ["Ann", "Bob", None] * 20}, index=keys)  # a feature is called so
+    teams = pd.DataFrame({"name": "x", "tenure_days": ["Ann", "Bob", None] * 20}, dtype="str")  # a feature is called so
     settings = pipeline(capacity=2).growth_list.model_copy(update={"per": "tenure_days"})
     found = growth_list(
         rank(ELIGIBLE, plain()), pipeline().model_copy(update={"growth_list": settings}), attributes=teams
     )
     assert found.frame.columns.tolist() == [*COLUMNS, "tenure_days"]
-    said = found.frame.set_index(["market", "customer_id"])["tenure_days"]
-    assert said.fillna("-").to_dict() == teams["tenure_days"].fillna("-").to_dict()
+    said = found.frame.set_index("customer_id")["tenure_days"][ELIGIBLE.frame["customer_id"]]
+    assert said.fillna("-").tolist() == teams["tenure_days"].fillna("-").tolist()
     listed = found.frame.loc[found.frame["listed"], "tenure_days"]
     assert listed.fillna("-").value_counts().to_dict() == {"Ann": 2, "Bob": 2, "-": 2}
 
 
 def test_an_attribute_that_is_called_as_a_column_is_refused() -> None:
-    keys = pd.MultiIndex.from_frame(ELIGIBLE.frame[["market", "customer_id"]])
     settings = pipeline().growth_list.model_copy(update={"per": "status"})
     shop = pipeline().model_copy(update={"growth_list": settings})
+    status = pd.DataFrame({"name": "x", "status": ["A"] * 60}, dtype="str")
     with pytest.raises(PipelineError, match=r"no column of a list, got 'status' in growth_list\.per"):
-        growth_list(rank(ELIGIBLE, plain()), shop, attributes=pd.DataFrame({"name": "x", "status": "A"}, index=keys))
+        growth_list(rank(ELIGIBLE, plain()), shop, attributes=status)
 
 
 def test_an_attribute_that_the_table_lacks_is_named() -> None:
-    keys = pd.MultiIndex.from_frame(ELIGIBLE.frame[["market", "customer_id"]])
     settings = pipeline().growth_list.model_copy(update={"per": "sales_repp"})
     shop = pipeline().model_copy(update={"growth_list": settings})
-    reps = pd.DataFrame({"name": "x", "sales_rep": "Ann"}, index=keys)
+    reps = pd.DataFrame({"name": "x", "sales_rep": ["Ann"] * 60}, dtype="str")
     with pytest.raises(PipelineError, match=r"got 'sales_repp' in growth_list\.per") as raised:
         growth_list(rank(ELIGIBLE, plain()), shop, attributes=reps)
     assert "sales_rep" in str(raised.value.hint)
@@ -268,11 +265,11 @@ def test_a_calibrated_plain_ranking_has_probabilities() -> None:
     )
 
 
-def test_names_are_joined_by_market_and_customer() -> None:
-    keys = pd.MultiIndex.from_tuples([("", "c0001"), ("other", "c0002"), ("", "gone")])
-    found = growth_list(
-        rank(ELIGIBLE, plain()), pipeline(), attributes=pd.DataFrame({"name": ["Emily", "No", "No"]}, index=keys)
-    ).frame
-    names = found.set_index("customer_id")["name"]
-    assert names["c0001"] == "Emily"
-    assert names.drop("c0001").isna().all()
+def test_every_customer_has_the_name_that_belongs_to_its_row() -> None:
+    names = pd.DataFrame({"name": ["Firm of " + c if c > "c0001" else None for c in ELIGIBLE.frame["customer_id"]]})
+    few = Snapshot(ELIGIBLE.frame.assign(eligible=ELIGIBLE.frame["customer_id"] != "c0005"), ELIGIBLE.target, ())
+    found = growth_list(rank(few, plain()), pipeline(), attributes=names.astype("str")).frame
+    assert len(found) == 59
+    assert found["name"].isna().sum() == 2
+    named = found[found["name"].notna()]
+    assert named["name"].tolist() == ("Firm of " + named["customer_id"]).tolist()

@@ -12,8 +12,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from smartaccounts.config import Target
-from smartaccounts.engine.memory import Empty, release, scattered
+from smartaccounts.engine.memory import IN_MEMORY, Empty, Room, release, scattered
 from smartaccounts.features.families import CATALOGUE, absent_features
+from smartaccounts.features.piecewise import texts_taken
 from smartaccounts.features.standing import STANDING
 from smartaccounts.features.sweep import coded, sold, standing
 from smartaccounts.features.sweep.answer import Answer
@@ -60,10 +61,10 @@ def latest(
         with_history([day], [first], horizon_days=target.horizon_days)
         for day, first in zip((earlier, as_of), first_days(held, [earlier, as_of]), strict=True)
     )
-    return _standing(held, then, target), _rows(lines, held, now, [target])[0]
+    return _standing(held, then, target, lines.engine.room), _rows(lines, held, now, [target])[0]
 
 
-def _standing(held: Coded, dates: Dates, target: Target) -> pd.DataFrame:
+def _standing(held: Coded, dates: Dates, target: Target, room: Room) -> pd.DataFrame:
     """Return the rows at one date at most, with their standing alone."""
     totals, seen = standing.totals(target), see_by_date(held, dates)
     answer = Answer.of([*totals], frozenset(n for n, total in totals.items() if total is None), rows=seen.rows)
@@ -72,7 +73,7 @@ def _standing(held: Coded, dates: Dates, target: Target) -> pd.DataFrame:
     starts = np.searchsorted(seen.customer, held.markets)
     stood = [dict(standing.standing(dict(answer.columns()), starts, int(h), target)) for h in dates.history]
     columns = stood[0] if stood else dict.fromkeys(STANDING, np.zeros(0))
-    return pd.concat([_keys(held, seen, slice(0, seen.rows)), pd.DataFrame(columns)], axis=1)
+    return pd.concat([_keys(held, seen, slice(0, seen.rows), room), pd.DataFrame(columns)], axis=1)
 
 
 def _rows(lines: OrderLines, held: Coded, dates: Dates, targets: Sequence[Target]) -> list[pd.DataFrame]:
@@ -95,7 +96,7 @@ def _rows(lines: OrderLines, held: Coded, dates: Dates, targets: Sequence[Target
     for i, target in enumerate(targets):
         rows = slice(int(begins[np.searchsorted(seen.dates.history, target.horizon_days)]), seen.rows)
         stood = answer.frame([f"{i} {name}" for name in STANDING], rows).set_axis(STANDING, axis=1)
-        frames.append(frame(held, seen, stood, answer, rows))
+        frames.append(frame(held, seen, stood, answer, rows, lines.engine.room))
     return frames
 
 
@@ -157,19 +158,24 @@ def answered(
     return frame(held, seen, pd.DataFrame({n: stood[n] for n in STANDING}), answer, slice(0, seen.rows))
 
 
-def frame(held: Coded, seen: Seen, stood: pd.DataFrame, answer: Answer, rows: slice) -> pd.DataFrame:
-    """Return some rows; `stood`: their columns of STANDING, as numbers. Numbers that lie in the answer are not copied."""
+def frame(
+    held: Coded, seen: Seen, stood: pd.DataFrame, answer: Answer, rows: slice, room: Room = IN_MEMORY
+) -> pd.DataFrame:
+    """Return some rows; `stood`: their columns of STANDING, as numbers. Numbers that lie in the answer are not copied.
+
+    room: where the texts lie.
+    """
     flags = stood[["active", "eligible"]] > 0
     release(answer.values)
     amounts = stood.iloc[:, STANDING.index("eligible") + 1 :]
-    parts = [_keys(held, seen, rows), flags, amounts, answer.frame([*CATALOGUE], rows)]
+    parts = [_keys(held, seen, rows, room), flags, amounts, answer.frame([*CATALOGUE], rows)]
     answered: pd.DataFrame = pd.concat(parts, axis=1)
     return answered
 
 
-def _keys(held: Coded, seen: Seen, rows: slice) -> pd.DataFrame:
+def _keys(held: Coded, seen: Seen, rows: slice, room: Room) -> pd.DataFrame:
     """Return when some rows are and whose."""
-    found: pd.DataFrame = held.customers.select(["market", "customer_id"]).take(seen.customer[rows]).to_pandas()
+    found = texts_taken(held.customers.select(["market", "customer_id"]), seen.customer[rows], room)
     days = seen.dates.as_ofs.astype("datetime64[D]").astype("datetime64[us]")
     found.insert(0, "as_of", days[seen.date[rows]])
     return found
