@@ -142,7 +142,8 @@ def test_models_and_lists_are_those_of_the_embedded_engine(
         for name in ("orders.parquet", "supplier.yaml"):
             (folder / name).symlink_to(supplier / name)
         monkeypatch.chdir(folder)
-        for command in (("train", "--as-of", BEFORE), ("predict", "--as-of", NOW, "--out", "list")):
+        few = ("--set", "model.training_dates=4")
+        for command in (("train", "--as-of", BEFORE, *few), ("predict", "--as-of", NOW, "--out", "list")):
             done(command[0], "supplier.yaml", *command[1:], *more)
     assert cluster.session.range(3).count() == 3
     files = sorted(p.relative_to(folder) for p in (folder / "models" / "supplier").iterdir() if p.is_file())

@@ -166,7 +166,7 @@ def outcome_of(pipeline: Pipeline, today: date) -> tuple[Any, ...]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("settings", SETTINGS)
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(3))
 def test_a_ledger_is_its_source(tmp_path: Path, settings: str, seed: int) -> None:
     shop = Shop(tmp_path, random.Random(f"{settings}{seed}"))
     ledger, source = pipelines(tmp_path, **SETTINGS[settings])
