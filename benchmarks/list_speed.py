@@ -3,7 +3,7 @@
     python benchmarks/list_speed.py [--customers 100000] [--listed 500]
 
 Trains on a small simulated supplier, simulates a large one, and writes its list with everything that belongs to one
-(potential, peers, plays, costs, reasons, flags, parquet, csv, xlsx, html); then the same order lines are read, their
+(names and representatives, potential, peers, plays, costs, reasons, flags, parquet, csv, xlsx, html); then the same order lines are read, their
 features computed, and the boosters of the growth model predict by `lightgbm.Booster.predict`, no more (a list asks
 those of the potential too). By turns, `--repeats` times; medians of seconds and of CPU seconds (of all threads: what
 others do on the machine counts less) and their ratios are printed, and what each step of the last list took.
@@ -31,7 +31,7 @@ from smartaccounts.growth_list.plays import check_rules
 from smartaccounts.orders.simulate import simulate
 from smartaccounts.rankers.design import design, pieces
 from smartaccounts.rankers.growth import GrowthModel
-from smartaccounts.workflow.demo import PIPELINE
+from smartaccounts.workflow.demo import LIST, PIPELINE
 from smartaccounts.workflow.lines import order_lines
 from smartaccounts.workflow.predict import predict
 from smartaccounts.workflow.train import fit
@@ -47,7 +47,7 @@ def main() -> None:
     parser.add_argument("--listed", type=int, default=500)
     parser.add_argument("--repeats", type=int, default=3)
     asked = parser.parse_args()
-    settings = {"growth_list": {"capacity": asked.listed, "costs": COSTS}}
+    settings = {"customers": LIST["customers"], "growth_list": {"capacity": asked.listed, "costs": COSTS}}
     with TemporaryDirectory() as folder:
         bundle = trained(Path(folder) / "small", settings)
         large = Path(folder) / "large"

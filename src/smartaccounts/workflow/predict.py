@@ -241,7 +241,9 @@ def check_data(bundle: Bundle, lines: Lines, pipeline: Pipeline, as_of: date) ->
 def known_base_rate(lines: Lines, judged: Snapshot, before: date, *, known_before: date) -> float | None:
     """Return the share of the eligible of one horizon ago that became key accounts; None where nobody was eligible."""
     found = outcome(lines, [before], horizon_days=judged.target.horizon_days, known_before=known_before)
-    return panel(judged.eligible(), found, [before]).base_rate
+    asked = judged.eligible()
+    enough = found[found["spend_ahead"] >= asked.column("key_spend").min()]  # few: whoever spent less is none
+    return panel(asked, enough, [before]).base_rate
 
 
 def _warnings(last: date, as_of: date, now: Snapshot, words: Words) -> list[str]:
