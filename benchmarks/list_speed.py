@@ -3,10 +3,11 @@
     python benchmarks/list_speed.py [--customers 100000] [--listed 500]
 
 Trains on a small simulated supplier, simulates a large one, and writes its list with everything that belongs to one
-(names and representatives, potential, peers, plays, costs, reasons, flags, parquet, csv, xlsx, html); then the same order lines are read, their
-features computed, and the boosters of the growth model predict by `lightgbm.Booster.predict`, no more (a list asks
-those of the potential too). By turns, `--repeats` times; medians of seconds and of CPU seconds (of all threads: what
-others do on the machine counts less) and their ratios are printed, and what each step of the last list took.
+(names and representatives, potential, peers, plays, costs, reasons, flags, parquet, csv, xlsx, html); then the same
+order lines are read, their features computed, and the boosters of the growth model predict by
+`lightgbm.Booster.predict`, no more (a list asks those of the potential too). By turns, `--repeats` times; medians of
+seconds and of CPU seconds (of all threads: what others do on the machine counts less) and their ratios are printed,
+and what each step of the last list took.
 """
 
 from __future__ import annotations

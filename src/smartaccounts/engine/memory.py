@@ -43,7 +43,7 @@ _TABLES: weakref.WeakSet[mmap.mmap] = weakref.WeakSet()
 """The files behind tables of a Room."""
 
 _SMALL = 4
-"""A table of up to one part in so many of what a Room has left stays in memory, and is not counted."""
+"""A table of up to one part in so many of what a Room has left stays in memory, each for itself, and is not counted."""
 
 _LOCK = RLock()
 """Of what a Room has left, and of its tables; an array may be given back in the middle of anything."""
@@ -73,8 +73,8 @@ class Room:
     Such a file has no name, and is gone with the process, however it ends.
     """
 
-    def __init__(self, most: int, folder: Path) -> None:
-        """Begin with nothing taken."""
+    def __init__(self, most: int, folder: Path | None) -> None:
+        """Begin with nothing taken; None: the folder of temporary files."""
         self._left = most
         self._folder = folder
 
@@ -144,7 +144,7 @@ class Room:
             self._left += size
 
 
-IN_MEMORY = Room(sys.maxsize, Path(tempfile.gettempdir()))
+IN_MEMORY = Room(sys.maxsize, None)
 """For what is small."""
 
 
@@ -190,9 +190,9 @@ def _mapped(array: npt.NDArray[Any]) -> Any:
     return base
 
 
-def disk_full(needed: str, folder: Path) -> PipelineError:
-    """Return the error of a disk without room for what does not fit into memory."""
+def disk_full(needed: str, folder: Path | None) -> PipelineError:
+    """Return the error of a disk without room for what does not fit into memory; folder as in `Room`."""
     return PipelineError(
-        f"Expected room on disk for {needed}, got too little in {folder}.",
+        f"Expected room on disk for {needed}, got too little in {folder or tempfile.gettempdir()}.",
         hint="Make room there, set TMPDIR to a folder on a larger disk, or allow more --memory.",
     )

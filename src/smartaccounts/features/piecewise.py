@@ -16,6 +16,9 @@ from smartaccounts.features.families import CATALOGUE
 PIECE = 1 << 15
 """Rows of a table that are looked at together."""
 
+TEXTS = 1 << 18
+"""Rows whose texts are taken together: all that lies between them is copied each time."""
+
 
 def pieces(frame: pd.DataFrame, kept: NDArray[np.intp] | None = None) -> Iterator[pd.DataFrame]:
     """Yield the rows of a frame, PIECE at a time, in their order; an empty frame once.
@@ -50,11 +53,12 @@ def taken(frame: pd.DataFrame, at: NDArray[np.intp], room: Room) -> pd.DataFrame
 
 
 def texts_taken(table: pa.Table, at: NDArray[np.integer], room: Room) -> pd.DataFrame:
-    """Return some rows of a table of texts, in the room, some at a time."""
+    """Return some rows of a table of texts, in the room, TEXTS at a time."""
 
     def batches() -> Iterator[pa.RecordBatch]:
-        for first in range(0, len(at), PIECE):
-            yield from table.take(at[first : first + PIECE]).to_batches()
+        for some in np.split(at, range(TEXTS, len(at), TEXTS)) if len(at) else ():
+            first, end = int(some.min()), int(some.max()) + 1
+            yield from table.slice(first, end - first).take(some - first).to_batches()
 
     found = room.frame(pa.RecordBatchReader.from_batches(table.schema, batches()))
     release_tables()

@@ -15,7 +15,8 @@ SHARED = ("name", "address")
 """What branches of one firm may have in common."""
 
 COMMON = 20
-"""A name or address that so many customers bear is no sign of a branch ("unknown", "cash sale", a shopping centre)."""
+"""A name or address that so many customers of a market bear is no sign of a branch ("unknown", "cash sale", a shopping
+centre). Customers of the snapshot count, not others that the customers table has."""
 
 LEGAL_FORMS = frozenset({
     "ab", "ag", "aps", "bv", "cie", "co", "company", "corp", "corporation", "eg", "ek", "ev", "gbr", "gmbh", "inc",
@@ -58,9 +59,9 @@ def key_account_of(everybody: pd.DataFrame, texts: pd.Series, at: NDArray[np.int
 
 def _common(texts: Iterable[tuple[str, object]], asked: set[tuple[str, str]]) -> set[tuple[str, str]]:
     """Return which of those that are asked for COMMON or more of the texts say in their market."""
-    counts = (
-        Counter(said for market, text in texts if (said := (market, _plain(text))) in asked) if asked else Counter()
-    )
+    if not asked:
+        return set()
+    counts = Counter(said for market, text in texts if (said := (market, _plain(text))) in asked)
     return {said for said, count in counts.items() if count >= COMMON}
 
 

@@ -1,4 +1,4 @@
-"""The columns of a growth list."""
+"""The columns of a growth list, and how one of few texts is held."""
 
 from __future__ import annotations
 
@@ -28,4 +28,4 @@ TAKEN = {*COLUMNS, "pipeline", "to_do"} - {"market", "name", *SHOWN_ATTRIBUTES}
 def chosen(texts: Sequence[str], at: NDArray[np.intp]) -> pd.Categorical[str]:
     """Return for each of some places the text that is there, as a category: a million rows hold it once."""
     codes, levels = pd.factorize(np.array(texts, dtype=object))
-    return pd.Categorical.from_codes(codes.astype(np.int16)[at], pd.Index(levels))
+    return pd.Categorical.from_codes(codes[at], pd.Index(levels))

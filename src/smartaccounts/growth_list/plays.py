@@ -120,8 +120,8 @@ def why(
             continue
         named = [name for _, name, _, _ in string.Formatter().parse(words.messages[key]) if name]
         values = {name: figure(name, accounts, costs)[same.index] for name in named}
-        texts |= {at: words.say(key, **{n: v[at] for n, v in values.items()}) for at in same.index}
-    return [texts[at] for at in fired.index]
+        texts |= {i: words.say(key, **{n: v[i] for n, v in values.items()}) for i in same.index}
+    return [texts[i] for i in fired.index]
 
 
 def _where(rule: PlayRule, place: str, engine: Engine) -> list[int]:

@@ -39,7 +39,8 @@ class GrowthList:
     Money in currency; spend_12m is [as_of-365, as_of), spend_prior_12m the 365 days before; potential is spend in the
     horizon, gap what it is above spend_h, peer_* what similar accounts reached in a horizon. Reasons and flags are
     lists of sentences, play_why and moved_because sentences, for the listed rows, null for the others. Costs and values
-    are null without cost assumptions, status and previous_rank without a list before.
+    are null without cost assumptions, status and previous_rank without a list before. play, play_rule and model_version
+    are categories.
 
     blocks: for the listed rows, in their order, the spend of 24 blocks of 30 days, the oldest first; null before the
     history. gone: who was on the list before and is not now. kept: the second list in sum. delivered: concentration if
@@ -93,15 +94,14 @@ def growth_list(
     changes = compare(
         frame, previous, everybody=everybody, held=placed.held, horizon_days=pipeline.target.horizon_days, words=said
     )
-    at = placed.order[placed.listed]
-    listed = accounts.iloc[at].reset_index(drop=True)
+    listed = accounts.iloc[placed.order[placed.listed]]
     released(accounts)  # a file comes into memory around each row that is read
-    told = _told(accounts, at, ranking, pipeline, attributes=attributes, room=room)
+    told = _told(accounts, listed, ranking, pipeline, attributes=attributes, room=room)
     compared = {**frame, **{name: _spread(texts, placed.listed) for name, texts in told.items()}, **changes.rows}
     columns = {name: compared[name] for name in COLUMNS} | _beside(groups, settings.per, placed.order)
     return GrowthList(
         frame=pd.DataFrame(columns, copy=False),
-        blocks=_blocks(listed),
+        blocks=_blocks(listed.reset_index(drop=True)),
         gone=changes.gone,
         kept=summary(frame.loc[frame["keep_small"], SUMMED]),
         curve=curve,
@@ -171,16 +171,16 @@ def _places(
 
 def _told(
     accounts: pd.DataFrame,
-    at: np.ndarray,
+    listed: pd.DataFrame,
     ranking: Ranking,
     pipeline: Pipeline,
     *,
     attributes: pd.DataFrame | None,
     room: Room,
 ) -> dict[str, Sequence[object]]:
-    """Return what is said of the accounts at some places."""
+    """Return what is said of the listed, of those accounts; their index is where they are among all."""
     settings, said = pipeline.growth_list, words(pipeline.growth_list.language)
-    top = accounts.iloc[at].reset_index(drop=True)
+    top, at = listed.reset_index(drop=True), listed.index.to_numpy()
     bundle = ranking.bundle
     terms, extra = bundle.fitted.contributions(top), bundle.card.extra
     of_peers = typical(terms.names, accounts, extra=extra, empty=room.table)

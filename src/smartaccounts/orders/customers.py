@@ -21,9 +21,6 @@ KEY = ("market", "customer_id")
 ATTRIBUTES = ("name", "segment", "region", "sales_rep", "address")
 """The columns that are always there, null where the table has none; `name` every table must have."""
 
-_KNOWN = "is in the table"
-"""No attribute is called so."""
-
 
 @dataclass(frozen=True)
 class Attributes:
@@ -65,14 +62,15 @@ def customer_attributes(pipeline: Pipeline, engine: Engine, customers: pd.DataFr
             for name, c in sources.items()
         }
         names = [name for name in said if name not in KEY]
-        of_key = ", ".join(f"MIN({said[name]}) AS {quoted(name)}" for name in names)
-        told = ", ".join(f"told.{quoted(name)}" for name in names)
+        # by number: SQL does not tell names apart that differ in capitals alone
+        of_key = ", ".join(f"MIN({said[name]}) AS a{i}" for i, name in enumerate(names))
         asked = pa.table({name: pa.chunked_array(customers[name]) for name in KEY} | {"at": np.arange(len(customers))})
         with engine.lent("customers_asked", asked):
             found = engine.frame_in_room(f"""
-                SELECT {told}, told.customer_id IS NOT NULL AS {quoted(_KNOWN)}
+                SELECT told.customer_id IS NOT NULL AS known, {", ".join(f"a{i}" for i in range(len(names)))}
                 FROM customers_asked AS asked LEFT JOIN (
                     SELECT coalesce({said["market"]}, '') AS market, {said["customer_id"]} AS customer_id, {of_key}
                     FROM {relation} WHERE {said["customer_id"]} IS NOT NULL GROUP BY 1, 2
                 ) AS told USING (market, customer_id) ORDER BY asked.at""")
-    return Attributes(found[names], float(found[_KNOWN].mean()))
+    known = float(found.pop("known").mean())
+    return Attributes(found.set_axis(names, axis=1), known)

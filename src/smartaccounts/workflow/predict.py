@@ -60,8 +60,8 @@ class Wanted:
     """What to write beside the files of a list, and how.
 
     previous: the folder of the list before, None to look beside `out`. table: a table of a database. wait: so many
-    seconds for another run that writes into the same folder. memory: as in `engine.memory.memory_bytes`, for the lines,
-    features and numbers of this process; who is on the list and what is said of it, and Spark, take what they need.
+    seconds for another run that writes into the same folder. memory: as in `engine.memory.memory_bytes`, for lines,
+    features, numbers and texts of this process; some 0.3 KB for each account of the list, and Spark, come on top.
     """
 
     previous: Path | None = None
@@ -259,9 +259,9 @@ def _warnings(last: date, as_of: date, now: Snapshot, words: Words) -> list[str]
 
 def _strangers(attributes: Attributes | None, words: Words) -> list[str]:
     """Say where most customers of the order lines are not in the customers table: markets or keys may differ."""
-    if attributes is None or attributes.known >= 0.5:
-        return []
-    return [words.say("warnings.strangers", known=attributes.known)]
+    if attributes is not None and attributes.known < 0.5:
+        return [words.say("warnings.strangers", known=attributes.known)]
+    return []
 
 
 class _Watch:

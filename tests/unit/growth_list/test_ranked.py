@@ -31,6 +31,13 @@ from smartaccounts.rankers.plain import PLAIN, calibrated
 from smartaccounts.rankers.potential import fit_potential
 
 ELIGIBLE = snapshot_of(60)
+NAMES = pd.DataFrame(
+    {
+        "name": ["Firm of " + c if c > "c0001" else None for c in ELIGIBLE.frame["customer_id"]],
+        "sales_rep": ["Ann", "Bob", None] * 20,
+    },
+    dtype="str",
+)
 
 
 def pipeline(**growth: Any) -> Pipeline:
@@ -57,14 +64,18 @@ def made(bundle: Bundle) -> GrowthList:
 def test_rows_in_a_file_make_the_same_list(bundle: Bundle, made: GrowthList, tmp_path: Path) -> None:
     room = Room(0, tmp_path)
     ranking = rank(ELIGIBLE, bundle, room=room)
-    in_file = growth_list(ranking, pipeline(capacity=12, reasons=2), room=room)
+    in_file = growth_list(ranking, pipeline(capacity=12, reasons=2), attributes=NAMES, room=room)
     for numbers in (ranking.rows["spend_365d"], in_file.frame["spend_12m"], in_file.frame["probability"]):
         lies_in = numbers.to_numpy()
         while lies_in.base is not None and not isinstance(lies_in, np.memmap):
             lies_in = lies_in.base
         assert isinstance(lies_in, (np.memmap, mmap.mmap))
     shutil.rmtree(tmp_path)  # the files have no name
-    pd.testing.assert_frame_equal(in_file.frame, made.frame, check_exact=True)
+    in_memory = growth_list(rank(ELIGIBLE, bundle), pipeline(capacity=12, reasons=2), attributes=NAMES)
+    pd.testing.assert_frame_equal(in_file.frame, in_memory.frame, check_exact=True)
+    assert in_file.frame["name"].notna().sum() == 58
+    others = [c for c in COLUMNS if c not in {"name", "sales_rep"}]
+    pd.testing.assert_frame_equal(in_file.frame[others], made.frame[others], check_exact=True)
     pd.testing.assert_frame_equal(in_file.blocks, made.blocks, check_exact=True)
 
 
@@ -266,9 +277,8 @@ def test_a_calibrated_plain_ranking_has_probabilities() -> None:
 
 
 def test_every_customer_has_the_name_that_belongs_to_its_row() -> None:
-    names = pd.DataFrame({"name": ["Firm of " + c if c > "c0001" else None for c in ELIGIBLE.frame["customer_id"]]})
     few = Snapshot(ELIGIBLE.frame.assign(eligible=ELIGIBLE.frame["customer_id"] != "c0005"), ELIGIBLE.target, ())
-    found = growth_list(rank(few, plain()), pipeline(), attributes=names.astype("str")).frame
+    found = growth_list(rank(few, plain()), pipeline(), attributes=NAMES).frame
     assert len(found) == 59
     assert found["name"].isna().sum() == 2
     named = found[found["name"].notna()]
