@@ -3,12 +3,14 @@
     python -m benchmarks.performance [--customers 500000] [--years 2] [--repeats 3] [--threads 1] [--large 2300000]
 
 simulates order lines (500,000 customers in two years: about 20 million) and runs by turns, each in a process of its
-own: the floor (DuckDB: SUM(HASH(column)) of every column, and SUM, COUNT, MAX by customer), `smartaccounts features` at
-1 and at 12 monthly cut-offs, parquet written, those 12 with `--memory 1500MB` and on two threads, and PyArrow that does
-nothing but write as many rows as those of 12 cut-offs (the first 65,536 of them over and over, as `features` writes
-them, and without compression). Prints medians of CPU seconds (user + system, start included), their ratios to the
-floor, seconds by the clock, and the largest peak of memory. With `--large`, so many customers are simulated too, and
-the features of their lines computed once at the same 12 cut-offs, with `--memory 3GB`.
+own: the floor (DuckDB: SUM(HASH(column)) of every column, and SUM, COUNT, MAX by customer), `smartaccounts features`
+at 1 and at 12 monthly cut-offs, parquet written, those 12 with `--memory 1500MB` and on two threads; and three parts
+that no way to features goes without: the numbers of all lines read once into Arrow (hashes of their keys, days,
+money), the same laid out by customer (what reading them takes included), and PyArrow that does nothing but write as
+many rows as those of 1 and of 12 cut-offs (the first row group of them over and over, as `features` writes them, and
+without compression). Prints medians of CPU seconds (user + system, start included), their ratios to the floor,
+seconds by the clock, and the largest peak of memory. With `--large`, so many customers are simulated too, and the
+features of their lines computed once at the same 12 cut-offs, with `--memory 3GB`.
 """
 
 from __future__ import annotations
@@ -29,6 +31,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from benchmarks.machine import machine
 from benchmarks.supplier import AS_OFS, supplier
+
+from smartaccounts.config import read_pipeline
+from smartaccounts.engine.compiled import ready
+from smartaccounts.engine.duckdb import Engine
+from smartaccounts.features.sweep.keys import keyed
+from smartaccounts.features.sweep.laid_out import _batches, bounds_of, laid_out, offsets_of
+from smartaccounts.orders.read import read_in_place
 
 PRODUCT = str(Path(sys.executable).with_name("smartaccounts"))
 
@@ -51,7 +60,8 @@ def cost(command: Sequence[str]) -> Cost:
     _, status, usage = os.wait4(process.pid, 0)
     if status:
         raise SystemExit(f"{' '.join(command)} ended with {os.waitstatus_to_exitcode(status)}")
-    return Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / 1e9, time.monotonic() - start, said)
+    cpu = float(said) if "--lay" in command else usage.ru_utime + usage.ru_stime
+    return Cost(cpu, usage.ru_maxrss * 1024 / 1e9, time.monotonic() - start, said)
 
 
 def floor(path: str, threads: str) -> None:
@@ -61,6 +71,21 @@ def floor(path: str, threads: str) -> None:
     con.execute(f"SELECT {columns} FROM read_parquet($path)", {"path": path}).fetchall()
     grouped = "SELECT customer_id, SUM(amount), COUNT(*), MAX(order_date) FROM read_parquet($path) GROUP BY 1"
     con.execute(grouped, {"path": path}).fetchall()
+
+
+def lay(pipeline: str, *, read_alone: bool) -> None:
+    """Print the CPU seconds of reading the numbers of lines, or of laying them out; their keys come for nothing."""
+    with Engine() as engine, read_in_place(read_pipeline(pipeline), engine) as lines:
+        keys = keyed(lines, known_before=None)
+        offsets = offsets_of(keys.customers["lines"].to_numpy())
+        ready()
+        start = time.process_time()
+        if read_alone:
+            for _ in _batches(lines, keys):
+                pass
+        else:
+            laid_out(lines, keys, offsets, bounds_of(offsets))
+        print(time.process_time() - start)
 
 
 def write(path: str, *, compression: str) -> None:
@@ -88,15 +113,19 @@ def commands(pipeline: Path, lines: Path, threads: int) -> dict[str, list[str]]:
     """Return the commands by name."""
     out, twelve = str(written(pipeline)), features(pipeline, AS_OFS)
     again = [sys.executable, "-m", "benchmarks.performance", "--threads", str(threads)]
-    writing = [*again, "--write", out, "--compression"]
+    writing, laying = [*again, "--write", out, "--compression"], [*again, "--lay", str(pipeline)]
     return {
         "floor": [*again, "--floor", str(lines)],
+        "to read the numbers": [*laying, "--read-alone"],
+        "to lay them out": laying,
         "1 cut-off": features(pipeline, AS_OFS[-2:]),
+        "to write 1": [*writing, "snappy"],
+        "uncompressed, 1": [*writing, "none"],
         "12 cut-offs": twelve,
         "12, within 1500MB": [*twelve, "--memory", "1500MB"],
         "12, two threads": ["env", "SMARTACCOUNTS_THREADS=2", *twelve],
         "to write 12": [*writing, "snappy"],
-        "uncompressed": [*writing, "none"],
+        "uncompressed, 12": [*writing, "none"],
     }
 
 
@@ -117,9 +146,14 @@ def main() -> None:
     parser.add_argument("--floor", help=argparse.SUPPRESS)
     parser.add_argument("--write", help=argparse.SUPPRESS)
     parser.add_argument("--compression", help=argparse.SUPPRESS)
+    parser.add_argument("--lay", help=argparse.SUPPRESS)
+    parser.add_argument("--read-alone", action="store_true", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.write:
         write(asked.write, compression=asked.compression)
+        return
+    if asked.lay:
+        lay(asked.lay, read_alone=asked.read_alone)
         return
     if asked.floor:
         floor(asked.floor, asked.threads)
