@@ -53,12 +53,13 @@ def taken(frame: pd.DataFrame, at: NDArray[np.intp], room: Room) -> pd.DataFrame
 
 
 def texts_taken(table: pa.Table, at: NDArray[np.integer], room: Room) -> pd.DataFrame:
-    """Return some rows of a table of texts, in the room, TEXTS at a time."""
+    """Return some rows of a table of texts, in the room, TEXTS at a time; tables in files are released then."""
 
     def batches() -> Iterator[pa.RecordBatch]:
-        for some in np.split(at, range(TEXTS, len(at), TEXTS)) if len(at) else ():
-            first, end = int(some.min()), int(some.max()) + 1
-            yield from table.slice(first, end - first).take(some - first).to_batches()
+        for begin in range(0, len(at), TEXTS):
+            some = at[begin : begin + TEXTS]
+            first, last = int(some.min()), int(some.max())
+            yield from table.slice(first, last - first + 1).take(some - first).to_batches()
 
     found = room.frame(pa.RecordBatchReader.from_batches(table.schema, batches()))
     release_tables()

@@ -71,7 +71,7 @@ def growth_list(
     """
     settings, said = pipeline.growth_list, words(pipeline.growth_list.language)
     now, bundle, everybody = ranking.now, ranking.bundle, ranking.now.frame
-    ranked, shown = ranking.rows, _attributes(ranking, attributes, room)
+    ranked = ranking.rows
     groups = _groups(ranking, attributes, settings.per, room)
     curve = profit_curve(ranked, settings.costs, shown=settings.capacity)
     placed = _places(ranked, settings, curve, previous=previous, groups=groups)
@@ -79,7 +79,7 @@ def growth_list(
     on_list[placed.order] = placed.listed
     own = [e.name for e in now.extra]
     played = plays(ranked, rules_of(pipeline), costs=settings.costs, own=own, room=room)
-    accounts = pd.concat([ranked, shown, played, money(ranked, played["play"], settings.costs)], axis=1)
+    accounts = pd.concat([ranked, played, money(ranked, played["play"], settings.costs)], axis=1)
     added = {
         "spend_12m": accounts["spend_365d"],
         "spend_prior_12m": accounts["spend_prior_365d"],
@@ -97,7 +97,9 @@ def growth_list(
     listed = accounts.iloc[placed.order[placed.listed]]
     released(accounts)  # a file comes into memory around each row that is read
     told = _told(accounts, listed, ranking, pipeline, attributes=attributes, room=room)
-    compared = {**frame, **{name: _spread(texts, placed.listed) for name, texts in told.items()}, **changes.rows}
+    shown = _attributes(attributes, ranking.places[placed.order], room)
+    sentences = {name: _spread(texts, placed.listed) for name, texts in told.items()}
+    compared = {**frame, **shown, **sentences, **changes.rows}
     columns = {name: compared[name] for name in COLUMNS} | _beside(groups, settings.per, placed.order)
     return GrowthList(
         frame=pd.DataFrame(columns, copy=False),
@@ -110,12 +112,12 @@ def growth_list(
     )
 
 
-def _attributes(ranking: Ranking, attributes: pd.DataFrame | None, room: Room) -> pd.DataFrame:
-    """Return name and SHOWN_ATTRIBUTES as texts; null where the table has none."""
-    none = pd.Series(None, index=ranking.rows.index, dtype="str")
+def _attributes(attributes: pd.DataFrame | None, at: np.ndarray, room: Room) -> dict[str, pd.Series]:
+    """Return name and SHOWN_ATTRIBUTES at some places as texts; null where the table has none."""
+    none = pd.Series(None, index=range(len(at)), dtype="str")
     shown = ["name", *SHOWN_ATTRIBUTES]
-    said = {} if attributes is None else dict(taken(attributes.filter(shown), ranking.places, room))
-    return pd.DataFrame({name: said.get(name, none) for name in shown}, copy=False)
+    said = {} if attributes is None else dict(taken(attributes.filter(shown), at, room))
+    return {name: said.get(name, none) for name in shown}
 
 
 def _groups(ranking: Ranking, attributes: pd.DataFrame | None, per: str | None, room: Room) -> pd.Series | None:

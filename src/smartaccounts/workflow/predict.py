@@ -61,7 +61,7 @@ class Wanted:
 
     previous: the folder of the list before, None to look beside `out`. table: a table of a database. wait: so many
     seconds for another run that writes into the same folder. memory: as in `engine.memory.memory_bytes`, for lines,
-    features, numbers and texts of this process; some 0.3 KB for each account of the list, and Spark, come on top.
+    features, numbers and texts of this process; some 0.4 KB for each account of the list, and Spark, come on top.
     """
 
     previous: Path | None = None

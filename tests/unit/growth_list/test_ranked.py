@@ -185,10 +185,9 @@ def test_who_takes_a_place_by_having_been_listed_changes_nothing_that_is_said_of
 
 
 def test_capacity_counts_within_each_value_of_an_attribute() -> None:
-    reps = pd.DataFrame({"name": "x", "sales_rep": ["Ann", "Bob", None] * 20}, dtype="str")
     settings = pipeline(capacity=2).growth_list.model_copy(update={"per": "sales_rep"})
     shop = pipeline().model_copy(update={"growth_list": settings})
-    found = growth_list(rank(ELIGIBLE, plain()), shop, attributes=reps).frame
+    found = growth_list(rank(ELIGIBLE, plain()), shop, attributes=NAMES).frame
     listed = found[found["listed"]]
     assert listed["sales_rep"].fillna("-").value_counts().to_dict() == {"Ann": 2, "Bob": 2, "-": 2}
     assert (found["score"].diff().dropna() <= 0).all()

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from smartaccounts.config import Target
-from smartaccounts.engine.memory import Empty, Room, release, release_tables
+from smartaccounts.engine.memory import Empty, Room, release
 from smartaccounts.engine.threads import threads
 from smartaccounts.features.extra import Extra, extra_of
 from smartaccounts.features.families import CATALOGUE, absent_features
@@ -174,5 +174,4 @@ class _Market:
         for name, values in own.items():
             rows[name] = values[at]
         release(self.held.ints, self.held.longs, self.table, *own.values())
-        release_tables()
         return rows
